@@ -1,0 +1,199 @@
+//! The fused block against Burn's own operations, on every device of this machine.
+//!
+//! `cargo bench --bench conv_relu_pool [-- cpu|wgpu] [--batch-size N]` times the shapes of the
+//! convolutional network, and its whole training step. The two forms alternate within one run, so
+//! that both see the same noise; shown are the medians and the ratio of the medians.
+
+#[path = "../tests/common/shapes.rs"]
+#[allow(dead_code)]
+mod shapes;
+
+use std::time::{Duration, Instant};
+
+use burn::Tensor;
+use burn::tensor::{Device, Distribution};
+use fmnist::conv_relu_pool::{BlockShape, conv_relu_pool, reference};
+use fmnist::dataset::{Batch, synthetic};
+use fmnist::device::{self, BackendChoice};
+use fmnist::model::{BlockOp, ModelKind};
+use fmnist::train::progress::{Progress, Style};
+use fmnist::train::{Learner, Settings, Tally};
+
+/// Pairs that are timed after the discarded first one: until the time is spent, but at least
+/// `MIN_PAIRS`.
+const TIME_PER_CASE: Duration = Duration::from_secs(5);
+const MIN_PAIRS: usize = 5;
+const MAX_PAIRS: usize = 200;
+
+type Block = fn(Tensor<4>, Tensor<4>, Tensor<1>) -> Tensor<4>;
+
+fn main() {
+    let mut wanted = None;
+    let mut batch = 128;
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--bench" => {} // from cargo
+            "--batch-size" => match args.next().map(|n| n.parse()) {
+                Some(Ok(n)) if n > 0 => batch = n,
+                _ => usage(),
+            },
+            "cpu" => wanted = Some(BackendChoice::Cpu),
+            "wgpu" => wanted = Some(BackendChoice::Wgpu),
+            _ => usage(),
+        }
+    }
+    for choice in [BackendChoice::Wgpu, BackendChoice::Cpu] {
+        if wanted.is_none_or(|wanted| wanted == choice) {
+            match device::select(choice, None) {
+                Ok(selected) => bench_device(&selected.name, &selected.device, batch),
+                Err(error) => println!("{choice:?}: {error:#}"),
+            }
+        }
+    }
+}
+
+fn usage() -> ! {
+    eprintln!("usage: cargo bench --bench conv_relu_pool [-- cpu|wgpu] [--batch-size N]");
+    std::process::exit(2)
+}
+
+fn bench_device(name: &str, device: &Device, batch: usize) {
+    println!("\n{name}, batch {batch}; median ms of alternating runs");
+    println!(
+        "{:<34} {:>10} {:>10} {:>8} {:>6}",
+        "", "Burn's ops", "fused", "ratio", "pairs"
+    );
+    for shape in shapes::of_model(batch) {
+        let title = format!(
+            "block {}→{}, {}×{}",
+            shape.in_channels, shape.out_channels, shape.height, shape.width
+        );
+        let forms: [Block; 2] = [reference::conv_relu_pool, conv_relu_pool];
+        let [burn, fused] = forms.map(|block| BlockCase::new(block, shape, device));
+        compare(
+            &format!("{title}: forward"),
+            device,
+            || burn.forward(),
+            || fused.forward(),
+        );
+        compare(
+            &format!("{title}: forward + backward"),
+            device,
+            || burn.forward_backward(),
+            || fused.forward_backward(),
+        );
+    }
+    let [mut burn, mut fused] =
+        [BlockOp::Reference, BlockOp::Fused].map(|op| StepCase::new(op, batch, device));
+    compare(
+        "whole training step of the CNN",
+        device,
+        || burn.step(),
+        || fused.step(),
+    );
+}
+
+/// One form of the block on random operands.
+struct BlockCase {
+    block: Block,
+    input: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Tensor<1>,
+    grad_output: Tensor<4>,
+}
+
+impl BlockCase {
+    fn new(block: Block, shape: BlockShape, device: &Device) -> Self {
+        let device = device.clone().autodiff();
+        let uniform = Distribution::Uniform(-1.0, 1.0);
+        // The network's first block has no use for the gradient of its input.
+        let input = Tensor::random(shape.input_dims(), uniform, &device);
+        Self {
+            block,
+            input: if shape.in_channels == 1 {
+                input
+            } else {
+                input.require_grad()
+            },
+            weight: Tensor::random(shape.weight_dims(), uniform, &device).require_grad(),
+            bias: Tensor::random([shape.out_channels], uniform, &device).require_grad(),
+            grad_output: Tensor::random(shape.output_dims(), uniform, &device),
+        }
+    }
+
+    fn forward(&self) {
+        // Without autodiff, as in evaluation.
+        let (input, weight) = (self.input.clone().inner(), self.weight.clone().inner());
+        (self.block)(input, weight, self.bias.clone().inner());
+    }
+
+    fn forward_backward(&self) {
+        let output = (self.block)(self.input.clone(), self.weight.clone(), self.bias.clone());
+        (output * self.grad_output.clone()).sum().backward();
+    }
+}
+
+/// A network in training.
+struct StepCase {
+    learner: Learner,
+    batch: Batch,
+}
+
+impl StepCase {
+    fn new(block: BlockOp, batch_size: usize, device: &Device) -> Self {
+        let settings = Settings {
+            models: vec![ModelKind::Cnn],
+            epochs: 1,
+            batch_size,
+            learning_rate: 1e-3,
+            samples: None,
+            seed: 0,
+            block,
+        };
+        let images = synthetic::split(0, synthetic::Part::Train, batch_size);
+        let indices: Vec<u32> = (0..batch_size as u32).collect();
+        let progress = Progress::new(Style::Quiet, &["cnn"], 1, batch_size);
+        Self {
+            learner: Learner::new(ModelKind::Cnn, &settings, device, &progress),
+            batch: Batch::gather(&images, &indices, device),
+        }
+    }
+
+    fn step(&mut self) {
+        self.learner.step(&self.batch, &mut Tally::default());
+    }
+}
+
+/// Times both forms in turn and prints a line.
+fn compare(title: &str, device: &Device, mut burn: impl FnMut(), mut fused: impl FnMut()) {
+    let time = |form: &mut dyn FnMut()| {
+        let started = Instant::now();
+        form();
+        device.sync().expect("the device works");
+        started.elapsed().as_secs_f64() * 1e3
+    };
+    // Compiles the shaders.
+    time(&mut burn);
+    time(&mut fused);
+
+    let (mut burn_ms, mut fused_ms) = (Vec::new(), Vec::new());
+    let started = Instant::now();
+    while burn_ms.len() < MIN_PAIRS
+        || (started.elapsed() < TIME_PER_CASE && burn_ms.len() < MAX_PAIRS)
+    {
+        burn_ms.push(time(&mut burn));
+        fused_ms.push(time(&mut fused));
+    }
+    let pairs = burn_ms.len();
+    let (burn_ms, fused_ms) = (median(burn_ms), median(fused_ms));
+    println!(
+        "{title:<34} {burn_ms:>10.2} {fused_ms:>10.2} {:>7.1}× {pairs:>6}",
+        burn_ms / fused_ms
+    );
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

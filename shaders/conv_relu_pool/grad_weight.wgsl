@@ -1,0 +1,215 @@
+// Gradient of the weights and the bias of conv + ReLU + 2x2 max-pool: partial sums.
+//
+// Of the four convolution outputs of a pooling window at most one has a gradient, and none where
+// the ReLU is closed. So a window adds grad * (the KERNEL x KERNEL inputs under its winner) to
+// the weight gradient of each output channel: a quarter of the dense arithmetic.
+//
+// One invocation computes, as one partial sum, the weights from one input channel to
+// CHANNELS = 4 * VECTORS output channels, in registers. It loads all inputs under a window once,
+// for all its output channels, and for each of them selects the KERNEL x KERNEL under the winner.
+//
+// One workgroup computes LANES input channels x GROUPS * CHANNELS output channels. Its
+// invocations share, through workgroup memory, the inputs, codes and gradients of a segment
+// (SEGMENT windows of a row) at a time; SLICES of them share out its windows where input channels
+// alone would leave the workgroup small. Neighbouring invocations are neighbouring input channels
+// and read neighbouring words.
+//
+//   dispatch.x  blocks of input channels     dispatch.y  blocks of output channels
+//   dispatch.z  splits: each adds SEGMENTS_PER_SPLIT segments, in order
+//
+// input        [BATCH, IN_CHANNELS, HEIGHT, WIDTH]
+// codes        [BATCH, CODE_WORDS, POOLED_HEIGHT, POOLED_WIDTH], one byte per output channel
+//              (see forward.wgsl)
+// grad_output  [BATCH, OUT_CHANNELS, POOLED_HEIGHT, POOLED_WIDTH]
+// partials     [splits * SLICES, OUT_CHANNELS * IN_CHANNELS * TAPS + OUT_CHANNELS]: weights, then
+//              bias
+//
+// Why select: with the inputs in registers a winner cannot index them, and a branch on it is
+// worse: see the measurement in the launch plan.
+
+const BATCH: u32 = {{ batch }};
+const IN_CHANNELS: u32 = {{ in_channels }};
+const OUT_CHANNELS: u32 = {{ out_channels }};
+const HEIGHT: u32 = {{ height }};
+const WIDTH: u32 = {{ width }};
+const KERNEL: u32 = {{ kernel }};
+
+const LANES: u32 = {{ lanes }};
+const GROUPS: u32 = {{ groups }};
+const SLICES: u32 = {{ slices }};
+const VECTORS: u32 = {{ vectors }};
+const SEGMENT: u32 = {{ segment }};
+const SEGMENTS_PER_SPLIT: u32 = {{ segments_per_split }};
+
+const PADDING: u32 = KERNEL / 2;
+const TAPS: u32 = KERNEL * KERNEL;
+const POOLED_HEIGHT: u32 = HEIGHT / 2;
+const POOLED_WIDTH: u32 = WIDTH / 2;
+const POOLED: u32 = POOLED_HEIGHT * POOLED_WIDTH;
+const CODE_WORDS: u32 = (OUT_CHANNELS + 3) / 4;
+const WEIGHTS: u32 = OUT_CHANNELS * IN_CHANNELS * TAPS;
+
+// The convolution's inputs under one window: rows of column pairs.
+const INPUT_ROWS: u32 = KERNEL + 1;
+const INPUT_PAIRS: u32 = (KERNEL + 1) / 2;
+const SLICE: u32 = (SEGMENT + SLICES - 1) / SLICES;
+const SEGMENT_PAIRS: u32 = SEGMENT + INPUT_PAIRS - 1;
+const SEGMENTS_ACROSS: u32 = (POOLED_WIDTH + SEGMENT - 1) / SEGMENT;
+const SEGMENTS: u32 = BATCH * POOLED_HEIGHT * SEGMENTS_ACROSS;
+
+const CHANNELS: u32 = 4 * VECTORS;
+const INVOCATIONS: u32 = LANES * GROUPS * SLICES;
+const BLOCK_VECTORS: u32 = GROUPS * VECTORS;
+const ALL_CLOSED: u32 = 0x04040404;
+
+@group(0) @binding(0) var<storage, read_write> input: array<f32>;
+@group(0) @binding(1) var<storage, read_write> codes: array<u32>;
+@group(0) @binding(2) var<storage, read_write> grad_output: array<f32>;
+@group(0) @binding(3) var<storage, read_write> partials: array<f32>;
+
+// [INPUT_ROWS][SEGMENT_PAIRS][LANES]
+var<workgroup> input_segment: array<vec2<f32>, INPUT_ROWS * SEGMENT_PAIRS * LANES>;
+// [SEGMENT][BLOCK_VECTORS]
+var<workgroup> code_segment: array<u32, SEGMENT * BLOCK_VECTORS>;
+var<workgroup> grad_segment: array<vec4<f32>, SEGMENT * BLOCK_VECTORS>;
+
+fn load_input(image: u32, channel: u32, row: i32, column: i32) -> f32 {
+    if (channel >= IN_CHANNELS || row < 0 || row >= i32(HEIGHT) || column < 0 || column >= i32(WIDTH)) {
+        return 0.0;
+    }
+    return input[((image * IN_CHANNELS + channel) * HEIGHT + u32(row)) * WIDTH + u32(column)];
+}
+
+fn load_grad(image: u32, channel: u32, row: u32, column: u32) -> f32 {
+    if (channel >= OUT_CHANNELS || column >= POOLED_WIDTH) {
+        return 0.0;
+    }
+    return grad_output[(image * OUT_CHANNELS + channel) * POOLED + row * POOLED_WIDTH + column];
+}
+
+@compute @workgroup_size(INVOCATIONS)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let lane = local % LANES;
+    let group = local / LANES % GROUPS;
+    let slice = local / (LANES * GROUPS);
+    let first_in_channel = workgroup.x * LANES;
+    let first_out_channel = workgroup.y * BLOCK_VECTORS * 4u;
+
+    // Every index of these arrays is known once the loops over them are unrolled, so that
+    // compilers keep them in registers.
+    var weight_sums: array<array<array<f32, KERNEL>, KERNEL>, CHANNELS>;
+    var bias_sums: array<f32, CHANNELS>;
+    for (var channel = 0u; channel < CHANNELS; channel++) {
+        bias_sums[channel] = 0.0;
+        for (var ky = 0u; ky < KERNEL; ky++) {
+            for (var kx = 0u; kx < KERNEL; kx++) {
+                weight_sums[channel][ky][kx] = 0.0;
+            }
+        }
+    }
+
+    let first_segment = workgroup.z * SEGMENTS_PER_SPLIT;
+    let last_segment = min(first_segment + SEGMENTS_PER_SPLIT, SEGMENTS);
+    for (var segment = first_segment; segment < last_segment; segment++) {
+        let image = segment / (POOLED_HEIGHT * SEGMENTS_ACROSS);
+        let pooled_row = segment / SEGMENTS_ACROSS % POOLED_HEIGHT;
+        let first_window = segment % SEGMENTS_ACROSS * SEGMENT;
+
+        for (var i = local; i < INPUT_ROWS * SEGMENT_PAIRS * LANES; i += INVOCATIONS) {
+            // Neighbouring invocations read neighbouring columns.
+            let pair = i % SEGMENT_PAIRS;
+            let row = i / SEGMENT_PAIRS % INPUT_ROWS;
+            let channel = i / (SEGMENT_PAIRS * INPUT_ROWS);
+            let y = i32(2u * pooled_row + row) - i32(PADDING);
+            let x = i32(2u * (first_window + pair)) - i32(PADDING);
+            input_segment[(row * SEGMENT_PAIRS + pair) * LANES + channel] = vec2<f32>(
+                load_input(image, first_in_channel + channel, y, x),
+                load_input(image, first_in_channel + channel, y, x + 1),
+            );
+        }
+        for (var i = local; i < SEGMENT * BLOCK_VECTORS; i += INVOCATIONS) {
+            let window = i % SEGMENT;
+            let vector = i / SEGMENT;
+            let column = first_window + window;
+            let channel = first_out_channel + vector * 4u;
+            var code = ALL_CLOSED;
+            if (channel < OUT_CHANNELS && column < POOLED_WIDTH) {
+                code = codes[(image * CODE_WORDS + channel / 4u) * POOLED + pooled_row * POOLED_WIDTH + column];
+            }
+            code_segment[window * BLOCK_VECTORS + vector] = code;
+            grad_segment[window * BLOCK_VECTORS + vector] = vec4<f32>(
+                load_grad(image, channel, pooled_row, column),
+                load_grad(image, channel + 1u, pooled_row, column),
+                load_grad(image, channel + 2u, pooled_row, column),
+                load_grad(image, channel + 3u, pooled_row, column),
+            );
+        }
+        workgroupBarrier();
+
+        // All inputs under a window. They slide along with it: it shares all columns but two with
+        // the window before.
+        var inputs: array<array<f32, KERNEL + 1>, INPUT_ROWS>;
+        let start = slice * SLICE;
+        for (var row = 0u; row < INPUT_ROWS; row++) {
+            for (var pair = 0u; pair < INPUT_PAIRS - 1u; pair++) {
+                let both = input_segment[(row * SEGMENT_PAIRS + start + pair) * LANES + lane];
+                inputs[row][2u * pair + 2u] = both.x;
+                inputs[row][2u * pair + 3u] = both.y;
+            }
+        }
+        for (var window = start; window < min(start + SLICE, SEGMENT); window++) {
+            for (var row = 0u; row < INPUT_ROWS; row++) {
+                for (var x = 0u; x < KERNEL - 1u; x++) {
+                    inputs[row][x] = inputs[row][x + 2u];
+                }
+                let both = input_segment[(row * SEGMENT_PAIRS + window + INPUT_PAIRS - 1u) * LANES + lane];
+                inputs[row][KERNEL - 1u] = both.x;
+                inputs[row][KERNEL] = both.y;
+            }
+            for (var vector = 0u; vector < VECTORS; vector++) {
+                let word = code_segment[window * BLOCK_VECTORS + group * VECTORS + vector];
+                let grads = grad_segment[window * BLOCK_VECTORS + group * VECTORS + vector];
+                for (var c = 0u; c < 4u; c++) {
+                    let code = (word >> (8u * c)) & 0xffu;
+                    let grad = grads[c];
+                    let channel = vector * 4u + c;
+                    if (code <= 3u) {
+                        bias_sums[channel] += grad;
+                        for (var ky = 0u; ky < KERNEL; ky++) {
+                            var row: array<f32, KERNEL + 1>;
+                            for (var x = 0u; x < KERNEL + 1u; x++) {
+                                row[x] = select(inputs[ky][x], inputs[ky + 1u][x], code >= 2u);
+                            }
+                            for (var kx = 0u; kx < KERNEL; kx++) {
+                                let value = select(row[kx], row[kx + 1u], (code & 1u) == 1u);
+                                weight_sums[channel][ky][kx] = fma(grad, value, weight_sums[channel][ky][kx]);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        workgroupBarrier();
+    }
+
+    let in_channel = first_in_channel + lane;
+    let start = (workgroup.z * SLICES + slice) * (WEIGHTS + OUT_CHANNELS);
+    for (var c = 0u; c < CHANNELS; c++) {
+        let out_channel = first_out_channel + group * CHANNELS + c;
+        let inside = out_channel < OUT_CHANNELS && in_channel < IN_CHANNELS;
+        let first = start + (out_channel * IN_CHANNELS + in_channel) * TAPS;
+        for (var ky = 0u; ky < KERNEL; ky++) {
+            for (var kx = 0u; kx < KERNEL; kx++) {
+                if (inside) {
+                    partials[first + ky * KERNEL + kx] = weight_sums[c][ky][kx];
+                }
+            }
+        }
+        if (inside && in_channel == 0u) {
+            partials[start + WEIGHTS + out_channel] = bias_sums[c];
+        }
+    }
+}

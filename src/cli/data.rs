@@ -1,0 +1,207 @@
+//! `fmnist data`: download, check and look at the data.
+
+use std::io::{IsTerminal, stderr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+use super::dataset::DatasetArgs;
+use crate::dataset::manifest::{self, Manifest, State};
+use crate::dataset::{CLASSES, Event, Places, Split, fetch};
+use crate::report::grid::draw_grid;
+
+/// Magnification of the images that `show` draws.
+const SCALE: usize = 3;
+
+/// How long `fetch` waits for silent mirrors: longer than a training run, which can go on without.
+const FETCH_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Download, check and look at the data
+#[derive(Args, Debug)]
+pub struct DataArgs {
+    #[command(subcommand)]
+    command: DataCommand,
+}
+
+#[derive(Subcommand, Debug)]
+enum DataCommand {
+    /// Download Fashion-MNIST (30 MB): into data/fashion-mnist/ if the current folder is this
+    /// project, else into the user's cache folder
+    Fetch {
+        /// Folder to download into
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+    /// Hash the four files of Fashion-MNIST again and compare them with the published ones
+    Verify {
+        /// Folder to look at [default: where training would find the data]
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+    /// Draw training images of every class, one row per class, into a PNG file
+    Show {
+        /// The file to write; an existing one is not overwritten
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// Images per class
+        #[arg(long, value_name = "N", default_value_t = 12)]
+        #[arg(value_parser = clap::value_parser!(u16).range(1..=100))]
+        per_class: u16,
+        /// Which images are drawn
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+        #[command(flatten)]
+        dataset: DatasetArgs,
+    },
+}
+
+/// Runs `fmnist data …`.
+///
+/// # Errors
+///
+/// If the data cannot be downloaded, is not what it should be, or cannot be read or drawn.
+pub fn run(args: DataArgs) -> Result<()> {
+    match args.command {
+        DataCommand::Fetch { data_dir } => fetch_files(data_dir),
+        DataCommand::Verify { data_dir } => verify_files(data_dir),
+        DataCommand::Show {
+            out,
+            per_class,
+            seed,
+            dataset,
+        } => {
+            let data = dataset.load(false)?;
+            show(&data.train, &out, per_class.into(), seed)?;
+            println!(
+                "{}: {} images per class in {}",
+                data.name,
+                per_class,
+                out.display()
+            );
+            Ok(())
+        }
+    }
+}
+
+fn fetch_files(data_dir: Option<PathBuf>) -> Result<()> {
+    let dir = match data_dir {
+        Some(dir) => dir,
+        None => own_dir()?,
+    };
+    let manifest = Manifest::fashion_mnist();
+    fetch::fetch(&dir, &manifest, FETCH_PATIENCE, &mut console(false))?;
+    println!("{} is complete in {}", manifest.name, dir.display());
+    Ok(())
+}
+
+/// The project's data folder if the current folder is the project, which its manifest shows; else
+/// the cache.
+fn own_dir() -> Result<PathBuf> {
+    let places = Places::of_user();
+    if Path::new("data/fashion-mnist.json").is_file() {
+        return Ok(places.project_dir);
+    }
+    places
+        .cache_dir
+        .context("this user has no cache folder: name a folder by --data-dir")
+}
+
+fn verify_files(data_dir: Option<PathBuf>) -> Result<()> {
+    let places = Places::of_user();
+    let Some(dir) = data_dir.or_else(|| places.found()) else {
+        bail!(
+            "no folder has files of Fashion-MNIST: run `fmnist data fetch`, or name a folder \
+             by --data-dir"
+        );
+    };
+    let manifest = &places.manifest;
+    let states = manifest::verify(&dir, manifest)?;
+    let good = states
+        .iter()
+        .filter(|state| matches!(state, State::Good(_)))
+        .count();
+    for (file, state) in manifest.files.iter().zip(&states) {
+        match state {
+            State::Good(path) => println!("ok       {}", path.display()),
+            State::Wrong(path) => println!("WRONG    {}", path.display()),
+            State::Missing => println!("MISSING  {}", dir.join(file.gz_name()).display()),
+        }
+    }
+    if good < states.len() {
+        bail!(
+            "{} of the {} files of {} are not in {} as published: move wrong ones away \
+             and run `fmnist data fetch`",
+            states.len() - good,
+            states.len(),
+            manifest.name,
+            dir.display()
+        );
+    }
+    Ok(())
+}
+
+fn show(split: &Split, out: &Path, per_class: usize, seed: u64) -> Result<()> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut rows: Vec<Vec<&[u8]>> = vec![Vec::new(); CLASSES];
+    let mut seen = [0; CLASSES];
+    // Reservoir sampling: every image of a class is drawn with the same probability.
+    for (index, &label) in split.labels.iter().enumerate() {
+        let class = usize::from(label);
+        seen[class] += 1;
+        if rows[class].len() < per_class {
+            rows[class].push(split.image(index));
+        } else {
+            let place = (rng.next_u64() % seen[class]) as usize;
+            if place < per_class {
+                rows[class][place] = split.image(index);
+            }
+        }
+    }
+    draw_grid(out, &rows, SCALE)
+}
+
+/// Tells the user on stderr what happens to the data: lines, and a bar for a download if stderr is
+/// a terminal. With `quiet` only warnings are printed.
+pub fn console(quiet: bool) -> impl FnMut(Event<'_>) {
+    let bars = !quiet && stderr().is_terminal();
+    let mut bar: Option<ProgressBar> = None;
+    let mut begun = String::new();
+    move |event| {
+        if !matches!(event, Event::Download { .. })
+            && let Some(unfinished) = bar.take()
+        {
+            unfinished.finish_and_clear();
+        }
+        match event {
+            Event::Warning(text) => eprintln!("warning: {text}"),
+            Event::Note(_) | Event::Download { .. } if quiet => {}
+            Event::Note(text) => eprintln!("{text}"),
+            Event::Download { file, done, total } if bars => {
+                let bar = bar.get_or_insert_with(|| download_bar(file, total));
+                bar.set_position(done);
+            }
+            Event::Download { file, total, .. } => {
+                if begun != file {
+                    eprintln!("downloading {file} ({})", HumanBytes(total));
+                    file.clone_into(&mut begun);
+                }
+            }
+        }
+    }
+}
+
+fn download_bar(file: &str, total: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template(
+        "{prefix} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+    )
+    .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(total)
+        .with_style(style)
+        .with_prefix(file.to_owned())
+}

@@ -1,0 +1,83 @@
+//! The command line: one file per command.
+
+mod data;
+mod dataset;
+mod devices;
+mod evaluate;
+mod train;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+use crate::device::{self, BackendChoice, Selected};
+
+/// Trains a dense and a convolutional network on Fashion-MNIST, on any GPU or CPU.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about,
+    after_help = "Start with `fmnist train`; `fmnist train --help` tells more."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    device: DeviceArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The flags that every command which computes understands, before or after its name.
+#[derive(Args, Clone, Debug)]
+struct DeviceArgs {
+    /// What to compute on
+    #[arg(long, global = true, value_enum, default_value_t)]
+    backend: BackendChoice,
+    /// GPU to use: its number or a part of its name, as `fmnist devices` lists them
+    #[arg(long, global = true, value_name = "GPU")]
+    device: Option<String>,
+}
+
+impl DeviceArgs {
+    /// Opens the device and says which it is.
+    fn select(&self, say: impl Fn(&str)) -> Result<Selected> {
+        let selected = device::select(self.backend, self.device.as_deref())?;
+        say(&format!(
+            "backend {}: {} — {}",
+            selected.backend, selected.name, selected.reason
+        ));
+        if let Some(warning) = &selected.warning {
+            say(&format!("warning: {warning}"));
+        }
+        Ok(selected)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train the models, compare them on the test set, and leave a run folder
+    Train(train::TrainArgs),
+    /// Measure the models of a run on the test set again
+    Evaluate(evaluate::EvaluateArgs),
+    /// Download, check or look at the dataset
+    Data(data::DataArgs),
+    /// List the GPUs that --device can name
+    Devices,
+}
+
+impl Cli {
+    /// Does what the command line asks for.
+    ///
+    /// # Errors
+    ///
+    /// If the work fails; the message is for the user.
+    pub fn run(self) -> Result<()> {
+        match self.command {
+            Command::Train(args) => train::run(args, &self.device),
+            Command::Evaluate(args) => evaluate::run(args, &self.device),
+            Command::Data(args) => data::run(args),
+            Command::Devices => {
+                devices::run();
+                Ok(())
+            }
+        }
+    }
+}

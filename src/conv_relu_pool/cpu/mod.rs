@@ -1,0 +1,192 @@
+//! The fused block on the CPU: hand-blocked kernels for AVX-512, AVX2 + FMA and everything else.
+//!
+//! All tensors are contiguous, `f32`, NCHW: `input` `[N, Cin, H, W]`, `weight` `[Cout, Cin, k, k]`,
+//! `bias` `[Cout]`; `output`, its gradient and `codes` `[N, Cout, ⌊H/2⌋, ⌊W/2⌋]`. Kernel sizes 3 and 5.
+//!
+//! A code says where the gradient of a pooled element goes: 0–3 is the position of the first maximum
+//! in its 2×2 window in row-major order, [`CLOSED`] that the ReLU lets nothing through (maximum ≤ 0).
+//! A NaN in a window wins over every number; the first NaN is the one that is reported.
+//!
+//! The work is divided by images into chunks whose size does not depend on the number of threads,
+//! and partial sums are added in the order of the chunks: results are the same bits for any number.
+
+#![expect(
+    clippy::needless_range_loop,
+    reason = "register blocks are indexed by constants in several arrays at once"
+)]
+
+mod forward_direct;
+mod grad_input;
+mod grad_weight;
+mod layout;
+mod open_list;
+mod pool;
+mod scratch;
+mod simd;
+
+pub use simd::Isa;
+
+use super::{BlockShape, CLOSED};
+
+/// Computes the pooled activation and the codes.
+///
+/// # Panics
+/// If the kernel size is neither 3 nor 5 or a slice's length does not fit the shape.
+pub fn forward(
+    shape: &BlockShape,
+    input: &[f32],
+    weight: &[f32],
+    bias: &[f32],
+    output: &mut [f32],
+    codes: &mut [u8],
+) {
+    forward_with(Isa::detect(), shape, input, weight, bias, output, codes);
+}
+
+/// [`forward`] on a given instruction set.
+pub fn forward_with(
+    isa: Isa,
+    shape: &BlockShape,
+    input: &[f32],
+    weight: &[f32],
+    bias: &[f32],
+    output: &mut [f32],
+    codes: &mut [u8],
+) {
+    check(
+        shape,
+        &[
+            ("input", input.len(), shape.batch * shape.input_image()),
+            ("weight", weight.len(), shape.weights()),
+            ("bias", bias.len(), shape.out_channels),
+            ("output", output.len(), shape.batch * shape.output_image()),
+            ("codes", codes.len(), shape.batch * shape.output_image()),
+        ],
+    );
+    if !output.is_empty() {
+        forward_direct::forward(isa, shape, input, weight, bias, output, codes);
+    }
+}
+
+/// Computes the gradients of the weights and the bias, summed over the batch.
+///
+/// # Panics
+/// If the kernel size is neither 3 nor 5 or a slice's length does not fit the shape.
+pub fn grad_weight_bias(
+    shape: &BlockShape,
+    input: &[f32],
+    codes: &[u8],
+    grad_output: &[f32],
+    grad_weight: &mut [f32],
+    grad_bias: &mut [f32],
+) {
+    let isa = Isa::detect();
+    grad_weight_bias_with(
+        isa,
+        shape,
+        input,
+        codes,
+        grad_output,
+        grad_weight,
+        grad_bias,
+    );
+}
+
+/// [`grad_weight_bias`] on a given instruction set.
+pub fn grad_weight_bias_with(
+    isa: Isa,
+    shape: &BlockShape,
+    input: &[f32],
+    codes: &[u8],
+    grad_output: &[f32],
+    grad_weight: &mut [f32],
+    grad_bias: &mut [f32],
+) {
+    check(
+        shape,
+        &[
+            ("input", input.len(), shape.batch * shape.input_image()),
+            ("codes", codes.len(), shape.batch * shape.output_image()),
+            (
+                "grad_output",
+                grad_output.len(),
+                shape.batch * shape.output_image(),
+            ),
+            ("grad_weight", grad_weight.len(), shape.weights()),
+            ("grad_bias", grad_bias.len(), shape.out_channels),
+        ],
+    );
+    if input.is_empty() || grad_output.is_empty() {
+        grad_weight.fill(0.0);
+        grad_bias.fill(0.0);
+    } else {
+        grad_weight::grad_weight(
+            isa,
+            shape,
+            input,
+            codes,
+            grad_output,
+            grad_weight,
+            grad_bias,
+        );
+    }
+}
+
+/// Computes the gradient of the input.
+///
+/// # Panics
+/// If the kernel size is neither 3 nor 5 or a slice's length does not fit the shape.
+pub fn grad_input(
+    shape: &BlockShape,
+    weight: &[f32],
+    codes: &[u8],
+    grad_output: &[f32],
+    grad_input: &mut [f32],
+) {
+    grad_input_with(Isa::detect(), shape, weight, codes, grad_output, grad_input);
+}
+
+/// [`grad_input`] on a given instruction set.
+pub fn grad_input_with(
+    isa: Isa,
+    shape: &BlockShape,
+    weight: &[f32],
+    codes: &[u8],
+    grad_output: &[f32],
+    grad_input: &mut [f32],
+) {
+    check(
+        shape,
+        &[
+            ("weight", weight.len(), shape.weights()),
+            ("codes", codes.len(), shape.batch * shape.output_image()),
+            (
+                "grad_output",
+                grad_output.len(),
+                shape.batch * shape.output_image(),
+            ),
+            (
+                "grad_input",
+                grad_input.len(),
+                shape.batch * shape.input_image(),
+            ),
+        ],
+    );
+    if grad_output.is_empty() {
+        grad_input.fill(0.0);
+    } else {
+        grad_input::grad_input(isa, shape, weight, codes, grad_output, grad_input);
+    }
+}
+
+/// The kernels index without bounds checks: this is where they are made safe.
+fn check(shape: &BlockShape, slices: &[(&str, usize, usize)]) {
+    assert!(
+        matches!(shape.kernel, 3 | 5),
+        "the kernel size is {}, not 3 or 5",
+        shape.kernel
+    );
+    for (name, len, expected) in slices {
+        assert_eq!(len, expected, "length of {name} for {shape:?}");
+    }
+}

@@ -1,0 +1,169 @@
+//! AVX-512: 16 lanes, 32 registers.
+
+use super::{Kernel, Vector};
+use std::arch::x86_64::*;
+
+/// Sixteen `f32`.
+#[derive(Clone, Copy)]
+pub struct F32x16(__m512);
+
+/// Runs a kernel with AVX-512 switched on.
+#[target_feature(enable = "avx512f,avx2,fma")]
+pub unsafe fn run<K: Kernel>(kernel: K) {
+    unsafe { kernel.run::<F32x16>() }
+}
+
+impl Vector for F32x16 {
+    const LANES: usize = 16;
+    const ACCUMULATORS: usize = 24;
+    type Mask = __mmask16;
+    type Index = __m512i;
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        Self(unsafe { _mm512_set1_ps(x) })
+    }
+
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> Self {
+        Self(unsafe { _mm512_loadu_ps(p) })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32) {
+        unsafe { _mm512_storeu_ps(p, self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, b: Self) -> Self {
+        Self(unsafe { _mm512_add_ps(self.0, b.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+        Self(unsafe { _mm512_fmadd_ps(self.0, b.0, c.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn exceeds(self, b: Self) -> Self::Mask {
+        unsafe {
+            let b_is_number = _mm512_cmp_ps_mask::<_CMP_ORD_Q>(b.0, b.0);
+            _mm512_mask_cmp_ps_mask::<_CMP_NLE_UQ>(b_is_number, self.0, b.0)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn not_positive(self) -> Self::Mask {
+        unsafe { _mm512_cmp_ps_mask::<_CMP_LE_OQ>(self.0, _mm512_setzero_ps()) }
+    }
+
+    #[inline(always)]
+    unsafe fn select(mask: Self::Mask, a: Self, b: Self) -> Self {
+        Self(unsafe { _mm512_mask_blend_ps(mask, b.0, a.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn index_splat(x: u32) -> Self::Index {
+        unsafe { _mm512_set1_epi32(x as i32) }
+    }
+
+    #[inline(always)]
+    unsafe fn index_load(p: *const u32) -> Self::Index {
+        unsafe { _mm512_loadu_si512(p.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn index_load_u8(p: *const u8) -> Self::Index {
+        unsafe { _mm512_cvtepu8_epi32(_mm_loadu_si128(p.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn index_store(a: Self::Index, p: *mut u32) {
+        unsafe { _mm512_storeu_si512(p.cast(), a) }
+    }
+
+    #[inline(always)]
+    unsafe fn index_add(a: Self::Index, b: Self::Index) -> Self::Index {
+        unsafe { _mm512_add_epi32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn index_less(a: Self::Index, b: Self::Index) -> Self::Mask {
+        unsafe { _mm512_cmplt_epu32_mask(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn index_equal(a: Self::Index, b: Self::Index) -> Self::Mask {
+        unsafe { _mm512_cmpeq_epi32_mask(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn index_select(mask: Self::Mask, a: Self::Index, b: Self::Index) -> Self::Index {
+        unsafe { _mm512_mask_blend_epi32(mask, b, a) }
+    }
+
+    #[inline(always)]
+    unsafe fn index_lookup(table: &[u32; 8], a: Self::Index) -> Self::Index {
+        unsafe {
+            let table = _mm512_castsi256_si512(_mm256_loadu_si256(table.as_ptr().cast()));
+            _mm512_permutexvar_epi32(a, table)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn compress(
+        mask: Self::Mask,
+        value: Self,
+        index: Self::Index,
+        values: *mut f32,
+        indices: *mut u32,
+    ) -> usize {
+        // Compressing in the register and storing all lanes is far faster than a compressing store.
+        unsafe {
+            _mm512_storeu_ps(values, _mm512_maskz_compress_ps(mask, value.0));
+            _mm512_storeu_si512(indices.cast(), _mm512_maskz_compress_epi32(mask, index));
+        }
+        mask.count_ones() as usize
+    }
+
+    #[inline(always)]
+    unsafe fn transpose(src: *const f32, src_stride: usize, dst: *mut f32, dst_stride: usize) {
+        unsafe {
+            let mut a = [_mm512_setzero_ps(); 16];
+            let mut b = a;
+            for i in 0..16 {
+                a[i] = _mm512_loadu_ps(src.add(i * src_stride));
+            }
+            // Within each quarter: pairs of rows, then pairs of pairs.
+            for i in 0..8 {
+                b[2 * i] = _mm512_unpacklo_ps(a[2 * i], a[2 * i + 1]);
+                b[2 * i + 1] = _mm512_unpackhi_ps(a[2 * i], a[2 * i + 1]);
+            }
+            for i in 0..4 {
+                let [p, q, r, s] = [b[4 * i], b[4 * i + 1], b[4 * i + 2], b[4 * i + 3]];
+                a[4 * i] = _mm512_shuffle_ps::<0x44>(p, r);
+                a[4 * i + 1] = _mm512_shuffle_ps::<0xee>(p, r);
+                a[4 * i + 2] = _mm512_shuffle_ps::<0x44>(q, s);
+                a[4 * i + 3] = _mm512_shuffle_ps::<0xee>(q, s);
+            }
+            // Between quarters: rows 0–3 with 4–7 and 8–11 with 12–15, then the two halves.
+            for i in 0..4 {
+                b[i] = _mm512_shuffle_f32x4::<0x88>(a[i], a[i + 4]);
+                b[i + 4] = _mm512_shuffle_f32x4::<0xdd>(a[i], a[i + 4]);
+                b[i + 8] = _mm512_shuffle_f32x4::<0x88>(a[i + 8], a[i + 12]);
+                b[i + 12] = _mm512_shuffle_f32x4::<0xdd>(a[i + 8], a[i + 12]);
+            }
+            for i in 0..8 {
+                let (low, high) = (b[i], b[i + 8]);
+                _mm512_storeu_ps(
+                    dst.add(i * dst_stride),
+                    _mm512_shuffle_f32x4::<0x88>(low, high),
+                );
+                _mm512_storeu_ps(
+                    dst.add((i + 8) * dst_stride),
+                    _mm512_shuffle_f32x4::<0xdd>(low, high),
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Plain Rust: loops over arrays of eight, which the compiler turns into the target's own vectors.
+
+use super::Vector;
+
+/// Eight `f32`.
+#[derive(Clone, Copy)]
+#[repr(align(32))]
+pub struct F32x8([f32; LANES]);
+
+const LANES: usize = 8;
+
+impl F32x8 {
+    #[inline(always)]
+    fn zip(self, b: Self, f: impl Fn(f32, f32) -> f32) -> Self {
+        let mut out = self;
+        for i in 0..LANES {
+            out.0[i] = f(self.0[i], b.0[i]);
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn compare(self, b: Self, f: impl Fn(f32, f32) -> bool) -> [u32; LANES] {
+        let mut mask = [0; LANES];
+        for i in 0..LANES {
+            mask[i] = if f(self.0[i], b.0[i]) { u32::MAX } else { 0 };
+        }
+        mask
+    }
+}
+
+impl Vector for F32x8 {
+    const LANES: usize = LANES;
+    const ACCUMULATORS: usize = if cfg!(target_arch = "aarch64") { 12 } else { 6 };
+    type Mask = [u32; LANES];
+    type Index = [u32; LANES];
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        Self([x; LANES])
+    }
+
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> Self {
+        Self(unsafe { p.cast::<[f32; LANES]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32) {
+        unsafe { p.cast::<[f32; LANES]>().write_unaligned(self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, b: Self) -> Self {
+        self.zip(b, |a, b| a + b)
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+        let mut out = c;
+        for i in 0..LANES {
+            // Without the instruction, `f32::mul_add` is a slow library call.
+            out.0[i] = if cfg!(any(target_arch = "aarch64", target_feature = "fma")) {
+                self.0[i].mul_add(b.0[i], c.0[i])
+            } else {
+                self.0[i] * b.0[i] + c.0[i]
+            };
+        }
+        out
+    }
+
+    #[inline(always)]
+    unsafe fn exceeds(self, b: Self) -> Self::Mask {
+        self.compare(b, |a, b| a > b || (a.is_nan() && !b.is_nan()))
+    }
+
+    #[inline(always)]
+    unsafe fn not_positive(self) -> Self::Mask {
+        self.compare(self, |a, _| a <= 0.0)
+    }
+
+    #[inline(always)]
+    unsafe fn select(mask: Self::Mask, a: Self, b: Self) -> Self {
+        let mut out = a;
+        for i in 0..LANES {
+            out.0[i] = f32::from_bits((a.0[i].to_bits() & mask[i]) | (b.0[i].to_bits() & !mask[i]));
+        }
+        out
+    }
+
+    #[inline(always)]
+    unsafe fn index_splat(x: u32) -> Self::Index {
+        [x; LANES]
+    }
+
+    #[inline(always)]
+    unsafe fn index_load(p: *const u32) -> Self::Index {
+        unsafe { p.cast::<[u32; LANES]>().read_unaligned() }
+    }
+
+    #[inline(always)]
+    unsafe fn index_load_u8(p: *const u8) -> Self::Index {
+        let bytes = unsafe { p.cast::<[u8; LANES]>().read() };
+        bytes.map(u32::from)
+    }
+
+    #[inline(always)]
+    unsafe fn index_store(a: Self::Index, p: *mut u32) {
+        unsafe { p.cast::<[u32; LANES]>().write_unaligned(a) }
+    }
+
+    #[inline(always)]
+    unsafe fn index_add(a: Self::Index, b: Self::Index) -> Self::Index {
+        let mut out = a;
+        for i in 0..LANES {
+            out[i] = a[i].wrapping_add(b[i]);
+        }
+        out
+    }
+
+    #[inline(always)]
+    unsafe fn index_less(a: Self::Index, b: Self::Index) -> Self::Mask {
+        let mut mask = [0; LANES];
+        for i in 0..LANES {
+            mask[i] = if a[i] < b[i] { u32::MAX } else { 0 };
+        }
+        mask
+    }
+
+    #[inline(always)]
+    unsafe fn index_equal(a: Self::Index, b: Self::Index) -> Self::Mask {
+        let mut mask = [0; LANES];
+        for i in 0..LANES {
+            mask[i] = if a[i] == b[i] { u32::MAX } else { 0 };
+        }
+        mask
+    }
+
+    #[inline(always)]
+    unsafe fn index_select(mask: Self::Mask, a: Self::Index, b: Self::Index) -> Self::Index {
+        let mut out = a;
+        for i in 0..LANES {
+            out[i] = (a[i] & mask[i]) | (b[i] & !mask[i]);
+        }
+        out
+    }
+
+    #[inline(always)]
+    unsafe fn index_lookup(table: &[u32; 8], a: Self::Index) -> Self::Index {
+        a.map(|i| table[i as usize % 8])
+    }
+
+    #[inline(always)]
+    unsafe fn compress(
+        mask: Self::Mask,
+        value: Self,
+        index: Self::Index,
+        values: *mut f32,
+        indices: *mut u32,
+    ) -> usize {
+        let mut n = 0;
+        for i in 0..LANES {
+            unsafe {
+                values.add(n).write(value.0[i]);
+                indices.add(n).write(index[i]);
+            }
+            n += (mask[i] & 1) as usize;
+        }
+        n
+    }
+
+    #[inline(always)]
+    unsafe fn transpose(src: *const f32, src_stride: usize, dst: *mut f32, dst_stride: usize) {
+        for row in 0..LANES {
+            for column in 0..LANES {
+                unsafe {
+                    *dst.add(column * dst_stride + row) = *src.add(row * src_stride + column)
+                };
+            }
+        }
+    }
+}

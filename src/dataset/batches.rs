@@ -1,0 +1,68 @@
+//! From a split to batches on a device, in a seeded order.
+
+use burn::Tensor;
+use burn::tensor::{Device, Int, TensorData};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::{CLASSES, PIXELS, SIDE, Split};
+
+/// The order in which epoch number `epoch` visits `len` images.
+///
+/// Depends on its arguments alone, so every backend sees the same batches.
+pub fn shuffled(len: usize, seed: u64, epoch: usize) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..len as u32).collect();
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(epoch as u64);
+    order.shuffle(&mut rng);
+    order
+}
+
+/// Images and labels on a device.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// `[batch, 1, 28, 28]`, pixels in [0, 1].
+    pub images: Tensor<4>,
+    /// `[batch]`, class numbers.
+    pub labels: Tensor<1, Int>,
+    /// `[batch, 10]`, 1 at the label and 0 elsewhere.
+    pub one_hot: Tensor<2>,
+}
+
+impl Batch {
+    /// The images of `split` at `indices`.
+    pub fn gather(split: &Split, indices: &[u32], device: &Device) -> Self {
+        let len = indices.len();
+        let mut images = Vec::with_capacity(len * PIXELS);
+        let mut labels = Vec::with_capacity(len);
+        let mut one_hot = vec![0.0f32; len * CLASSES];
+        for (row, &index) in indices.iter().enumerate() {
+            let index = index as usize;
+            images.extend(
+                split
+                    .image(index)
+                    .iter()
+                    .map(|&pixel| f32::from(pixel) / 255.0),
+            );
+            let label = split.labels[index];
+            labels.push(i32::from(label));
+            one_hot[row * CLASSES + usize::from(label)] = 1.0;
+        }
+        Self {
+            images: Tensor::from_data(TensorData::new(images, [len, 1, SIDE, SIDE]), device),
+            labels: Tensor::from_data(TensorData::new(labels, [len]), device),
+            one_hot: Tensor::from_data(TensorData::new(one_hot, [len, CLASSES]), device),
+        }
+    }
+
+    /// Images in the batch.
+    pub fn len(&self) -> usize {
+        self.labels.dims()[0]
+    }
+
+    /// Whether the batch holds no image.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

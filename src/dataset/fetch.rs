@@ -1,0 +1,278 @@
+//! The download of Fashion-MNIST.
+//!
+//! A file arrives under a `.part` name beside its target, is bounded by the size in the manifest,
+//! and gets its name only once its SHA-256 is right. A `.part` that was cut off is continued with
+//! a `Range` request, at the same mirror or another. Mirrors are tried in turn; one that failed is
+//! asked last for the files that follow.
+
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+
+use super::Event;
+use super::manifest::{Manifest, ManifestFile, missing, sha256};
+
+/// How long [`fetch`] may wait in all for mirrors that send nothing when a training run needs the
+/// data: less than the ten seconds after which a run without network must go on.
+pub const PATIENCE: Duration = Duration::from_secs(9);
+
+const CHUNK: usize = 64 * 1024;
+const MAX_REDIRECTS: u32 = 5;
+
+/// Downloads the files of `manifest` that `dir` lacks; makes the folder if need be.
+///
+/// `patience` bounds the time spent in all on waiting while no byte arrives: the mirrors share it,
+/// and every byte that arrives renews it, so a slow download is not cut off and a missing network
+/// is noticed in this time.
+///
+/// # Errors
+///
+/// If a file of the same name is there but another one (nothing is ever overwritten), if no mirror
+/// gave a file with the right hash, or if the folder cannot be written.
+pub fn fetch(
+    dir: &Path,
+    manifest: &Manifest,
+    patience: Duration,
+    notify: &mut dyn FnMut(Event<'_>),
+) -> Result<()> {
+    let _lock = lock(dir, notify)?;
+    let mut mirrors: VecDeque<&str> = manifest.mirrors.iter().map(String::as_str).collect();
+    let mut wait = Wait::new(patience);
+    for file in missing(dir, manifest)? {
+        let target = dir.join(file.gz_name());
+        let mut failures = Vec::new();
+        while failures.len() < mirrors.len() {
+            let mirror = mirrors[0];
+            wait.mirrors_left = mirrors.len() - failures.len();
+            match download(mirror, file, &target, &mut wait, notify) {
+                Ok(()) => break,
+                Err(error) => failures.push((host(mirror), format!("{error:#}"))),
+            }
+            mirrors.rotate_left(1);
+        }
+        ensure!(
+            failures.len() < mirrors.len(),
+            "{} of {} could not be downloaded ({}): check the network and run \
+             `fmnist data fetch` again, or put the four files into {} by hand",
+            file.gz_name(),
+            manifest.name,
+            summary(&failures),
+            dir.display()
+        );
+        notify(Event::Note(&format!(
+            "{} is there, SHA-256 checked",
+            target.display()
+        )));
+    }
+    Ok(())
+}
+
+/// The host of a URL, which is enough for an error.
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or(rest)
+}
+
+/// What went wrong at each host, said once where it is the same everywhere.
+fn summary(failures: &[(&str, String)]) -> String {
+    match failures {
+        [] => "its manifest names no mirror".to_owned(),
+        [(_, first), others @ ..] if others.iter().all(|(_, reason)| reason == first) => {
+            let hosts: Vec<&str> = failures.iter().map(|(host, _)| *host).collect();
+            format!("{first}: {}", hosts.join(", "))
+        }
+        _ => {
+            let each: Vec<String> = failures
+                .iter()
+                .map(|(host, reason)| format!("{host}: {reason}"))
+                .collect();
+            each.join("; ")
+        }
+    }
+}
+
+/// Keeps a second process from downloading into `dir` until the returned file is dropped.
+fn lock(dir: &Path, notify: &mut dyn FnMut(Event<'_>)) -> Result<File> {
+    let path = dir.join(".lock");
+    let mut locked = || -> io::Result<File> {
+        fs::create_dir_all(dir)?;
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)?;
+        if file.try_lock().is_err() {
+            notify(Event::Note(&format!(
+                "waiting for another download into {}",
+                dir.display()
+            )));
+            file.lock()?;
+        }
+        Ok(file)
+    };
+    locked().with_context(|| format!("{} could not be made ready for the download", dir.display()))
+}
+
+/// The time that may still pass without a byte.
+struct Wait {
+    patience: Duration,
+    until: Instant,
+    mirrors_left: usize,
+}
+
+impl Wait {
+    fn new(patience: Duration) -> Self {
+        Self {
+            patience,
+            until: Instant::now() + patience,
+            mirrors_left: 1,
+        }
+    }
+
+    /// The share of the mirror that is being tried.
+    fn share(&self) -> Duration {
+        let left = self.until.saturating_duration_since(Instant::now());
+        left / u32::try_from(self.mirrors_left).unwrap_or(u32::MAX).max(1)
+    }
+
+    fn renew(&mut self) {
+        self.until = Instant::now() + self.patience;
+    }
+}
+
+/// Downloads `file` from one mirror to `target`.
+fn download(
+    mirror: &str,
+    file: &ManifestFile,
+    target: &Path,
+    wait: &mut Wait,
+    notify: &mut dyn FnMut(Event<'_>),
+) -> Result<()> {
+    let path = target.with_extension("gz.part");
+    let mut part = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(&path)?;
+    let url = format!("{mirror}{}", file.gz_name());
+    let resumed = part.metadata()?.len() > 0;
+    // What was kept of an earlier attempt may be of no use: then once more from the beginning.
+    if !(transfer(&url, file, &mut part, wait, notify)?
+        || resumed && transfer(&url, file, &mut part, wait, notify)?)
+    {
+        bail!("the file there has another SHA-256 than the manifest");
+    }
+    part.sync_all()?;
+    drop(part);
+    fs::rename(&path, target)?;
+    #[cfg(unix)]
+    if let Some(dir) = target.parent() {
+        File::open(dir)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Completes `part` from `url`. False if what it then holds is not the file: `part` is emptied.
+fn transfer(
+    url: &str,
+    file: &ManifestFile,
+    part: &mut File,
+    wait: &mut Wait,
+    notify: &mut dyn FnMut(Event<'_>),
+) -> Result<bool> {
+    let total = file.gz.bytes;
+    let mut done = part.metadata()?.len();
+    if done < total {
+        let Some((mut body, start)) = request(url, done, wait.share())? else {
+            part.set_len(0)?;
+            return Ok(false);
+        };
+        done = start;
+        part.set_len(done)?;
+        part.seek(SeekFrom::Start(done))?;
+        let name = file.gz_name();
+        let mut buffer = vec![0; CHUNK];
+        notify(Event::Download {
+            file: &name,
+            done,
+            total,
+        });
+        loop {
+            let read = body.read(&mut buffer)?;
+            if read == 0 {
+                break;
+            }
+            wait.renew();
+            done += read as u64;
+            if done > total {
+                part.set_len(0)?;
+                bail!("the file there has more than the {total} bytes of the manifest");
+            }
+            part.write_all(&buffer[..read])?;
+            notify(Event::Download {
+                file: &name,
+                done,
+                total,
+            });
+        }
+        ensure!(
+            done == total,
+            "the connection ended after {done} of {total} bytes"
+        );
+    }
+    part.seek(SeekFrom::Start(0))?;
+    let good = done == total && sha256(&mut *part)? == file.gz.sha256;
+    if !good {
+        part.set_len(0)?;
+    }
+    Ok(good)
+}
+
+/// Asks for the bytes of `url` from `start` on. Returns the answer's body and where in the file it
+/// begins: at `start`, or at 0 if the server does not do ranges. None if there is no such range.
+fn request(url: &str, start: u64, allowed: Duration) -> Result<Option<(impl Read + use<>, u64)>> {
+    let agent = ureq::Agent::config_builder()
+        .https_only(url.starts_with("https://"))
+        .http_status_as_error(false)
+        .max_redirects(MAX_REDIRECTS)
+        .accept_encoding("identity")
+        .timeout_resolve(Some(allowed))
+        .timeout_connect(Some(allowed))
+        .timeout_recv_response(Some(allowed))
+        .timeout_per_read(Some(allowed))
+        .build()
+        .new_agent();
+    let mut request = agent.get(url);
+    if start > 0 {
+        request = request.header("Range", format!("bytes={start}-"));
+    }
+    // The client bounds each phase of each redirect; the sum is bounded here. A thread that is left
+    // behind ends by the client's own limits.
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || drop(sender.send(request.call())));
+    let response = receiver
+        .recv_timeout(allowed)
+        .map_err(|_| anyhow!("no answer within {:.1} s", allowed.as_secs_f64()))?
+        .map_err(|error| match error {
+            ureq::Error::Io(error) => anyhow!(error),
+            other => anyhow!(other),
+        })?;
+    let range = response
+        .headers()
+        .get("Content-Range")
+        .and_then(|value| value.to_str().ok());
+    let begins = match response.status().as_u16() {
+        200 => 0,
+        206 if range.is_some_and(|range| range.starts_with(&format!("bytes {start}-"))) => start,
+        206 | 416 if start > 0 => return Ok(None),
+        status => bail!("HTTP status {status}"),
+    };
+    Ok(Some((response.into_body().into_reader(), begins)))
+}

@@ -1,0 +1,143 @@
+//! Images with labels: where they come from and how they are held.
+//!
+//! - [`load`]: finds, reads and names a dataset; the one entry point of training.
+//! - [`manifest`], [`fetch`]: what Fashion-MNIST's files are, and their download.
+//! - [`idx`]: the file format.
+//! - [`synthetic`]: the stand-in for machines without the real data.
+
+mod batches;
+mod load;
+
+pub mod fetch;
+pub mod idx;
+pub mod manifest;
+mod raster;
+pub mod synthetic;
+
+pub use batches::{Batch, shuffled};
+pub use load::{Places, load, load_from};
+
+/// Height and width of an image in pixels.
+pub const SIDE: usize = 28;
+/// Pixels of an image.
+pub const PIXELS: usize = SIDE * SIDE;
+/// Number of classes of every dataset.
+pub const CLASSES: usize = 10;
+
+/// The name of the dataset that [`FASHION_MNIST_CLASSES`] belong to.
+pub const FASHION_MNIST: &str = "Fashion-MNIST";
+
+/// Names of the classes of Fashion-MNIST, and of the stand-in, in the order of their labels.
+pub const FASHION_MNIST_CLASSES: [&str; CLASSES] = [
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+];
+
+/// Which dataset a user asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Choice {
+    /// Fashion-MNIST if it is there or can be downloaded, else the synthetic stand-in
+    #[default]
+    Auto,
+    /// Fashion-MNIST or an error
+    FashionMnist,
+    /// Garments drawn by the program itself: needs no files and no network
+    Synthetic,
+}
+
+/// What happens while a dataset is found and loaded, for whoever talks to the user.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// Worth a line.
+    Note(&'a str),
+    /// Must be seen: the result is not what the user may take it for.
+    Warning(&'a str),
+    /// `done` of `total` bytes of a file are there; the first event of a file comes before its
+    /// first byte.
+    Download {
+        /// Its name.
+        file: &'a str,
+        /// Bytes that are there.
+        done: u64,
+        /// Bytes of the whole file.
+        total: u64,
+    },
+}
+
+/// Images with their labels.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Split {
+    /// `len() × 784` bytes, image after image, each row by row; 0 is background.
+    pub images: Vec<u8>,
+    /// One label below [`CLASSES`] for each image.
+    pub labels: Vec<u8>,
+}
+
+impl Split {
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is no image.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// The 784 bytes of image `index`.
+    ///
+    /// # Panics
+    ///
+    /// If `index` is not below [`Split::len`].
+    pub fn image(&self, index: usize) -> &[u8] {
+        &self.images[index * PIXELS..][..PIXELS]
+    }
+
+    /// Keeps the first `n` images; all of them if there are no more than `n`.
+    pub fn truncate(&mut self, n: usize) {
+        self.images.truncate(n.saturating_mul(PIXELS));
+        self.labels.truncate(n);
+    }
+
+    /// Takes the last `n` images out, all of them if there are no more than `n`.
+    pub fn split_off_last(&mut self, n: usize) -> Split {
+        let keep = self.len().saturating_sub(n);
+        Split {
+            images: self.images.split_off(keep * PIXELS),
+            labels: self.labels.split_off(keep),
+        }
+    }
+}
+
+/// A dataset under its name.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// What stands in tables, titles and files: `Fashion-MNIST`, `synthetic (stand-in)` or a
+    /// folder's name.
+    pub name: String,
+    /// Names of the classes in the order of their labels.
+    pub class_names: [String; CLASSES],
+    /// Images to train on.
+    pub train: Split,
+    /// Images to test with.
+    pub test: Split,
+}
+
+impl Dataset {
+    fn of_garments(name: &str, train: Split, test: Split) -> Self {
+        Self {
+            name: name.to_owned(),
+            class_names: FASHION_MNIST_CLASSES.map(str::to_owned),
+            train,
+            test,
+        }
+    }
+}

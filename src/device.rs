@@ -1,0 +1,281 @@
+//! Which device a run uses: `--backend auto|wgpu|cpu` and `--device`.
+//!
+//! Adapters are enumerated here, before Burn touches any, so that a machine
+//! without one gets a message instead of a panic on a worker thread.
+
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, anyhow, bail};
+use burn::tensor::Device;
+use burn_wgpu::WgpuSetup;
+use burn_wgpu::wgpu::{self, Backends, DeviceType};
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// The value of `--backend`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum BackendChoice {
+    /// A hardware GPU if there is one, else the CPU.
+    #[default]
+    Auto,
+    /// A GPU through WebGPU: Vulkan, Metal or DX12.
+    Wgpu,
+    /// The CPU through ndarray.
+    Cpu,
+}
+
+/// A backend of this program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// `burn-wgpu`.
+    Wgpu,
+    /// `burn-ndarray`.
+    Cpu,
+}
+
+impl std::fmt::Display for Backend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Wgpu => "wgpu",
+            Self::Cpu => "cpu",
+        })
+    }
+}
+
+/// The device that was chosen, ready to use.
+pub struct Selected {
+    /// Burn's handle, without autodiff.
+    pub device: Device,
+    /// The backend it belongs to.
+    pub backend: Backend,
+    /// Its name for people, such as `Apple M3, Metal` or `AMD EPYC, 2 threads`.
+    pub name: String,
+    /// Why it was chosen, as a clause.
+    pub reason: String,
+    /// What the user should know, if anything.
+    pub warning: Option<String>,
+}
+
+/// A GPU adapter of this machine, or a software stand-in for one.
+pub struct Adapter {
+    handle: wgpu::Adapter,
+    info: wgpu::AdapterInfo,
+}
+
+impl Adapter {
+    /// Name and graphics API, such as `Apple M3, Metal`.
+    pub fn name(&self) -> String {
+        let name: String = self.info.name.chars().filter(|c| !c.is_control()).collect();
+        format!("{}, {}", name.trim(), api_name(self.info.backend))
+    }
+
+    /// `discrete GPU`, `integrated GPU`, …
+    pub fn kind(&self) -> &'static str {
+        match self.info.device_type {
+            DeviceType::DiscreteGpu => "discrete GPU",
+            DeviceType::IntegratedGpu => "integrated GPU",
+            DeviceType::VirtualGpu => "virtual GPU",
+            DeviceType::Cpu => "software",
+            DeviceType::Other => "other",
+        }
+    }
+
+    /// Whether it runs shaders on the CPU.
+    pub fn is_software(&self) -> bool {
+        self.info.device_type == DeviceType::Cpu
+    }
+
+    /// The driver's name and version, as far as it says.
+    pub fn driver(&self) -> String {
+        format!("{} {}", self.info.driver, self.info.driver_info)
+            .trim()
+            .to_string()
+    }
+
+    /// Order of preference: the smaller the better.
+    fn rank(&self) -> u8 {
+        match self.info.device_type {
+            DeviceType::DiscreteGpu => 0,
+            DeviceType::IntegratedGpu => 1,
+            DeviceType::VirtualGpu => 2,
+            DeviceType::Other => 3,
+            DeviceType::Cpu => 4,
+        }
+    }
+}
+
+/// The adapters of this machine that Vulkan, Metal or DX12 offers, best first.
+///
+/// OpenGL is left out: it reaches the same GPUs with fewer abilities.
+pub fn adapters() -> Vec<Adapter> {
+    let found = pollster::block_on(instance().enumerate_adapters(Backends::PRIMARY));
+    let mut adapters: Vec<Adapter> = found
+        .into_iter()
+        .map(|handle| Adapter {
+            info: handle.get_info(),
+            handle,
+        })
+        .collect();
+    adapters.sort_by_key(Adapter::rank);
+    adapters
+}
+
+/// What to do where the GPU cannot be used.
+pub const DRIVER_ADVICE: &str = "install your GPU's driver (on Linux its Vulkan driver and the \
+    package libvulkan1; `mesa-vulkan-drivers` for Intel, AMD and software Vulkan), \
+    or train with --backend cpu";
+
+/// Chooses and opens a device.
+///
+/// `wanted` is the value of `--device`: the number of an adapter in [`adapters`],
+/// or a part of its name.
+///
+/// # Errors
+///
+/// When there is no such adapter, or it cannot be opened.
+pub fn select(choice: BackendChoice, wanted: Option<&str>) -> Result<Selected> {
+    match choice {
+        BackendChoice::Cpu => {
+            if let Some(wanted) = wanted {
+                bail!(
+                    "--device {wanted} names a GPU, but --backend is cpu — leave one of the two out"
+                );
+            }
+            Ok(cpu("--backend cpu"))
+        }
+        BackendChoice::Wgpu => {
+            let adapter = pick(adapters(), wanted)?;
+            let reason = match wanted {
+                Some(wanted) => format!("--device {wanted}"),
+                None => "--backend wgpu".to_string(),
+            };
+            open(adapter, reason)
+        }
+        BackendChoice::Auto if wanted.is_some() => select(BackendChoice::Wgpu, wanted),
+        BackendChoice::Auto => match adapters().into_iter().next() {
+            Some(adapter) if !adapter.is_software() => {
+                let reason = format!("found a {}", adapter.kind());
+                open(adapter, reason)
+            }
+            Some(_) => Ok(cpu("the only GPU adapter is a software one")),
+            None => Ok(cpu("no GPU adapter found")),
+        },
+    }
+}
+
+fn pick(adapters: Vec<Adapter>, wanted: Option<&str>) -> Result<Adapter> {
+    if adapters.is_empty() {
+        bail!("no GPU adapter found through Vulkan, Metal or DX12 — {DRIVER_ADVICE}");
+    }
+    let matches = |(index, adapter): &(usize, Adapter)| match wanted {
+        None => true,
+        Some(wanted) => match wanted.parse::<usize>() {
+            Ok(number) => number == *index,
+            Err(_) => adapter
+                .name()
+                .to_lowercase()
+                .contains(&wanted.to_lowercase()),
+        },
+    };
+    adapters
+        .into_iter()
+        .enumerate()
+        .find(matches)
+        .map(|(_, adapter)| adapter)
+        .ok_or_else(|| {
+            anyhow!(
+                "--device {}: no such adapter — `fmnist devices` lists them by number and name",
+                wanted.unwrap_or_default()
+            )
+        })
+}
+
+fn open(adapter: Adapter, reason: String) -> Result<Selected> {
+    let name = adapter.name();
+    let warning = adapter.is_software().then(|| {
+        format!("{name} is a software adapter: it runs shaders on the CPU, far slower than --backend cpu")
+    });
+    let context =
+        || format!("{name} cannot be opened — try another one (`fmnist devices`) or --backend cpu");
+    // What Burn's own set-up asks for, less what wgpu calls experimental.
+    let features = adapter.handle.features()
+        - wgpu::Features::MAPPABLE_PRIMARY_BUFFERS
+        - wgpu::Features::all_experimental_mask();
+    let request = adapter.handle.request_device(&wgpu::DeviceDescriptor {
+        label: Some("fmnist"),
+        required_features: features,
+        required_limits: adapter.handle.limits(),
+        memory_hints: wgpu::MemoryHints::MemoryUsage,
+        ..Default::default()
+    });
+    let (device, queue) = pollster::block_on(request).with_context(context)?;
+    let setup = WgpuSetup {
+        instance: instance().clone(),
+        backend: adapter.info.backend,
+        adapter: adapter.handle,
+        device,
+        queue,
+    };
+    let device = Device::wgpu_options()
+        .setup(setup)
+        .init()
+        .with_context(context)?;
+    Ok(Selected {
+        device,
+        backend: Backend::Wgpu,
+        name,
+        reason,
+        warning,
+    })
+}
+
+fn cpu(reason: &str) -> Selected {
+    let threads = rayon::current_num_threads();
+    let plural = if threads == 1 { "" } else { "s" };
+    // burn-ndarray is deprecated upstream and ends with Burn 0.22; this is the one
+    // place that names it as a device.
+    #[allow(deprecated)]
+    let device = Device::ndarray();
+    Selected {
+        device,
+        backend: Backend::Cpu,
+        name: format!("{}, {threads} thread{plural}", cpu_name()),
+        reason: reason.to_string(),
+        warning: None,
+    }
+}
+
+/// The processor's name where the system tells it, else its architecture.
+fn cpu_name() -> String {
+    std::fs::read_to_string("/proc/cpuinfo")
+        .ok()
+        .and_then(|text| {
+            let line = text.lines().find(|line| line.starts_with("model name"))?;
+            Some(line.split_once(':')?.1.trim().to_string())
+        })
+        .unwrap_or_else(|| format!("{} CPU", std::env::consts::ARCH))
+}
+
+/// One instance for the whole process: the Vulkan loader does not bear instances
+/// that come and go on several threads.
+fn instance() -> &'static wgpu::Instance {
+    static INSTANCE: OnceLock<wgpu::Instance> = OnceLock::new();
+    INSTANCE.get_or_init(|| {
+        wgpu::Instance::new(wgpu::InstanceDescriptor {
+            backends: Backends::PRIMARY,
+            ..wgpu::InstanceDescriptor::new_without_display_handle()
+        })
+    })
+}
+
+fn api_name(backend: wgpu::Backend) -> &'static str {
+    match backend {
+        wgpu::Backend::Vulkan => "Vulkan",
+        wgpu::Backend::Metal => "Metal",
+        wgpu::Backend::Dx12 => "DX12",
+        wgpu::Backend::Gl => "OpenGL",
+        wgpu::Backend::BrowserWebGpu => "WebGPU",
+        wgpu::Backend::Noop => "no-op",
+    }
+}

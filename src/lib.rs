@@ -1,0 +1,35 @@
+//! Trains image classifiers on any GPU through WebGPU compute shaders, and on any CPU.
+//!
+//! Data flows one way:
+//!
+//! ```text
+//! dataset ──▶ batches ──▶ model ──▶ train ──▶ history ──▶ report
+//!                           │
+//!                     conv_relu_pool ◀── shaders/conv_relu_pool/*.wgsl
+//! ```
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | [`dataset`] | finds, downloads, reads, draws and batches images |
+//! | [`model`] | the dense and the convolutional network |
+//! | [`conv_relu_pool`] | the fused block of the latter, on each backend |
+//! | [`train`] | the training loop, its history and its progress |
+//! | [`report`] | curves, tables and the summary of a run |
+//! | [`run_folder`] | the files that a run leaves behind |
+//! | [`device`] | chooses a GPU or the CPU |
+//! | [`cli`] | the commands |
+//! | [`text`], `whole_file` | numbers for people; files that are never half-written |
+
+#![recursion_limit = "256"]
+#![warn(missing_docs)]
+
+pub mod cli;
+pub mod conv_relu_pool;
+pub mod dataset;
+pub mod device;
+pub mod model;
+pub mod report;
+pub mod run_folder;
+pub mod text;
+pub mod train;
+mod whole_file;

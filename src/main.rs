@@ -1,0 +1,20 @@
+//! The `fmnist` program: parse, run, say what went wrong.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use fmnist::cli::Cli;
+
+fn main() -> ExitCode {
+    match Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line: the chain of causes after the message itself.
+            eprintln!(
+                "error: {}",
+                fmnist::text::one_line(&format!("{error:#}"), 4096)
+            );
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Numbers and names as a person reads them.
+
+/// `421642` as `421,642`.
+pub fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A loss in six characters: four decimals below 10, fewer above, `   NaN` and `   inf`.
+pub fn loss(value: f64) -> String {
+    match value.abs() {
+        ..9.99995 => format!("{value:6.4}"),
+        ..99.9995 => format!("{value:6.3}"),
+        ..999.995 => format!("{value:6.2}"),
+        f64::INFINITY => format!("{value:6}"),
+        _ => format!("{value:6.0e}"),
+    }
+}
+
+/// A fraction as a percentage with two decimals: `0.8912` as `89.12`.
+pub fn percent(fraction: f64) -> String {
+    format!("{:.2}", 100.0 * fraction)
+}
+
+/// Seconds with one decimal, with none from 100 on: `12.3`, `123`.
+pub fn seconds(value: f64) -> String {
+    // 99.95 rounds to three digits before the point.
+    let decimals = if value < 99.95 { 1 } else { 0 };
+    format!("{value:.decimals$}")
+}
+
+/// Whole seconds as a clock shows them: `01:23`, from one hour on `1:02:03`.
+pub fn clock(seconds: f64) -> String {
+    // The cast saturates, so that NaN and infinity are shown as some time, not a panic.
+    let seconds = seconds.round() as u64;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes:02}:{seconds:02}")
+    }
+}
+
+/// `text` as one printable line of at most `max_chars` characters.
+///
+/// Control characters become spaces; what is cut off leaves an ellipsis.
+pub fn one_line(text: &str, max_chars: usize) -> String {
+    let mut line: String = text
+        .chars()
+        .take(max_chars)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    if text.chars().nth(max_chars).is_some() {
+        line.pop();
+        line.push('…');
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_separated() {
+        let cases = [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (101_770, "101,770"),
+            (u64::MAX, "18,446,744,073,709,551,615"),
+        ];
+        for (n, text) in cases {
+            assert_eq!(thousands(n), text);
+        }
+    }
+
+    #[test]
+    fn losses_keep_their_width() {
+        let cases = [
+            (0.30119, "0.3012"),
+            (9.99999, "10.000"),
+            (12.5, "12.500"),
+            (999.99, "999.99"),
+            (999.999, "   1e3"),
+            (123_456.0, "   1e5"),
+            (f64::MAX, " 2e308"),
+            (f64::NAN, "   NaN"),
+            (f64::INFINITY, "   inf"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(loss(value), text);
+        }
+    }
+
+    #[test]
+    fn times() {
+        assert_eq!(seconds(12.34), "12.3");
+        assert_eq!(seconds(99.96), "100");
+        assert_eq!(clock(59.6), "01:00");
+        assert_eq!(clock(3723.0), "1:02:03");
+    }
+
+    #[test]
+    fn one_line_cuts_and_cleans() {
+        assert_eq!(one_line("a\tb\u{1b}[1m", 80), "a b [1m");
+        assert_eq!(one_line("äöü", 3), "äöü");
+        assert_eq!(one_line("äöüß", 3), "äö…");
+    }
+}

@@ -1,0 +1,139 @@
+//! One model while it learns: the steps of an epoch, and evaluation.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use burn::module::Module;
+use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use burn::tensor::Device;
+
+use super::progress::{ModelProgress, Progress};
+use super::{Metrics, Settings, Tally, cross_entropy};
+use crate::dataset::{Batch, Split, shuffled};
+use crate::model::{Classifier, ModelKind};
+
+/// Images per batch where nothing is learned. Fixed, so that sums round the same way each time.
+const EVALUATION_BATCH: usize = 500;
+
+/// Reading the running metrics waits for the device: not more often than people can read, but
+/// often enough that the device's queue of work stays short.
+const READ_AFTER: Duration = Duration::from_millis(250);
+const READ_AFTER_STEPS: usize = 32;
+
+/// A model with its optimizer.
+pub struct Learner {
+    kind: ModelKind,
+    model: Classifier,
+    optimizer: ModuleOptimizer,
+    settings: Settings,
+    device: Device,
+    progress: ModelProgress,
+    busy_seconds: f64,
+}
+
+impl Learner {
+    /// A model with fresh weights on `device`, which is without autodiff.
+    pub fn new(kind: ModelKind, settings: &Settings, device: &Device, progress: &Progress) -> Self {
+        let training_device = device.clone().autodiff();
+        Self {
+            kind,
+            model: Classifier::new(kind, settings.block, settings.seed, &training_device),
+            optimizer: AdamConfig::new().with_epsilon(1e-8).init(),
+            settings: settings.clone(),
+            device: device.clone(),
+            progress: progress.model(kind.name()),
+            busy_seconds: 0.0,
+        }
+    }
+
+    /// Which model it is.
+    pub fn kind(&self) -> ModelKind {
+        self.kind
+    }
+
+    /// The model as it stands, for inference.
+    pub fn model(&self) -> Classifier {
+        self.model.valid()
+    }
+
+    /// Number of the model's trainable weights.
+    pub fn parameters(&self) -> usize {
+        self.model.num_params()
+    }
+
+    /// Its line in the terminal.
+    pub fn progress(&mut self) -> &mut ModelProgress {
+        &mut self.progress
+    }
+
+    /// Trains on every image of `training` once; returns the metrics that the model had on each
+    /// batch before it learned from it, and the seconds it took.
+    ///
+    /// # Errors
+    ///
+    /// If the device fails.
+    pub fn train_epoch(&mut self, epoch: usize, training: &Split) -> Result<(Metrics, f64)> {
+        let started = Instant::now();
+        self.progress.begin_epoch(epoch);
+        let order = shuffled(training.len(), self.settings.seed, epoch);
+        let mut tally = Tally::default();
+        let mut last_read = (Instant::now(), 0);
+        for (step, indices) in order.chunks(self.settings.batch_size).enumerate() {
+            let batch = Batch::gather(training, indices, &self.device);
+            self.step(&batch, &mut tally);
+
+            let (time, at_step) = last_read;
+            let due = time.elapsed() >= READ_AFTER || step - at_step >= READ_AFTER_STEPS;
+            let running = due.then(|| {
+                let metrics = tally.read();
+                last_read = (Instant::now(), step);
+                (metrics.loss, metrics.accuracy)
+            });
+            self.progress.advance(batch.len(), running);
+        }
+        let metrics = tally.read();
+        self.device
+            .sync()
+            .context("the device failed in training")?;
+        let seconds = started.elapsed().as_secs_f64();
+        self.busy_seconds += seconds;
+        Ok((metrics, seconds))
+    }
+
+    /// One step: forward, loss, backward, update.
+    pub fn step(&mut self, batch: &Batch, tally: &mut Tally) {
+        let logits = self.model.forward(batch.images.clone().autodiff());
+        let loss = cross_entropy(logits.clone(), batch.one_hot.clone().autodiff());
+        tally.add(logits.inner(), loss.clone().inner(), batch);
+        let gradients = GradientsParams::from_grads(loss.backward(), &self.model);
+        self.model =
+            self.optimizer
+                .step(self.settings.learning_rate, self.model.clone(), gradients);
+    }
+
+    /// Loss and accuracy on `split`.
+    pub fn evaluate(&mut self, split: &Split) -> Metrics {
+        let started = Instant::now();
+        let metrics = evaluate(&self.model(), split, &self.device);
+        self.busy_seconds += started.elapsed().as_secs_f64();
+        metrics
+    }
+
+    /// Seconds this model has trained and been evaluated for.
+    pub fn busy_seconds(&self) -> f64 {
+        self.busy_seconds
+    }
+}
+
+/// Loss and accuracy of `model` on `split`, without autodiff.
+pub fn evaluate(model: &Classifier, split: &Split, device: &Device) -> Metrics {
+    let order: Vec<u32> = (0..split.len() as u32).collect();
+    let mut tally = Tally::default();
+    for indices in order.chunks(EVALUATION_BATCH) {
+        let batch = Batch::gather(split, indices, device);
+        let logits = model.forward(batch.images.clone());
+        let loss = cross_entropy(logits.clone(), batch.one_hot.clone());
+        tally.add(logits, loss, &batch);
+    }
+    tally.read()
+}

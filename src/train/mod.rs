@@ -1,0 +1,110 @@
+//! The training loop, the same for every model and every backend.
+
+pub mod history;
+mod learner;
+mod loss;
+pub mod progress;
+
+use anyhow::{Result, ensure};
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::{Dataset, Split};
+use crate::model::{BlockOp, ModelKind};
+use history::{EpochRecord, History};
+use progress::Progress;
+
+pub use learner::{Learner, evaluate};
+pub use loss::{Metrics, Tally, cross_entropy};
+
+/// Images held out of the training set, its last ones, to validate with after each epoch.
+pub const VALIDATION_IMAGES: usize = 5_000;
+
+/// Everything that a training run depends on besides the dataset and the device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The models to train.
+    pub models: Vec<ModelKind>,
+    /// Passes over the training images.
+    pub epochs: usize,
+    /// Images per step; an epoch's last batch may be smaller.
+    pub batch_size: usize,
+    /// Step size of Adam.
+    pub learning_rate: f64,
+    /// Train on the first `samples` images only.
+    pub samples: Option<usize>,
+    /// Source of the initial weights and of the order of the images.
+    pub seed: u64,
+    /// Fused kernels or Burn's own operations.
+    pub block: BlockOp,
+}
+
+/// The training images and the images held out for validation.
+///
+/// # Errors
+///
+/// If `settings.samples` asks for more images than there are, or too few are left.
+pub fn split(settings: &Settings, dataset: &Dataset) -> Result<(Split, Split)> {
+    let mut training = dataset.train.clone();
+    let validation = training.split_off_last(VALIDATION_IMAGES);
+    ensure!(
+        !training.is_empty(),
+        "{} has {} training images, but {VALIDATION_IMAGES} are held out for validation — use a \
+         larger dataset",
+        dataset.name,
+        dataset.train.len()
+    );
+    if let Some(samples) = settings.samples {
+        ensure!(
+            samples <= training.len(),
+            "--samples {samples}: {} has {} images to train on ({VALIDATION_IMAGES} more are held \
+             out for validation) — ask for fewer",
+            dataset.name,
+            training.len()
+        );
+        training.truncate(samples);
+    }
+    Ok((training, validation))
+}
+
+/// Trains the models side by side, epoch by epoch, from fresh weights.
+///
+/// `after_epoch` sees the history after each epoch of each model.
+///
+/// # Errors
+///
+/// If the device fails, or `after_epoch` does.
+pub fn train(
+    settings: &Settings,
+    training: &Split,
+    validation: &Split,
+    device: &Device,
+    progress: &Progress,
+    mut after_epoch: impl FnMut(&History) -> Result<()>,
+) -> Result<(Vec<Learner>, History)> {
+    let mut learners: Vec<Learner> = settings
+        .models
+        .iter()
+        .map(|&kind| Learner::new(kind, settings, device, progress))
+        .collect();
+    let mut history = History::default();
+    for epoch in 1..=settings.epochs {
+        for learner in &mut learners {
+            let (trained, seconds) = learner.train_epoch(epoch, training)?;
+            let validated = learner.evaluate(validation);
+            let record = EpochRecord {
+                model: learner.kind().name().to_string(),
+                epoch,
+                train_loss: trained.loss,
+                train_accuracy: trained.accuracy,
+                validation_loss: validated.loss,
+                validation_accuracy: validated.accuracy,
+                seconds,
+            };
+            learner.progress().end_epoch(&record);
+            history.push(record);
+            after_epoch(&history)?;
+        }
+    }
+    Ok((learners, history))
+}

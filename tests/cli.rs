@@ -1,0 +1,355 @@
+//! The program as its user runs it: real processes, their output and exit codes.
+
+mod common;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use common::data_dir;
+use serde_json::Value;
+
+/// `fmnist ARGS`, run in the folder `cwd` with the real data at hand.
+fn fmnist(cwd: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fmnist"));
+    command
+        .args(args)
+        .current_dir(cwd)
+        .env("FMNIST_DATA_DIR", data_dir())
+        .env("XDG_CACHE_HOME", cwd.join("cache"));
+    command
+}
+
+fn output(mut command: Command) -> Output {
+    command.output().expect("the program can be started")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("stdout is UTF-8")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("stderr is UTF-8")
+}
+
+fn assert_success(output: &Output) {
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// The program failed with `code`, one `error:` line with every one of `parts`, and no panic.
+fn assert_failure(output: &Output, code: i32, parts: &[&str]) {
+    let stderr = stderr(output);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    assert!(stderr.contains("error: "), "{stderr}");
+    for part in parts {
+        assert!(stderr.contains(part), "{part:?} is missing in: {stderr}");
+    }
+}
+
+fn json(path: &Path) -> Value {
+    let text = std::fs::read_to_string(path).expect("the file is there");
+    serde_json::from_str(&text).expect("the file is JSON")
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder can be made")
+}
+
+const SHORT: [&str; 8] = [
+    "train",
+    "--backend",
+    "cpu",
+    "--samples",
+    "640",
+    "--epochs",
+    "2",
+    "--out",
+];
+
+fn short_run(cwd: &Path, out: &str, more: &[&str]) -> Output {
+    output(fmnist(cwd, &[&SHORT[..], &[out], more].concat()))
+}
+
+#[test]
+fn help_names_every_command_and_flag() {
+    let cwd = folder();
+    let help = output(fmnist(cwd.path(), &["--help"]));
+    assert_success(&help);
+    for command in ["train", "evaluate", "data", "devices", "--backend"] {
+        assert!(stdout(&help).contains(command), "{command}");
+    }
+    let help = output(fmnist(cwd.path(), &["train", "--help"]));
+    assert_success(&help);
+    for flag in [
+        "--model",
+        "--epochs",
+        "--batch-size",
+        "--learning-rate",
+        "--samples",
+        "--out",
+        "--seed",
+        "--quiet",
+        "--dataset",
+        "--data-dir",
+        "--no-fused",
+        "--device",
+    ] {
+        assert!(stdout(&help).contains(flag), "{flag}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_refused_with_exit_code_2() {
+    let cwd = folder();
+    for (args, parts) in [
+        (
+            vec!["train", "--epochs", "0"],
+            vec!["--epochs", "at least 1"],
+        ),
+        (vec!["train", "--batch-size", "many"], vec!["--batch-size"]),
+        (
+            vec!["train", "--learning-rate", "-1"],
+            vec!["--learning-rate"],
+        ),
+        (
+            vec!["train", "--learning-rate", "nan"],
+            vec!["--learning-rate"],
+        ),
+        (vec!["train", "--model", "vit"], vec!["--model", "dense"]),
+        (
+            vec!["--backend", "cuda", "train"],
+            vec!["--backend", "wgpu"],
+        ),
+        (vec!["train", "--sedd", "1"], vec!["--sedd", "--seed"]),
+    ] {
+        assert_failure(&output(fmnist(cwd.path(), &args)), 2, &parts);
+    }
+}
+
+#[test]
+fn a_run_leaves_its_folder_and_evaluate_reproduces_it() {
+    let cwd = folder();
+    let run = short_run(cwd.path(), "run", &[]);
+    assert_success(&run);
+    let path = cwd.path().join("run");
+
+    let history = std::fs::read_to_string(path.join("history.csv")).expect("history.csv is there");
+    let mut lines = history.lines();
+    assert_eq!(
+        lines.next(),
+        Some("model,epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds")
+    );
+    assert_eq!(lines.count(), 4, "two models, two epochs");
+
+    let config = json(&path.join("config.json"));
+    assert_eq!(config["dataset"], "Fashion-MNIST");
+    assert_eq!(config["samples"], 640);
+    assert_eq!(config["block"], "fused");
+
+    let summary = json(&path.join("summary.json"));
+    assert_eq!(summary["dataset"], "Fashion-MNIST");
+    assert_eq!(summary["backend"], "cpu");
+    assert_eq!(summary["seed"], 0);
+    for (model, parameters) in [("dense", 101_770), ("cnn", 421_642)] {
+        let model = &summary["models"][model];
+        assert_eq!(model["parameters"], parameters);
+        for accuracy in ["train_accuracy", "validation_accuracy", "test_accuracy"] {
+            let value = model[accuracy].as_f64().expect("accuracies are numbers");
+            assert!((0.1..=1.0).contains(&value), "{accuracy} is {value}");
+        }
+        assert!(model["test_loss"].as_f64().expect("a number") > 0.0);
+        assert!(model["seconds_per_epoch"].as_f64().expect("a number") > 0.0);
+    }
+    for picture in ["accuracy.png", "loss.png"] {
+        let png = std::fs::read(path.join(picture)).expect("the curves are drawn");
+        assert!(png.starts_with(b"\x89PNG"), "{picture} is a PNG");
+    }
+    let table = stdout(&run);
+    for part in ["dense", "cnn", "421,642", "test accuracy", "Fashion-MNIST"] {
+        assert!(table.contains(part), "{part} is missing in {table}");
+    }
+
+    let evaluated = output(fmnist(cwd.path(), &["evaluate", "run"]));
+    assert_success(&evaluated);
+    let text = stdout(&evaluated);
+    assert_eq!(text.matches("as in summary.json").count(), 2, "{text}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run_and_another_seed_another() {
+    let cwd = folder();
+    for (out, seed) in [("a", "3"), ("b", "3"), ("c", "4")] {
+        assert_success(&short_run(cwd.path(), out, &["--seed", seed, "--quiet"]));
+    }
+    let losses = |run: &str| -> Vec<f64> {
+        let summary = json(&cwd.path().join(run).join("summary.json"));
+        ["dense", "cnn"]
+            .map(|model| summary["models"][model]["test_loss"].as_f64())
+            .map(|loss| loss.expect("a number"))
+            .to_vec()
+    };
+    assert_eq!(losses("a"), losses("b"));
+    assert_ne!(losses("a"), losses("c"));
+}
+
+#[test]
+fn output_that_is_no_terminal_has_one_plain_line_per_epoch() {
+    let cwd = folder();
+    let run = short_run(cwd.path(), "run", &[]);
+    let log = stderr(&run);
+    assert!(!log.contains('\u{1b}') && !log.contains('\r'), "{log:?}");
+    assert_eq!(log.matches("train loss").count(), 4, "{log}");
+
+    let quiet = short_run(cwd.path(), "quiet", &["--quiet"]);
+    assert!(!stderr(&quiet).contains("train loss"));
+    assert!(stdout(&quiet).contains("test accuracy"));
+}
+
+#[test]
+fn an_existing_run_folder_is_never_overwritten() {
+    let cwd = folder();
+    let path = cwd.path().join("mine");
+    std::fs::create_dir(&path).expect("a folder can be made");
+    std::fs::write(path.join("precious"), "data").expect("a file can be written");
+    let run = short_run(cwd.path(), "mine", &[]);
+    assert_failure(&run, 1, &["mine", "exists already", "--out"]);
+    let names: Vec<_> = std::fs::read_dir(&path).expect("it is there").collect();
+    assert_eq!(names.len(), 1);
+}
+
+#[test]
+fn missing_data_is_an_error_that_names_the_folder() {
+    let cwd = folder();
+    std::fs::create_dir(cwd.path().join("empty")).expect("a folder can be made");
+    for args in [
+        vec!["train", "--data-dir", "empty"],
+        vec!["train", "--data-dir", "nowhere"],
+        vec!["train", "--dataset", "fashion-mnist", "--data-dir", "empty"],
+    ] {
+        let run = output(fmnist(cwd.path(), &args));
+        assert_failure(&run, 1, &[args[args.len() - 1], "train-images-idx3-ubyte"]);
+    }
+    assert!(!cwd.path().join("runs").exists(), "no run folder is made");
+}
+
+#[test]
+fn more_samples_than_there_are_is_an_error() {
+    let cwd = folder();
+    let run = output(fmnist(cwd.path(), &["train", "--samples", "55001"]));
+    assert_failure(&run, 1, &["--samples 55001", "55000"]);
+}
+
+#[test]
+fn the_stand_in_is_named_wherever_results_are() {
+    let cwd = folder();
+    let run = short_run(
+        cwd.path(),
+        "run",
+        &["--model", "dense", "--dataset", "synthetic"],
+    );
+    assert_success(&run);
+    let name = fmnist::dataset::synthetic::NAME;
+    assert!(stdout(&run).contains(name));
+    let path = cwd.path().join("run");
+    assert_eq!(json(&path.join("summary.json"))["dataset"], name);
+    assert_eq!(json(&path.join("config.json"))["dataset"], name);
+    // `evaluate` finds the dataset by the run's own record, not by what lies around.
+    let evaluated = output(fmnist(cwd.path(), &["evaluate", "run"]));
+    assert_success(&evaluated);
+    assert!(stdout(&evaluated).contains(name));
+    assert!(stdout(&evaluated).contains("as in summary.json"));
+}
+
+#[test]
+fn without_any_adapter_wgpu_says_what_to_do_and_auto_uses_the_cpu() {
+    let cwd = folder();
+    let hidden = |args: &[&str]| {
+        let mut command = fmnist(cwd.path(), args);
+        command
+            .env("VK_ICD_FILENAMES", "/nonexistent")
+            .env("VK_DRIVER_FILES", "/nonexistent")
+            .env("__EGL_VENDOR_LIBRARY_FILENAMES", "/nonexistent");
+        output(command)
+    };
+    let train = [
+        "train",
+        "--model",
+        "dense",
+        "--samples",
+        "256",
+        "--epochs",
+        "1",
+    ];
+    let wgpu = hidden(&[&["--backend", "wgpu"], &train[..]].concat());
+    assert_failure(&wgpu, 1, &["no GPU adapter", "driver", "--backend cpu"]);
+    assert!(!cwd.path().join("runs").exists(), "no run folder is made");
+
+    let auto = hidden(&train);
+    assert_success(&auto);
+    assert!(stderr(&auto).contains("backend cpu"), "{}", stderr(&auto));
+    assert!(stderr(&auto).contains("no GPU adapter found"));
+
+    let devices = hidden(&["devices"]);
+    assert_success(&devices);
+    assert!(stdout(&devices).contains("no GPU adapter found"));
+}
+
+#[test]
+fn the_backend_may_stand_before_the_command_and_the_run_records_it() {
+    let cwd = folder();
+    let args = [
+        "--backend",
+        "wgpu",
+        "train",
+        "--model",
+        "cnn",
+        "--samples",
+        "64",
+        "--epochs",
+        "1",
+        "--out",
+        "run",
+    ];
+    let run = output(fmnist(cwd.path(), &args));
+    assert_success(&run);
+    let summary = json(&cwd.path().join("run/summary.json"));
+    assert_eq!(summary["backend"], "wgpu");
+    let evaluated = output(fmnist(cwd.path(), &["evaluate", "run"]));
+    assert_success(&evaluated);
+    assert!(stdout(&evaluated).contains("as in summary.json"));
+}
+
+#[test]
+fn a_device_that_is_not_there_is_refused() {
+    let cwd = folder();
+    let run = output(fmnist(cwd.path(), &["train", "--device", "nosuchgpu"]));
+    assert_failure(&run, 1, &["--device nosuchgpu", "fmnist devices"]);
+    let run = output(fmnist(
+        cwd.path(),
+        &["train", "--device", "0", "--backend", "cpu"],
+    ));
+    assert_failure(&run, 1, &["--device 0", "--backend"]);
+}
+
+#[test]
+fn evaluate_refuses_what_is_no_run() {
+    let cwd = folder();
+    let nothing = output(fmnist(cwd.path(), &["evaluate", "nowhere"]));
+    assert_failure(&nothing, 1, &["nowhere", "config.json"]);
+
+    assert_success(&short_run(cwd.path(), "run", &["--model", "dense"]));
+    let model = cwd.path().join("run/dense/model.bpk");
+    let bytes = std::fs::read(&model).expect("the model was saved");
+    for (damaged, what) in [
+        (bytes[..bytes.len() / 2].to_vec(), "cut off"),
+        (b"not a model".to_vec(), "something else"),
+    ] {
+        std::fs::write(&model, damaged).expect("the file can be written");
+        let evaluated = output(fmnist(cwd.path(), &["evaluate", "run"]));
+        assert_failure(&evaluated, 1, &["model.bpk"]);
+        println!("{what}: {}", stderr(&evaluated));
+    }
+    std::fs::write(cwd.path().join("run/config.json"), "{}").expect("the file can be written");
+    let evaluated = output(fmnist(cwd.path(), &["evaluate", "run"]));
+    assert_failure(&evaluated, 1, &["config.json"]);
+}

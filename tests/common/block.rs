@@ -1,0 +1,123 @@
+//! The block's inputs for tests, and one pass through it on a device.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use fmnist::conv_relu_pool::BlockShape;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::{naive, values};
+
+/// Input, weight, bias and the gradient of the output.
+#[derive(Clone)]
+pub struct Operands {
+    pub shape: BlockShape,
+    pub input: Vec<f32>,
+    pub weight: Vec<f32>,
+    pub bias: Vec<f32>,
+    pub grad_output: Vec<f32>,
+}
+
+impl Operands {
+    /// Uniform in ±1.
+    pub fn random(shape: BlockShape, seed: u64) -> Self {
+        Self::drawn(shape, seed, |rng| rng.random_range(-1.0..1.0))
+    }
+
+    /// Small multiples of 1/4: sums of products are exact in f32, so that a result must be
+    /// right to the last bit, and ties in the windows are frequent.
+    pub fn exact(shape: BlockShape, seed: u64) -> Self {
+        Self::drawn(shape, seed, |rng| rng.random_range(-3..=3) as f32 / 4.0)
+    }
+
+    fn drawn(shape: BlockShape, seed: u64, draw: fn(&mut ChaCha8Rng) -> f32) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut array = |dims: &[usize]| {
+            (0..dims.iter().product())
+                .map(|_| draw(&mut rng))
+                .collect::<Vec<f32>>()
+        };
+        Self {
+            shape,
+            input: array(&shape.input_dims()),
+            weight: array(&shape.weight_dims()),
+            bias: array(&[shape.out_channels]),
+            grad_output: array(&shape.output_dims()),
+        }
+    }
+
+    /// What the definition gives, in f64.
+    pub fn expected(&self) -> Results {
+        let [input, weight, bias, grad_output] =
+            [&self.input, &self.weight, &self.bias, &self.grad_output]
+                .map(|v| v.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>());
+        let (output, codes) = naive::forward(self.shape, &input, &weight, &bias);
+        let gradients = naive::backward(self.shape, &input, &weight, &codes, &grad_output);
+        let [grad_input, grad_weight, grad_bias] = gradients.map(narrow);
+        Results {
+            output: narrow(output),
+            grad_input,
+            grad_weight,
+            grad_bias,
+        }
+    }
+}
+
+fn narrow(values: Vec<f64>) -> Vec<f32> {
+    values.into_iter().map(|x| x as f32).collect()
+}
+
+/// The output, and the gradients of `sum(output · grad_output)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Results {
+    pub output: Vec<f32>,
+    pub grad_input: Vec<f32>,
+    pub grad_weight: Vec<f32>,
+    pub grad_bias: Vec<f32>,
+}
+
+impl Results {
+    pub fn named(&self) -> [(&'static str, &[f32]); 4] {
+        [
+            ("output", &self.output),
+            ("gradient of the input", &self.grad_input),
+            ("gradient of the weight", &self.grad_weight),
+            ("gradient of the bias", &self.grad_bias),
+        ]
+    }
+}
+
+/// The form of the block to run.
+pub type Block = fn(Tensor<4>, Tensor<4>, Tensor<1>) -> Tensor<4>;
+
+/// Forward and backward through `block` on `device`, which is without autodiff.
+pub fn run(block: Block, operands: &Operands, device: &Device) -> Results {
+    run_viewed(block, operands, device, |input| input)
+}
+
+/// Like [`run`], with the input made by `view` of a leaf tensor that holds `operands.input`.
+pub fn run_viewed(
+    block: Block,
+    operands: &Operands,
+    device: &Device,
+    view: impl Fn(Tensor<4>) -> Tensor<4>,
+) -> Results {
+    let device = device.clone().autodiff();
+    let shape = operands.shape;
+    let leaf = |values: &[f32], dims: &[usize]| TensorData::new(values.to_vec(), dims.to_vec());
+    let input =
+        Tensor::<4>::from_data(leaf(&operands.input, &shape.input_dims()), &device).require_grad();
+    let weight = Tensor::<4>::from_data(leaf(&operands.weight, &shape.weight_dims()), &device)
+        .require_grad();
+    let bias =
+        Tensor::<1>::from_data(leaf(&operands.bias, &[shape.out_channels]), &device).require_grad();
+    let grad_output =
+        Tensor::<4>::from_data(leaf(&operands.grad_output, &shape.output_dims()), &device);
+    let output = block(view(input.clone()), weight.clone(), bias.clone());
+    let gradients = (output.clone() * grad_output).sum().backward();
+    Results {
+        output: values(output),
+        grad_input: values(input.grad(&gradients).expect("the input has a gradient")),
+        grad_weight: values(weight.grad(&gradients).expect("the weight has a gradient")),
+        grad_bias: values(bias.grad(&gradients).expect("the bias has a gradient")),
+    }
+}

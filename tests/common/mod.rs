@@ -1,0 +1,112 @@
+//! What several tests share: devices, real data, gradients.
+#![allow(dead_code)] // each test uses its part
+
+pub mod block;
+pub mod naive;
+pub mod shapes;
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Tensor};
+use fmnist::dataset::{self, Batch, Choice, Dataset};
+use fmnist::device::{self, BackendChoice};
+use fmnist::model::Classifier;
+use fmnist::train::cross_entropy;
+
+/// The CPU, without autodiff.
+pub fn cpu() -> Device {
+    let selected = device::select(BackendChoice::Cpu, None).expect("the CPU is always there");
+    selected.device
+}
+
+/// This machine's best adapter, without autodiff; one for all tests of a process.
+pub fn wgpu() -> Device {
+    static DEVICE: OnceLock<Device> = OnceLock::new();
+    DEVICE
+        .get_or_init(|| {
+            let selected = device::select(BackendChoice::Wgpu, None).expect(
+                "these tests need a GPU or software Vulkan (Debian: mesa-vulkan-drivers libvulkan1)",
+            );
+            println!("wgpu tests run on {}", selected.name);
+            selected.device
+        })
+        .clone()
+}
+
+/// Folder of the real data.
+pub fn data_dir() -> PathBuf {
+    std::env::var_os("FMNIST_DATA_DIR")
+        .map(PathBuf::from)
+        .expect("set FMNIST_DATA_DIR to the folder of Fashion-MNIST's four files")
+}
+
+/// The real data.
+pub fn fashion_mnist() -> &'static Dataset {
+    static DATA: OnceLock<Dataset> = OnceLock::new();
+    DATA.get_or_init(|| {
+        dataset::load(Choice::FashionMnist, Some(&data_dir()), &mut |_| ())
+            .expect("the real data can be read")
+    })
+}
+
+/// Logits, loss and the gradient of every parameter, in the model's order.
+pub struct Pass {
+    pub logits: Vec<f32>,
+    pub loss: f32,
+    pub gradients: Vec<Vec<f32>>,
+}
+
+/// One forward and backward pass of `model`, whose parameters are on an autodiff device.
+pub fn forward_backward(model: &Classifier, batch: &Batch) -> Pass {
+    let logits = model.forward(batch.images.clone().autodiff());
+    let loss = cross_entropy(logits.clone(), batch.one_hot.clone().autodiff());
+    let gradients = GradientsParams::from_grads(loss.backward(), model);
+    let mut collector = Collector {
+        gradients: &gradients,
+        collected: Vec::new(),
+    };
+    model.visit(&mut collector);
+    Pass {
+        logits: values(logits),
+        loss: values(loss)[0],
+        gradients: collector.collected,
+    }
+}
+
+struct Collector<'a> {
+    gradients: &'a GradientsParams,
+    collected: Vec<Vec<f32>>,
+}
+
+impl ModuleVisitor for Collector<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let gradient = self
+            .gradients
+            .get::<D>(param.id)
+            .expect("every parameter has a gradient");
+        self.collected.push(values(gradient));
+    }
+}
+
+/// A tensor's elements in row-major order.
+pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().iter::<f32>().collect()
+}
+
+/// Largest difference between two slices, relative to the largest magnitude in `expected`.
+pub fn relative_error(actual: &[f32], expected: &[f32]) -> f32 {
+    assert_eq!(actual.len(), expected.len());
+    let scale = expected
+        .iter()
+        .fold(f32::MIN_POSITIVE, |m, e| m.max(e.abs()));
+    let difference = actual
+        .iter()
+        .zip(expected)
+        .map(|(a, e)| (a - e).abs())
+        // A NaN must not be lost in the maximum.
+        .fold(0.0, |m: f32, d| if d.is_nan() { d } else { m.max(d) });
+    difference / scale
+}

@@ -1,0 +1,139 @@
+//! The block as its definition says, one scalar after the other, in f64.
+
+use fmnist::conv_relu_pool::{BlockShape, CLOSED};
+
+/// The pooled output and its codes.
+pub fn forward(
+    shape: BlockShape,
+    input: &[f64],
+    weight: &[f64],
+    bias: &[f64],
+) -> (Vec<f64>, Vec<u8>) {
+    forward_nudged(shape, input, weight, bias, 0, 0.0)
+}
+
+/// [`forward`] with `advantage` added at window position `nudged` of every window, or at none
+/// if `nudged` is 4.
+pub fn forward_nudged(
+    shape: BlockShape,
+    input: &[f64],
+    weight: &[f64],
+    bias: &[f64],
+    nudged: usize,
+    advantage: f64,
+) -> (Vec<f64>, Vec<u8>) {
+    let mut output = Vec::new();
+    let mut codes = Vec::new();
+    for image in 0..shape.batch {
+        for (out_channel, &bias) in bias.iter().enumerate() {
+            for pooled_y in 0..shape.height / 2 {
+                for pooled_x in 0..shape.width / 2 {
+                    let mut best = f64::NEG_INFINITY;
+                    let mut code = 0;
+                    for position in 0..4 {
+                        let (y, x) = (2 * pooled_y + position / 2, 2 * pooled_x + position % 2);
+                        let mut value =
+                            bias + convolve(shape, input, weight, image, out_channel, y, x);
+                        if position == nudged {
+                            value += advantage;
+                        }
+                        if value > best || (value.is_nan() && !best.is_nan()) {
+                            (best, code) = (value, position as u8);
+                        }
+                    }
+                    let open = best > 0.0 || best.is_nan();
+                    output.push(if open { best } else { 0.0 });
+                    codes.push(if open { code } else { CLOSED });
+                }
+            }
+        }
+    }
+    (output, codes)
+}
+
+fn convolve(
+    shape: BlockShape,
+    input: &[f64],
+    weight: &[f64],
+    image: usize,
+    out_channel: usize,
+    y: usize,
+    x: usize,
+) -> f64 {
+    let mut sum = 0.0;
+    for_each_tap(
+        shape,
+        image,
+        out_channel,
+        y,
+        x,
+        |input_index, weight_index| {
+            sum += input[input_index] * weight[weight_index];
+        },
+    );
+    sum
+}
+
+/// Calls `visit(input index, weight index)` for every product in one convolution output.
+fn for_each_tap(
+    shape: BlockShape,
+    image: usize,
+    out_channel: usize,
+    y: usize,
+    x: usize,
+    mut visit: impl FnMut(usize, usize),
+) {
+    let padding = shape.kernel / 2;
+    for in_channel in 0..shape.in_channels {
+        for tap_y in 0..shape.kernel {
+            for tap_x in 0..shape.kernel {
+                let (input_y, input_x) = (y + tap_y, x + tap_x);
+                let inside = (padding..padding + shape.height).contains(&input_y)
+                    && (padding..padding + shape.width).contains(&input_x);
+                if inside {
+                    let plane = image * shape.in_channels + in_channel;
+                    let row = plane * shape.height + input_y - padding;
+                    let channels = out_channel * shape.in_channels + in_channel;
+                    visit(
+                        row * shape.width + input_x - padding,
+                        (channels * shape.kernel + tap_y) * shape.kernel + tap_x,
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// The gradients of input, weight and bias.
+pub fn backward(
+    shape: BlockShape,
+    input: &[f64],
+    weight: &[f64],
+    codes: &[u8],
+    grad_output: &[f64],
+) -> [Vec<f64>; 3] {
+    let mut grad_input = vec![0.0; input.len()];
+    let mut grad_weight = vec![0.0; weight.len()];
+    let mut grad_bias = vec![0.0; shape.out_channels];
+    let mut index = 0;
+    for image in 0..shape.batch {
+        for (out_channel, bias) in grad_bias.iter_mut().enumerate() {
+            for pooled_y in 0..shape.height / 2 {
+                for pooled_x in 0..shape.width / 2 {
+                    let (code, grad) = (usize::from(codes[index]), grad_output[index]);
+                    index += 1;
+                    if code == usize::from(CLOSED) {
+                        continue;
+                    }
+                    let (y, x) = (2 * pooled_y + code / 2, 2 * pooled_x + code % 2);
+                    *bias += grad;
+                    for_each_tap(shape, image, out_channel, y, x, |i, w| {
+                        grad_input[i] += grad * weight[w];
+                        grad_weight[w] += grad * input[i];
+                    });
+                }
+            }
+        }
+    }
+    [grad_input, grad_weight, grad_bias]
+}

@@ -1,0 +1,46 @@
+//! The shapes on which the block is tested and timed.
+
+use fmnist::conv_relu_pool::BlockShape;
+
+/// `[batch, in_channels, out_channels, height, width, kernel]`.
+const SHAPES: [[usize; 6]; 14] = [
+    [1, 1, 1, 2, 2, 3],
+    [2, 1, 1, 3, 3, 3],
+    [1, 1, 32, 28, 28, 3],
+    [3, 3, 5, 7, 7, 3],
+    [2, 3, 5, 5, 9, 3],
+    [2, 1, 5, 13, 7, 5],
+    [1, 6, 10, 13, 13, 3],
+    [3, 6, 10, 7, 12, 5],
+    [1, 32, 64, 14, 14, 3],
+    [2, 32, 33, 9, 6, 5],
+    [1, 64, 33, 7, 7, 3],
+    [2, 17, 4, 6, 34, 3],
+    [8, 1, 32, 28, 28, 3],
+    [8, 32, 64, 14, 14, 3],
+];
+
+/// Every shape of the table: small, odd, one channel and many, both kernels, and
+/// sizes that are no multiple of any tile.
+pub fn all() -> impl Iterator<Item = BlockShape> {
+    SHAPES.into_iter().map(shape)
+}
+
+/// The two blocks of the convolutional network.
+pub fn of_model(batch: usize) -> [BlockShape; 2] {
+    [
+        shape([batch, 1, 32, 28, 28, 3]),
+        shape([batch, 32, 64, 14, 14, 3]),
+    ]
+}
+
+fn shape([batch, in_channels, out_channels, height, width, kernel]: [usize; 6]) -> BlockShape {
+    BlockShape {
+        batch,
+        in_channels,
+        out_channels,
+        height,
+        width,
+        kernel,
+    }
+}

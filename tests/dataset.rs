@@ -1,0 +1,444 @@
+//! Which dataset is loaded from where, and under what name.
+//!
+//! The tests on real data read Fashion-MNIST from the folder in `FMNIST_DATA_DIR`.
+
+mod support;
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use fmnist::dataset::manifest::{Fingerprint, Manifest, ManifestFile};
+use fmnist::dataset::{Choice, Dataset, Event, FASHION_MNIST_CLASSES, Places, Split, load_from};
+use sha2::{Digest, Sha256};
+use support::{gzip, images_file, labels_file};
+use tempfile::TempDir;
+
+const NAMES: [&str; 4] = [
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+];
+
+/// The four files, unpacked, of a dataset of 30 and 10 images.
+fn files(seed: u8) -> [Vec<u8>; 4] {
+    let pixels = |n: usize| {
+        (0..n * 784)
+            .map(|i| (i as u8).wrapping_mul(7).wrapping_add(seed))
+            .collect::<Vec<u8>>()
+    };
+    let labels = |n: u8| {
+        (0..n)
+            .map(|i| i.wrapping_add(seed) % 10)
+            .collect::<Vec<u8>>()
+    };
+    [
+        images_file(&pixels(30)),
+        labels_file(&labels(30)),
+        images_file(&pixels(10)),
+        labels_file(&labels(10)),
+    ]
+}
+
+fn write_packed(dir: &Path, files: &[Vec<u8>; 4]) {
+    fs::create_dir_all(dir).unwrap();
+    for (name, file) in NAMES.iter().zip(files) {
+        fs::write(dir.join(format!("{name}.gz")), gzip(file)).unwrap();
+    }
+}
+
+fn fingerprint(bytes: &[u8]) -> Fingerprint {
+    let sha256 = Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    Fingerprint {
+        bytes: bytes.len() as u64,
+        sha256,
+    }
+}
+
+/// A world in which the small dataset of `files(0)` is what Fashion-MNIST is in ours, with no way
+/// to download it.
+struct World {
+    root: TempDir,
+    places: Places,
+}
+
+impl World {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        // A port that nobody listens on.
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let files = NAMES.iter().zip(files(0)).map(|(name, file)| ManifestFile {
+            name: (*name).to_owned(),
+            gz: fingerprint(&gzip(&file)),
+            raw: fingerprint(&file),
+        });
+        let places = Places {
+            env_dir: None,
+            project_dir: root.path().join("project"),
+            cache_dir: Some(root.path().join("cache")),
+            manifest: Manifest {
+                name: "Fashion-MNIST".to_owned(),
+                mirrors: vec![format!("http://127.0.0.1:{port}/")],
+                files: files.collect(),
+            },
+        };
+        Self { root, places }
+    }
+
+    fn dir(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    fn load(&self, choice: Choice, data_dir: Option<&Path>) -> Result<Dataset, String> {
+        load_from(choice, data_dir, &self.places, &mut |_| {}).map_err(|error| format!("{error:#}"))
+    }
+
+    #[track_caller]
+    fn assert_fashion_mnist(&self, choice: Choice, data_dir: Option<&Path>) {
+        let dataset = self.load(choice, data_dir).unwrap();
+        assert_eq!(dataset.name, "Fashion-MNIST");
+        assert_eq!(dataset.class_names, FASHION_MNIST_CLASSES);
+        assert_eq!((dataset.train.len(), dataset.test.len()), (30, 10));
+        assert_eq!(dataset.train.images, files(0)[0][16..]);
+        assert_eq!(dataset.test.labels, files(0)[3][8..]);
+    }
+
+    #[track_caller]
+    fn assert_error(&self, choice: Choice, data_dir: Option<&Path>, expected: &[&str]) {
+        let message = self.load(choice, data_dir).unwrap_err();
+        for part in expected {
+            assert!(message.contains(part), "`{part}` is not in: {message}");
+        }
+    }
+}
+
+const BOTH: [Choice; 2] = [Choice::Auto, Choice::FashionMnist];
+
+#[test]
+fn fashion_mnist_is_found_in_each_place() {
+    for choice in BOTH {
+        for place in ["given", "project", "cache"] {
+            let world = World::new();
+            let dir = world.dir(place);
+            write_packed(&dir, &files(0));
+            world.assert_fashion_mnist(choice, (place == "given").then_some(&*dir));
+        }
+        let mut world = World::new();
+        write_packed(&world.dir("env"), &files(0));
+        world.places.env_dir = Some(world.dir("env"));
+        world.assert_fashion_mnist(choice, None);
+    }
+}
+
+#[test]
+fn the_places_are_looked_at_in_order() {
+    // A wrong dataset in one place is an error naming its files: so it shows which place was read.
+    let mut world = World::new();
+    for place in ["given", "env", "project", "cache"] {
+        write_packed(&world.dir(place), &files(1));
+    }
+    world.places.env_dir = Some(world.dir("env"));
+    let given = world.dir("given");
+    world.assert_error(
+        Choice::FashionMnist,
+        Some(&given),
+        &[given.to_str().unwrap()],
+    );
+    world.assert_error(Choice::Auto, None, &[world.dir("env").to_str().unwrap()]);
+    world.places.env_dir = None;
+    world.assert_error(
+        Choice::Auto,
+        None,
+        &[world.dir("project").to_str().unwrap()],
+    );
+    fs::remove_file(world.dir("project").join(format!("{}.gz", NAMES[2]))).unwrap();
+    world.assert_error(Choice::Auto, None, &[world.dir("cache").to_str().unwrap()]);
+}
+
+#[test]
+fn unpacked_files_are_as_good() {
+    let world = World::new();
+    let dir = world.dir("given");
+    write_packed(&dir, &files(0));
+    for (name, file) in NAMES.iter().zip(files(0)).take(3) {
+        fs::remove_file(dir.join(format!("{name}.gz"))).unwrap();
+        fs::write(dir.join(name), file).unwrap();
+    }
+    world.assert_fashion_mnist(Choice::FashionMnist, Some(&dir));
+}
+
+#[test]
+fn a_folder_that_was_named_must_have_all_files() {
+    for missing in NAMES {
+        let mut world = World::new();
+        write_packed(&world.dir("project"), &files(0));
+        write_packed(&world.dir("named"), &files(0));
+        fs::remove_file(world.dir("named").join(format!("{missing}.gz"))).unwrap();
+        let named = world.dir("named");
+        world.assert_error(
+            Choice::Auto,
+            Some(&named),
+            &["--data-dir", named.to_str().unwrap(), missing],
+        );
+        world.places.env_dir = Some(named.clone());
+        world.assert_error(
+            Choice::Auto,
+            None,
+            &["FMNIST_DATA_DIR", named.to_str().unwrap(), missing],
+        );
+    }
+    let world = World::new();
+    world.assert_error(
+        Choice::Auto,
+        Some(Path::new("/no/such/folder")),
+        &["/no/such/folder", NAMES[0]],
+    );
+}
+
+#[test]
+fn another_dataset_is_taken_from_data_dir_only_and_under_its_own_name() {
+    let mut world = World::new();
+    let dir = world.dir("digits\u{1b}[31m");
+    write_packed(&dir, &files(5));
+    let dataset = world.load(Choice::Auto, Some(&dir)).unwrap();
+    assert_eq!(dataset.name, "digits\u{fffd}[31m");
+    assert_eq!(dataset.class_names[0], "class 0");
+    assert_eq!(dataset.class_names[9], "class 9");
+    assert_eq!(dataset.train.labels, files(5)[1][8..]);
+
+    let refusal = [
+        "is not Fashion-MNIST's file",
+        "another dataset under the same name?",
+        NAMES[0],
+    ];
+    world.assert_error(Choice::FashionMnist, Some(&dir), &refusal);
+    for choice in BOTH {
+        write_packed(&world.dir("cache"), &files(5));
+        world.assert_error(choice, None, &refusal);
+        write_packed(&world.dir("project"), &files(5));
+        world.assert_error(choice, None, &refusal);
+        world.places.env_dir = Some(dir.clone());
+        world.assert_error(choice, None, &refusal);
+        world.places.env_dir = None;
+    }
+}
+
+#[test]
+fn another_dataset_cannot_take_a_name_that_is_not_its_own() {
+    let world = World::new();
+    for name in ["Fashion-MNIST", "fashion_mnist", "synthetic (stand-in)"] {
+        let dir = world.dir(name);
+        write_packed(&dir, &files(5));
+        assert_eq!(
+            world.load(Choice::Auto, Some(&dir)).unwrap().name,
+            format!("{name} (another dataset)")
+        );
+    }
+}
+
+#[test]
+fn a_mixture_of_two_datasets_is_refused() {
+    for (foreign, name) in NAMES.iter().enumerate() {
+        let world = World::new();
+        let mut mixed = files(0);
+        mixed[foreign] = files(3)[foreign].clone();
+        write_packed(&world.dir("mixed"), &mixed);
+        let dir = world.dir("mixed");
+        world.assert_error(
+            Choice::Auto,
+            Some(&dir),
+            &["is not Fashion-MNIST's file", name],
+        );
+    }
+}
+
+#[test]
+fn damaged_files_are_refused_and_named() {
+    let world = World::new();
+    let dir = world.dir("given");
+    let [images, labels, test_images, test_labels] = files(5);
+    write_packed(
+        &dir,
+        &[
+            images.clone(),
+            labels_file(&[1; 29]),
+            test_images,
+            test_labels,
+        ],
+    );
+    world.assert_error(
+        Choice::Auto,
+        Some(&dir),
+        &["has 30 images but", "has 29 labels", NAMES[0], NAMES[1]],
+    );
+    write_packed(&dir, &files(5));
+    fs::write(dir.join(format!("{}.gz", NAMES[2])), labels).unwrap();
+    world.assert_error(
+        Choice::Auto,
+        Some(&dir),
+        &["is not an IDX file of images", NAMES[2]],
+    );
+}
+
+#[test]
+fn the_stand_in_comes_with_a_warning_and_only_if_nothing_was_insisted_on() {
+    let mut world = World::new();
+    world.assert_error(
+        Choice::FashionMnist,
+        None,
+        &["could not be downloaded", "fmnist data fetch"],
+    );
+    let mut warnings = Vec::new();
+    let dataset = load_from(Choice::Auto, None, &world.places, &mut |event| {
+        if let Event::Warning(text) = event {
+            warnings.push(text.to_owned());
+        }
+    });
+    assert_eq!(dataset.unwrap().name, "synthetic (stand-in)");
+    assert_eq!(warnings.len(), 1);
+    assert!(
+        warnings[0].contains("NO REAL DATA") && warnings[0].contains("synthetic (stand-in)"),
+        "{warnings:?}"
+    );
+
+    world.places.cache_dir = None;
+    assert_eq!(
+        world.load(Choice::Auto, None).unwrap().name,
+        "synthetic (stand-in)"
+    );
+    world.assert_error(Choice::FashionMnist, None, &["no cache folder"]);
+}
+
+#[test]
+fn the_stand_in_needs_no_files_and_takes_no_folder() {
+    let mut world = World::new();
+    world.places.env_dir = Some(world.dir("missing"));
+    assert_eq!(
+        world.load(Choice::Synthetic, None).unwrap().name,
+        "synthetic (stand-in)"
+    );
+    let dir = world.dir("given");
+    world.assert_error(
+        Choice::Synthetic,
+        Some(&dir),
+        &["--data-dir", "--dataset synthetic"],
+    );
+}
+
+#[test]
+fn a_network_that_answers_nothing_costs_less_than_ten_seconds() {
+    let mut world = World::new();
+    // The system accepts these connections, and nobody ever answers on them.
+    let silent = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    world.places.manifest.mirrors = silent
+        .iter()
+        .map(|listener| format!("http://{}/", listener.local_addr().unwrap()))
+        .collect();
+    let start = Instant::now();
+    world.load(Choice::FashionMnist, None).unwrap_err();
+    let elapsed = start.elapsed();
+    assert!(elapsed < Duration::from_secs(10), "{elapsed:?}");
+}
+
+#[test]
+fn splits_are_cut_where_they_should_be() {
+    let labels: Vec<u8> = (0..10).collect();
+    let images: Vec<u8> = labels.iter().flat_map(|&label| [label; 784]).collect();
+    let whole = Split { images, labels };
+    for n in [0, 1, 9, 10, 11, usize::MAX] {
+        let kept = n.min(10);
+        let (mut first, mut rest) = (whole.clone(), whole.clone());
+        first.truncate(n);
+        assert_eq!(first.labels, whole.labels[..kept]);
+        assert_eq!(first.images.len(), kept * 784);
+        let last = rest.split_off_last(n);
+        assert_eq!(last.labels, whole.labels[10 - kept..]);
+        assert_eq!(rest.labels, whole.labels[..10 - kept]);
+        for split in [&first, &rest, &last] {
+            for index in 0..split.len() {
+                assert_eq!(split.image(index), [split.labels[index]; 784]);
+            }
+        }
+    }
+}
+
+/// The folder with the real data: these tests are worth nothing without it.
+fn real_dir() -> PathBuf {
+    let dir = std::env::var_os("FMNIST_DATA_DIR");
+    PathBuf::from(
+        dir.expect("FMNIST_DATA_DIR must name a folder with the four files of Fashion-MNIST"),
+    )
+}
+
+#[test]
+fn the_real_data_is_fashion_mnist() {
+    let places = Places {
+        env_dir: Some(real_dir()),
+        ..Places::of_user()
+    };
+    let dataset = load_from(Choice::FashionMnist, None, &places, &mut |_| {}).unwrap();
+    assert_eq!(dataset.name, "Fashion-MNIST");
+    assert_eq!(dataset.class_names, FASHION_MNIST_CLASSES);
+    // The published facts: balanced classes, and the first labels of both parts.
+    for (split, n) in [(&dataset.train, 60_000), (&dataset.test, 10_000)] {
+        assert_eq!((split.len(), split.images.len()), (n, n * 784));
+        for class in 0..10 {
+            assert_eq!(
+                split.labels.iter().filter(|&&label| label == class).count(),
+                n / 10
+            );
+        }
+    }
+    assert_eq!(dataset.train.labels[..5], [9, 0, 0, 3, 0]);
+    assert_eq!(dataset.test.labels[..5], [9, 2, 1, 1, 6]);
+    // The mean pixel of the training images, known to be 0.2860.
+    let sum: u64 = dataset
+        .train
+        .images
+        .iter()
+        .map(|&pixel| u64::from(pixel))
+        .sum();
+    let mean = sum as f64 / dataset.train.images.len() as f64 / 255.0;
+    assert!((mean - 0.2860).abs() < 5e-5, "{mean}");
+}
+
+#[test]
+fn real_data_with_one_foreign_file_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let real = real_dir();
+    for (name, digits) in NAMES.iter().zip(files(1)) {
+        let packed = format!("{name}.gz");
+        if *name == NAMES[3] || *name == NAMES[2] {
+            fs::write(root.path().join(packed), gzip(&digits)).unwrap();
+        } else {
+            let file = [&packed, *name]
+                .map(|name| real.join(name))
+                .into_iter()
+                .find(|path| path.is_file());
+            let file = file.expect("FMNIST_DATA_DIR must have all four files");
+            fs::copy(&file, root.path().join(file.file_name().unwrap())).unwrap();
+        }
+    }
+    let error = load_from(
+        Choice::Auto,
+        Some(root.path()),
+        &Places::of_user(),
+        &mut |_| {},
+    )
+    .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("t10k-images-idx3-ubyte.gz is not Fashion-MNIST's"),
+        "{error}"
+    );
+}

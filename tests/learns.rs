@@ -1,0 +1,65 @@
+//! Both models learn on real data, on each backend.
+
+mod common;
+
+use burn::tensor::Device;
+use common::{cpu, fashion_mnist, wgpu};
+use fmnist::dataset::Split;
+use fmnist::model::{BlockOp, ModelKind};
+use fmnist::train::progress::{Progress, Style};
+use fmnist::train::{Settings, train};
+
+fn first(split: &Split, n: usize) -> Split {
+    let mut split = split.clone();
+    split.truncate(n);
+    split
+}
+
+/// Trains both models for two epochs; the training loss must fall below `loss_factor` times the
+/// first epoch's, and the test accuracy must exceed `accuracy`.
+fn both_models_learn(device: &Device, samples: usize, loss_factor: f64, accuracy: f64) {
+    let data = fashion_mnist();
+    let settings = Settings {
+        models: ModelKind::ALL.to_vec(),
+        epochs: 2,
+        batch_size: 32,
+        learning_rate: 1e-3,
+        samples: Some(samples),
+        seed: 1,
+        block: BlockOp::Fused,
+    };
+    let progress = Progress::new(Style::Quiet, &["dense", "cnn"], 2, samples);
+    let (training, test) = (first(&data.train, samples), first(&data.test, 1000));
+    let mut epochs_seen = 0;
+    let (mut learners, history) =
+        train(&settings, &training, &test, device, &progress, |history| {
+            epochs_seen = history.records.len();
+            Ok(())
+        })
+        .expect("training does not fail");
+    assert_eq!(epochs_seen, 4, "two models, two epochs");
+    for learner in &mut learners {
+        let kind = learner.kind();
+        let losses: Vec<f64> = history.of(kind.name()).map(|e| e.train_loss).collect();
+        assert!(
+            losses[1] < loss_factor * losses[0],
+            "{kind}: losses {losses:?}"
+        );
+        let test = learner.evaluate(&test);
+        println!("{kind}: losses {losses:?}, {test:?}");
+        assert!(test.accuracy > accuracy, "{kind}: {test:?}");
+        let last = history.of(kind.name()).last().expect("there are two");
+        assert_eq!(last.validation_accuracy, test.accuracy);
+        assert_eq!(last.validation_loss, test.loss);
+    }
+}
+
+#[test]
+fn on_cpu() {
+    both_models_learn(&cpu(), 8_000, 0.7, 0.80);
+}
+
+#[test]
+fn on_wgpu() {
+    both_models_learn(&wgpu(), 2_000, 0.7, 0.65);
+}

@@ -1,0 +1,519 @@
+//! History, progress, curves, table and summary: what a run shows and leaves behind.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use fmnist::report::curves::{HEIGHT, Metric, WIDTH, draw_curves};
+use fmnist::report::summary::{ModelSummary, Summary};
+use fmnist::report::table::table;
+use fmnist::train::history::{EpochRecord, History};
+use fmnist::train::progress::{Progress, Style};
+
+/// Results with the given validation accuracy and loss; the model does better in training.
+fn record(model: &str, epoch: usize, accuracy: f64, loss: f64) -> EpochRecord {
+    EpochRecord {
+        model: model.to_string(),
+        epoch,
+        train_loss: loss / 2.0,
+        train_accuracy: (1.0 + accuracy) / 2.0,
+        validation_loss: loss,
+        validation_accuracy: accuracy,
+        seconds: 12.34,
+    }
+}
+
+fn history(records: impl IntoIterator<Item = EpochRecord>) -> History {
+    History {
+        records: records.into_iter().collect(),
+    }
+}
+
+fn message(error: &anyhow::Error) -> String {
+    format!("{error:#}")
+}
+
+// History
+
+#[test]
+fn csv_has_the_stated_columns_and_keeps_every_bit() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("history.csv");
+    let mut history = history([
+        record("dense", 1, 0.1 + 0.2, 1.0 / 3.0),
+        record("cnn, \"wide\"", 1, f64::MIN_POSITIVE, f64::INFINITY),
+    ]);
+    history.write_csv(&path).unwrap();
+    history.push(record("dense", 2, 0.9, 1e-300));
+    history.write_csv(&path).unwrap();
+
+    let text = fs::read_to_string(&path).unwrap();
+    let mut lines = text.lines();
+    assert_eq!(
+        lines.next(),
+        Some("model,epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds")
+    );
+    assert_eq!(
+        lines.next(),
+        Some(
+            "dense,1,0.16666666666666666,0.65,\
+             0.3333333333333333,0.30000000000000004,12.34"
+        )
+    );
+    assert_eq!(History::read_csv(&path).unwrap(), history);
+    assert_eq!(history.models(), ["dense", "cnn, \"wide\""]);
+    let epochs: Vec<_> = history.of("dense").map(|r| r.epoch).collect();
+    assert_eq!(epochs, [1, 2]);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn csv_keeps_nan_and_the_empty_history() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("history.csv");
+    History::default().write_csv(&path).unwrap();
+    assert_eq!(History::read_csv(&path).unwrap(), History::default());
+
+    history([record("cnn", 1, 0.1, f64::NAN)])
+        .write_csv(&path)
+        .unwrap();
+    let read = History::read_csv(&path).unwrap();
+    assert!(read.records[0].train_loss.is_nan());
+    assert_eq!(read.records[0].validation_accuracy, 0.1);
+}
+
+#[test]
+fn csv_errors_name_file_line_and_column() {
+    let header =
+        "model,epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds\n";
+    let good = "dense,1,0.5,0.8,0.5,0.8,1.0\n";
+    let cases = [
+        (String::new(), "line 1"),
+        ("model,epoch\n".to_string(), "not `model,epoch`"),
+        (
+            format!("{header}{good}dense,two,0.5,0.8,0.5,0.8,1\n"),
+            "line 3 — column `epoch`",
+        ),
+        (
+            format!("{header}dense,1,0.5,0.8,low,0.8,1\n"),
+            "line 2 — column `validation_loss`",
+        ),
+        (format!("{header}dense,0,0.5,0.8,0.5,0.8,1\n"), "line 2"),
+        (
+            format!("{header}{good}dense,2,0.5\n"),
+            "line 3 — expected 7 values, found 3",
+        ),
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("history.csv");
+    for (text, expected) in cases {
+        fs::write(&path, &text).unwrap();
+        let error = message(&History::read_csv(&path).unwrap_err());
+        assert!(error.contains(expected), "{text:?} gave {error}");
+        assert!(error.contains("history.csv"), "{error}");
+    }
+    let missing = dir.path().join("missing").join("history.csv");
+    for error in [
+        History::read_csv(&missing).unwrap_err(),
+        History::default().write_csv(&missing).unwrap_err(),
+    ] {
+        assert!(
+            message(&error).contains(missing.to_str().unwrap()),
+            "{error}"
+        );
+    }
+}
+
+// Progress
+
+#[derive(Clone, Default)]
+struct Recorder(Arc<Mutex<Vec<u8>>>);
+
+impl Recorder {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Recorder {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn train(progress: &Progress, models: &[&str], epochs: usize, loss: f64) {
+    std::thread::scope(|scope| {
+        for model in models {
+            let mut handle = progress.model(model);
+            scope.spawn(move || {
+                for epoch in 1..=epochs {
+                    handle.begin_epoch(epoch);
+                    for step in 0..10 {
+                        handle.advance(100, (step % 2 == 0).then_some((2.0, 0.5)));
+                    }
+                    handle.end_epoch(&record(model, epoch, 0.8912, loss));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn plain_progress_is_one_clean_line_per_epoch() {
+    let recorder = Recorder::default();
+    let models = ["dense", "cnn"];
+    train(
+        &Progress::plain_to(recorder.clone(), &models, 10, 1000),
+        &models,
+        10,
+        0.30124,
+    );
+    let text = recorder.text();
+    assert!(text.ends_with('\n'));
+    assert_eq!(text.lines().count(), 20);
+    for model in models {
+        for epoch in 1..=10 {
+            let line = format!(
+                "{model:<5}  {epoch:>2}/10  train loss 0.1506 acc 94.56%  \
+                 val loss 0.3012 acc 89.12%  12.3 s"
+            );
+            assert_eq!(text.lines().filter(|l| *l == line).count(), 1, "{text}");
+        }
+    }
+    assert!(!text.chars().any(|c| c.is_control() && c != '\n'));
+}
+
+#[test]
+fn progress_fits_into_80_columns() {
+    for loss in [0.3, 12.3, 123.4, 1e30, f64::NAN, f64::INFINITY] {
+        let recorder = Recorder::default();
+        let progress = Progress::plain_to(recorder.clone(), &["dense"], 100, 1000);
+        train(&progress, &["dense"], 100, loss);
+        let text = recorder.text();
+        assert_eq!(text.lines().count(), 100);
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+}
+
+#[test]
+fn progress_outlives_a_closed_output() {
+    struct Closed;
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    }
+    train(
+        &Progress::plain_to(Closed, &["cnn"], 2, 1000),
+        &["cnn"],
+        2,
+        0.5,
+    );
+}
+
+#[test]
+fn quiet_wins_over_the_terminal() {
+    assert_eq!(Style::detect(true), Style::Quiet);
+}
+
+// Curves
+
+/// The pixels of a PNG file of the stated size.
+struct Picture(Vec<u8>);
+
+impl Picture {
+    fn read(path: &Path) -> Self {
+        let file = io::BufReader::new(fs::File::open(path).unwrap());
+        let mut reader = png::Decoder::new(file).read_info().unwrap();
+        let info = reader.info();
+        assert_eq!((info.width, info.height), (WIDTH, HEIGHT));
+        assert_eq!(info.color_type, png::ColorType::Rgb);
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut pixels).unwrap();
+        Self(pixels)
+    }
+
+    /// Where in the plot, that is below title and legend, a colour is found.
+    fn find(&self, color: [u8; 3]) -> Vec<(usize, usize)> {
+        let width = WIDTH as usize;
+        self.0
+            .chunks_exact(3)
+            .enumerate()
+            .filter(|(_, pixel)| **pixel == color)
+            .map(|(i, _)| (i % width, i / width))
+            .filter(|(_, y)| *y > 100)
+            .collect()
+    }
+}
+
+const BLUE: [u8; 3] = [0, 114, 178];
+const VERMILION: [u8; 3] = [213, 94, 0];
+const PALE_BLUE: [u8; 3] = [128, 185, 217];
+
+fn draw(metric: Metric, subject: &str, history: &History) -> Picture {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("curves.png");
+    draw_curves(&path, metric, subject, history).unwrap();
+    Picture::read(&path)
+}
+
+/// The mean position of the pixels: the centre of a marker.
+fn centre(pixels: &[(usize, usize)]) -> (f64, f64) {
+    let n = pixels.len() as f64;
+    let sum = |f: fn(&(usize, usize)) -> usize| pixels.iter().map(f).sum::<usize>() as f64;
+    (sum(|p| p.0) / n, sum(|p| p.1) / n)
+}
+
+#[test]
+fn points_lie_where_their_values_are() {
+    // Gaps between the points leave markers only.
+    let losses = [0.1, f64::NAN, 0.4, f64::NAN, 0.5];
+    let records = losses.iter().zip(1..).flat_map(|(&loss, epoch)| {
+        let dense = EpochRecord {
+            train_loss: 0.2,
+            ..record("dense", epoch, 0.5, loss)
+        };
+        [dense, record("cnn", epoch, 0.5, 0.3)]
+    });
+    let picture = draw(Metric::Loss, "test", &history(records));
+    let blue = picture.find(BLUE);
+    let column = |from: usize, to: usize| {
+        let marker: Vec<_> = blue
+            .iter()
+            .copied()
+            .filter(|(x, _)| (from..to).contains(x))
+            .collect();
+        assert!((30..200).contains(&marker.len()), "{} pixels", marker.len());
+        centre(&marker)
+    };
+    let (left, middle, right) = (column(0, 400), column(400, 950), column(950, 1280));
+    assert!((middle.0 - (left.0 + right.0) / 2.0).abs() <= 1.0);
+    let fraction = (left.1 - middle.1) / (left.1 - right.1);
+    assert!((fraction - 0.75).abs() < 0.005, "{fraction}");
+
+    // The other model's constant 0.3 is a level line half way between 0.1 and 0.5.
+    let vermilion = picture.find(VERMILION);
+    let (_, y) = centre(&vermilion);
+    assert!((y - (left.1 + right.1) / 2.0).abs() <= 1.0);
+    assert!(vermilion.iter().all(|p| (p.1 as f64 - y).abs() <= 6.0));
+    assert!(vermilion.iter().any(|p| (p.0 as f64 - left.0).abs() <= 1.0));
+    assert!(
+        vermilion
+            .iter()
+            .any(|p| (p.0 as f64 - right.0).abs() <= 1.0)
+    );
+}
+
+#[test]
+fn training_is_drawn_apart_from_validation() {
+    let history = history([record("dense", 1, 0.9, 0.3)]);
+    let picture = draw(Metric::Accuracy, "test", &history);
+    let training = centre(&picture.find(PALE_BLUE));
+    let validation = centre(&picture.find(BLUE));
+    assert!((training.0 - validation.0).abs() <= 1.0);
+    assert!(training.1 + 50.0 < validation.1);
+}
+
+#[test]
+fn a_single_epoch_is_visible() {
+    let history = history([
+        record("dense", 1, 0.8, 0.5),
+        record("cnn", 1, 0.9, 0.3),
+        record("third", 1, 0.85, 0.3),
+    ]);
+    let picture = draw(Metric::Accuracy, "test", &history);
+    let (dense, cnn) = (picture.find(BLUE), picture.find(VERMILION));
+    assert!(dense.len() >= 30 && cnn.len() >= 30);
+    assert!(centre(&cnn).1 + 300.0 < centre(&dense).1);
+}
+
+#[test]
+fn long_trainings_fill_the_width() {
+    let records = (1..=300).map(|epoch| record("cnn", epoch, 0.9 - 0.1 / epoch as f64, 0.3));
+    let columns: Vec<_> = draw(Metric::Accuracy, "test", &history(records))
+        .find(BLUE)
+        .into_iter()
+        .map(|(x, _)| x)
+        .collect();
+    assert!(columns.iter().min().is_some_and(|x| *x < 150));
+    assert!(columns.iter().max().is_some_and(|x| *x > 1200));
+}
+
+#[test]
+fn nothing_finite_is_said_not_drawn() {
+    let picture = draw(
+        Metric::Loss,
+        "test",
+        &history((1..=3).map(|epoch| record("cnn", epoch, 0.1, f64::NAN))),
+    );
+    assert!(picture.find(BLUE).is_empty());
+    // The message's letters in the middle of the empty plot.
+    let text = picture.find([50, 50, 50]);
+    assert!(text.iter().any(|(x, y)| *x > 400 && *y > 300));
+    draw(Metric::Accuracy, "test", &History::default());
+}
+
+#[test]
+fn values_of_any_size_are_drawn() {
+    for loss in [0.0, -1.0, 1e-300, 1e30, 1e300, f64::MAX] {
+        for other in [loss, 0.5] {
+            draw(
+                Metric::Loss,
+                "test",
+                &history([
+                    record("cnn", 1, 0.1, loss),
+                    record("cnn", usize::MAX, 1.0, other),
+                ]),
+            );
+        }
+    }
+}
+
+#[test]
+fn hostile_names_do_no_harm() {
+    let long = "\u{1b}[31m\r\n\0 é 漢字 \u{202e}".repeat(100_000);
+    let picture = draw(Metric::Loss, &long, &history([record(&long, 1, 0.5, 0.5)]));
+    assert!(!picture.find(BLUE).is_empty());
+    // The title ends where the plot ends.
+    let right_margin = (0..100 * WIDTH as usize).filter(|i| i % WIDTH as usize > 1250);
+    assert!(right_margin.into_iter().all(|i| picture.0[3 * i] == 255));
+}
+
+#[test]
+fn an_unwritable_picture_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("missing").join("loss.png");
+    let error = draw_curves(&path, Metric::Loss, "test", &History::default()).unwrap_err();
+    assert!(message(&error).contains(path.to_str().unwrap()), "{error}");
+}
+
+// Summary and table
+
+fn summary() -> Summary {
+    let dense = ModelSummary {
+        parameters: 101_770,
+        train_accuracy: 0.9123,
+        validation_accuracy: 0.8888,
+        test_accuracy: 0.8761,
+        test_loss: 0.3456,
+        seconds_per_epoch: 0.512,
+        total_seconds: 6.12,
+    };
+    let cnn = ModelSummary {
+        parameters: 421_642,
+        train_accuracy: 0.9567,
+        validation_accuracy: 0.9212,
+        test_accuracy: 0.9172,
+        test_loss: 0.2345,
+        seconds_per_epoch: 20.66,
+        total_seconds: 207.4,
+    };
+    Summary {
+        dataset: "Fashion-MNIST".to_string(),
+        backend: "wgpu".to_string(),
+        device: "NVIDIA H100 (Vulkan)".to_string(),
+        seed: 42,
+        epochs: 10,
+        models: BTreeMap::from([("dense".to_string(), dense), ("cnn".to_string(), cnn)]),
+    }
+}
+
+#[test]
+fn summary_has_the_stated_shape_and_reads_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("summary.json");
+    let mut summary = summary();
+    summary.write(&path).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    assert_eq!(json["dataset"], "Fashion-MNIST");
+    assert_eq!(json["backend"], "wgpu");
+    assert_eq!(json["device"], "NVIDIA H100 (Vulkan)");
+    assert_eq!(json["seed"], 42);
+    assert_eq!(json["models"]["dense"]["parameters"], 101_770);
+    assert_eq!(json["models"]["cnn"]["test_accuracy"], 0.9172);
+    for field in [
+        "train_accuracy",
+        "validation_accuracy",
+        "test_loss",
+        "seconds_per_epoch",
+    ] {
+        assert!(json["models"]["cnn"][field].is_f64(), "{field}");
+    }
+    assert_eq!(Summary::read(&path).unwrap(), summary);
+
+    summary.models.get_mut("cnn").unwrap().test_loss = f64::NAN;
+    summary.write(&path).unwrap();
+    assert!(
+        Summary::read(&path).unwrap().models["cnn"]
+            .test_loss
+            .is_nan()
+    );
+
+    fs::write(&path, r#"{"dataset": "x"}"#).unwrap();
+    let error = message(&Summary::read(&path).unwrap_err());
+    assert!(
+        error.contains("summary.json") && error.contains("backend"),
+        "{error}"
+    );
+}
+
+#[test]
+fn table_compares_the_models_side_by_side() {
+    let expected = "\
+Fashion-MNIST — 10 epochs, seed 42
+wgpu — NVIDIA H100 (Vulkan)
+
+                            dense            cnn
+------------------------------------------------
+parameters                101,770        421,642
+train accuracy            91.23 %        95.67 % *
+validation accuracy       88.88 %        92.12 % *
+test accuracy             87.61 %        91.72 % *
+test loss                  0.3456         0.2345 *
+time per epoch             0.51 s *       20.7 s
+total time                 6.12 s *   3 min 27 s
+
+* better
+";
+    assert_eq!(table(&summary()), expected);
+}
+
+#[test]
+fn table_marks_only_what_differs_and_no_single_model() {
+    let mut equal = summary();
+    let accuracy = equal.models["dense"].test_accuracy;
+    // Less apart than the table shows.
+    equal.models.get_mut("cnn").unwrap().test_accuracy = accuracy + 1e-6;
+    equal.models.get_mut("cnn").unwrap().test_loss = f64::NAN;
+    let text = table(&equal);
+    let row = |label: &str| text.lines().find(|l| l.starts_with(label)).unwrap();
+    assert!(!row("test accuracy").contains('*'), "{text}");
+    assert!(row("test loss").contains("0.3456 *"), "{text}");
+    assert!(row("test loss").ends_with("NaN"), "{text}");
+
+    equal.models.remove("cnn");
+    assert!(!table(&equal).contains('*'));
+}
+
+#[test]
+fn table_stays_within_80_columns() {
+    let mut summary = summary();
+    summary.dataset = "x\u{1b}[31m\n".repeat(50);
+    summary.device = "device ".repeat(50);
+    let dense = summary.models["dense"].clone();
+    summary.models.insert("m".repeat(200), dense);
+    let text = table(&summary);
+    assert!(text.lines().all(|l| l.chars().count() <= 80), "{text}");
+    assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text}");
+}
