@@ -141,6 +141,7 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
     }
     summary.write(&folder.file("summary.json"))?;
     draw(&folder, &summary, &selected, &history)?;
+    say("");
     print!("{}", table(&summary));
     say(&format!("saved to {}", shown(folder.path())));
     Ok(())

@@ -182,10 +182,9 @@ impl ModelProgress {
             text::percent(record.validation_accuracy),
             text::seconds(record.seconds),
         ));
-        if let Some(bar) = &self.bar
-            && record.epoch >= self.epochs
-        {
-            bar.finish_and_clear();
+        match &self.bar {
+            Some(bar) if record.epoch >= self.epochs => bar.finish_and_clear(),
+            _ => self.draw(),
         }
     }
 
