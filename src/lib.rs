@@ -18,7 +18,7 @@
 //! | [`run_folder`] | the files that a run leaves behind |
 //! | [`device`] | chooses a GPU or the CPU |
 //! | [`cli`] | the commands |
-//! | [`text`], `whole_file` | numbers for people; files that are never half-written |
+//! | [`text`], `whole_file`, `wgsl` | numbers for people, files that are never half-written, launching shaders |
 
 #![recursion_limit = "256"]
 #![warn(missing_docs)]
@@ -32,4 +32,5 @@ pub mod report;
 pub mod run_folder;
 pub mod text;
 pub mod train;
+mod wgsl;
 mod whole_file;

@@ -1,12 +1,12 @@
 // Convolution ("same" zero padding, stride 1) + bias, ReLU and 2x2 max-pool in one pass.
 //
-// One invocation computes WINDOWS horizontally adjacent pooling windows, four convolution
-// outputs each, for CHANNELS = 4 * VECTORS output channels. All of them stay in registers: the
-// full-size convolution output is never written.
+// One invocation computes a run of WINDOWS pooling windows below each other, four convolution
+// outputs each, for four output channels. All of them stay in registers: the full-size
+// convolution output is never written.
 //
-// One workgroup computes a tile of TILE_HEIGHT x TILE_WIDTH such runs of windows of one image,
-// for GROUPS * CHANNELS output channels. Its invocations share, through workgroup memory, the
-// input tile and the weights of CHANNEL_BLOCK input channels at a time.
+// One workgroup computes a tile of TILE_HEIGHT x TILE_WIDTH runs of one image, for 4 * GROUPS
+// output channels. Its invocations share, through workgroup memory, the input under the tile and
+// the weights of CHANNEL_BLOCK input channels at a time.
 //
 //   dispatch.x  tiles of the image, row-major     dispatch.y  blocks of output channels
 //   dispatch.z  images
@@ -17,14 +17,15 @@
 // output   [BATCH, OUT_CHANNELS, POOLED_HEIGHT, POOLED_WIDTH]
 // codes    [BATCH, CODE_WORDS, POOLED_HEIGHT, POOLED_WIDTH]; byte c of a word belongs to output
 //          channel 4 * word + c: 0..3 is the winning position of the window, row-major, the first
-//          one in a tie; 4 means that the ReLU is closed.
+//          one in a tie; 4 means that the ReLU is closed. Bytes past the last
+//          channel mean nothing.
 //
-// Why this tiling: with k = 3 a window reads 16 inputs and 9 * CHANNELS weights for
-// 36 * CHANNELS multiply-adds, and the weights serve all its WINDOWS windows. Both are read as
-// whole vectors. A window starts at the even column 2 * x - PADDING, so the input tile is kept as
-// pairs of columns and each patch row is a whole number of pairs; the weights are kept
-// transposed, four output channels to a vector, and are the same address for all invocations of
-// a channel group.
+// Why this tiling: multiply-adds are cheap where their operands are in registers. For each input
+// channel, an invocation with k = 3 and WINDOWS = 4 reads 9 weight vectors and 20 pairs of inputs
+// for 576 multiply-adds. The weights are transposed, so that the four channels of an invocation
+// are one vector, which all invocations of a group read at once. A window starts at column
+// 2 * x - PADDING, so the input is kept as pairs of columns, and an invocation reads whole pairs;
+// its neighbours read the neighbouring ones.
 
 const IN_CHANNELS: u32 = {{ in_channels }};
 const OUT_CHANNELS: u32 = {{ out_channels }};
@@ -35,8 +36,7 @@ const KERNEL: u32 = {{ kernel }};
 const TILE_HEIGHT: u32 = {{ tile_height }};
 const TILE_WIDTH: u32 = {{ tile_width }};
 const GROUPS: u32 = {{ groups }};
-const WINDOWS: u32 = {{ windows }};
-const VECTORS: u32 = {{ vectors }};
+const WINDOWS: u32 = {{ run }};
 const CHANNEL_BLOCK: u32 = {{ channel_block }};
 
 const PADDING: u32 = KERNEL / 2;
@@ -46,17 +46,19 @@ const POOLED_WIDTH: u32 = WIDTH / 2;
 const POOLED: u32 = POOLED_HEIGHT * POOLED_WIDTH;
 const CODE_WORDS: u32 = (OUT_CHANNELS + 3) / 4;
 
-// What one invocation reads of one input channel: rows of column pairs.
-const INPUT_ROWS: u32 = KERNEL + 1;
-const INPUT_PAIRS: u32 = (KERNEL + 1) / 2 + WINDOWS - 1;
-const TILE_ROWS: u32 = 2 * TILE_HEIGHT + KERNEL - 1;
-const TILE_PAIRS: u32 = TILE_WIDTH * WINDOWS + (KERNEL - 1) / 2;
-const TILE_SIZE: u32 = TILE_ROWS * TILE_PAIRS;
-const TILES_ACROSS: u32 = (POOLED_WIDTH + TILE_WIDTH * WINDOWS - 1) / (TILE_WIDTH * WINDOWS);
+// Column pairs that one window reads of a row.
+const ROW_PAIRS: u32 = (KERNEL + 1) / 2;
+const TILE_ROWS: u32 = 2 * TILE_HEIGHT * WINDOWS + KERNEL - 1;
+const TILE_PAIRS: u32 = TILE_WIDTH + (KERNEL - 1) / 2;
+// Lengths of rows in workgroup memory. Odd, so that invocations that read (runs below each other)
+// or write (weights) the same column use different memory banks.
+const TILE_PITCH: u32 = TILE_PAIRS | 1;
+const WEIGHT_PITCH: u32 = GROUPS | 1;
+const TILE_SIZE: u32 = TILE_ROWS * TILE_PITCH;
+const TILES_ACROSS: u32 = (POOLED_WIDTH + TILE_WIDTH - 1) / TILE_WIDTH;
 
 const RUNS: u32 = TILE_HEIGHT * TILE_WIDTH;
 const INVOCATIONS: u32 = RUNS * GROUPS;
-const BLOCK_VECTORS: u32 = GROUPS * VECTORS;
 
 const RELU_CLOSED: u32 = 4;
 
@@ -66,9 +68,10 @@ const RELU_CLOSED: u32 = 4;
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;
 @group(0) @binding(4) var<storage, read_write> codes: array<u32>;
 
+// [CHANNEL_BLOCK][TILE_ROWS][TILE_PITCH]
 var<workgroup> input_tile: array<vec2<f32>, CHANNEL_BLOCK * TILE_SIZE>;
-// [CHANNEL_BLOCK][TAPS][BLOCK_VECTORS]
-var<workgroup> weight_tile: array<vec4<f32>, CHANNEL_BLOCK * TAPS * BLOCK_VECTORS>;
+// [CHANNEL_BLOCK][TAPS][WEIGHT_PITCH]
+var<workgroup> weight_tile: array<vec4<f32>, CHANNEL_BLOCK * TAPS * WEIGHT_PITCH>;
 
 fn load_input(image: u32, channel: u32, row: i32, column: i32) -> f32 {
     if (channel >= IN_CHANNELS || row < 0 || row >= i32(HEIGHT) || column < 0 || column >= i32(WIDTH)) {
@@ -102,117 +105,119 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     let image = workgroup.z;
-    let tile_row = workgroup.x / TILES_ACROSS * TILE_HEIGHT;
-    let tile_column = workgroup.x % TILES_ACROSS * TILE_WIDTH * WINDOWS;
-    let run_row = local % RUNS / TILE_WIDTH;
-    let run_column = local % TILE_WIDTH * WINDOWS;
+    let tile_row = workgroup.x / TILES_ACROSS * TILE_HEIGHT * WINDOWS;
+    let tile_column = workgroup.x % TILES_ACROSS * TILE_WIDTH;
+    let run_row = local % RUNS / TILE_WIDTH * WINDOWS;
+    let run_column = local % TILE_WIDTH;
     let group = local / RUNS;
-    let block_channel = workgroup.y * BLOCK_VECTORS * 4u;
-    let first_channel = block_channel + group * VECTORS * 4u;
+    let block_channel = workgroup.y * GROUPS * 4u;
+    let channel = block_channel + group * 4u;
 
-    // Compilers keep arrays in registers if every index is known: each loop over one of these runs
-    // over a whole dimension, which makes them unroll it.
-    var sums: array<array<array<vec4<f32>, 4>, WINDOWS>, VECTORS>;
-    for (var vector = 0u; vector < VECTORS; vector++) {
-        let c = first_channel + vector * 4u;
-        let start = vec4<f32>(load_bias(c), load_bias(c + 1u), load_bias(c + 2u), load_bias(c + 3u));
-        for (var window = 0u; window < WINDOWS; window++) {
-            for (var position = 0u; position < 4u; position++) {
-                sums[vector][window][position] = start;
-            }
+    // Every index of this array is known once the loops over it are unrolled, so that compilers
+    // keep it in registers.
+    var sums: array<array<vec4<f32>, 4>, WINDOWS>;
+    let start = vec4<f32>(
+        load_bias(channel), load_bias(channel + 1u), load_bias(channel + 2u), load_bias(channel + 3u),
+    );
+    for (var window = 0u; window < WINDOWS; window++) {
+        for (var position = 0u; position < 4u; position++) {
+            sums[window][position] = start;
         }
     }
 
-    for (var block = 0u; block < IN_CHANNELS; block += CHANNEL_BLOCK) {
-        for (var i = local; i < CHANNEL_BLOCK * TILE_SIZE; i += INVOCATIONS) {
-            let channel = block + i / TILE_SIZE;
-            let row = i32(2u * tile_row + i % TILE_SIZE / TILE_PAIRS) - i32(PADDING);
-            let column = i32(2u * (tile_column + i % TILE_PAIRS)) - i32(PADDING);
-            input_tile[i] = vec2<f32>(
-                load_input(image, channel, row, column),
-                load_input(image, channel, row, column + 1),
+    for (var first_in = 0u; first_in < IN_CHANNELS; first_in += CHANNEL_BLOCK) {
+        for (var i = local; i < CHANNEL_BLOCK * TILE_ROWS * TILE_PAIRS; i += INVOCATIONS) {
+            let pair = i % TILE_PAIRS;
+            let row = i / TILE_PAIRS % TILE_ROWS;
+            let block = i / (TILE_PAIRS * TILE_ROWS);
+            let y = i32(2u * tile_row + row) - i32(PADDING);
+            let x = i32(2u * (tile_column + pair)) - i32(PADDING);
+            input_tile[block * TILE_SIZE + row * TILE_PITCH + pair] = vec2<f32>(
+                load_input(image, first_in + block, y, x),
+                load_input(image, first_in + block, y, x + 1),
             );
         }
-        for (var i = local; i < CHANNEL_BLOCK * TAPS * BLOCK_VECTORS; i += INVOCATIONS) {
-            // Neighbouring invocations read neighbouring taps.
-            let vector = i / (CHANNEL_BLOCK * TAPS);
-            let tap = i % (CHANNEL_BLOCK * TAPS);
-            let channel = block + tap / TAPS;
-            let c = block_channel + vector * 4u;
-            weight_tile[tap * BLOCK_VECTORS + vector] = vec4<f32>(
-                load_weight(c, channel, tap % TAPS),
-                load_weight(c + 1u, channel, tap % TAPS),
-                load_weight(c + 2u, channel, tap % TAPS),
-                load_weight(c + 3u, channel, tap % TAPS),
+        for (var i = local; i < CHANNEL_BLOCK * TAPS * GROUPS; i += INVOCATIONS) {
+            // Neighbouring invocations read neighbouring weights.
+            let tap = i % TAPS;
+            let block = i / TAPS % CHANNEL_BLOCK;
+            let c = block_channel + i / (TAPS * CHANNEL_BLOCK) * 4u;
+            weight_tile[(block * TAPS + tap) * WEIGHT_PITCH + i / (TAPS * CHANNEL_BLOCK)] = vec4<f32>(
+                load_weight(c, first_in + block, tap),
+                load_weight(c + 1u, first_in + block, tap),
+                load_weight(c + 2u, first_in + block, tap),
+                load_weight(c + 3u, first_in + block, tap),
             );
         }
         workgroupBarrier();
 
-        for (var channel = 0u; channel < CHANNEL_BLOCK; channel++) {
-            var row_start = channel * TILE_SIZE + 2u * run_row * TILE_PAIRS + run_column;
-            var tap = channel * TAPS * BLOCK_VECTORS + group * VECTORS;
-            var upper: array<f32, 2 * INPUT_PAIRS>;
-            var lower: array<f32, 2 * INPUT_PAIRS>;
-            for (var pair = 0u; pair < INPUT_PAIRS; pair++) {
-                let inputs = input_tile[row_start + pair];
-                lower[2u * pair] = inputs.x;
-                lower[2u * pair + 1u] = inputs.y;
-            }
-            for (var ky = 0u; ky < KERNEL; ky++) {
-                row_start += TILE_PAIRS;
-                upper = lower;
-                for (var pair = 0u; pair < INPUT_PAIRS; pair++) {
+        for (var block = 0u; block < CHANNEL_BLOCK; block++) {
+            // The rows under the windows for one row of the kernel; they slide down with it.
+            var rows: array<array<f32, KERNEL + 1>, 2 * WINDOWS>;
+            var row_start = block * TILE_SIZE + 2u * run_row * TILE_PITCH + run_column;
+            for (var row = 1u; row < 2 * WINDOWS; row++) {
+                for (var pair = 0u; pair < ROW_PAIRS; pair++) {
                     let inputs = input_tile[row_start + pair];
-                    lower[2u * pair] = inputs.x;
-                    lower[2u * pair + 1u] = inputs.y;
+                    rows[row][2u * pair] = inputs.x;
+                    rows[row][2u * pair + 1u] = inputs.y;
                 }
+                row_start += TILE_PITCH;
+            }
+            var tap = block * TAPS * WEIGHT_PITCH + group;
+            for (var ky = 0u; ky < KERNEL; ky++) {
+                for (var row = 1u; row < 2 * WINDOWS; row++) {
+                    rows[row - 1u] = rows[row];
+                }
+                for (var pair = 0u; pair < ROW_PAIRS; pair++) {
+                    let inputs = input_tile[row_start + pair];
+                    rows[2 * WINDOWS - 1][2u * pair] = inputs.x;
+                    rows[2 * WINDOWS - 1][2u * pair + 1u] = inputs.y;
+                }
+                row_start += TILE_PITCH;
+                var taps: array<vec4<f32>, KERNEL>;
                 for (var kx = 0u; kx < KERNEL; kx++) {
-                    for (var vector = 0u; vector < VECTORS; vector++) {
-                        let weight = weight_tile[tap + vector];
-                        for (var window = 0u; window < WINDOWS; window++) {
-                            let column = 2u * window + kx;
-                            let sum = &sums[vector][window];
-                            (*sum)[0] = fma(vec4<f32>(upper[column]), weight, (*sum)[0]);
-                            (*sum)[1] = fma(vec4<f32>(upper[column + 1u]), weight, (*sum)[1]);
-                            (*sum)[2] = fma(vec4<f32>(lower[column]), weight, (*sum)[2]);
-                            (*sum)[3] = fma(vec4<f32>(lower[column + 1u]), weight, (*sum)[3]);
+                    taps[kx] = weight_tile[tap];
+                    tap += WEIGHT_PITCH;
+                }
+                for (var window = 0u; window < WINDOWS; window++) {
+                    for (var position = 0u; position < 4u; position++) {
+                        for (var kx = 0u; kx < KERNEL; kx++) {
+                            let value = rows[2u * window + position / 2u][position % 2u + kx];
+                            sums[window][position] =
+                                fma(vec4<f32>(value), taps[kx], sums[window][position]);
                         }
                     }
-                    tap += BLOCK_VECTORS;
                 }
             }
         }
         workgroupBarrier();
     }
 
-    let pooled_row = tile_row + run_row;
     for (var window = 0u; window < WINDOWS; window++) {
-        let pooled_column = tile_column + run_column + window;
+        let pooled_row = tile_row + run_row + window;
+        let pooled_column = tile_column + run_column;
         let inside = pooled_row < POOLED_HEIGHT && pooled_column < POOLED_WIDTH;
         let pooled = pooled_row * POOLED_WIDTH + pooled_column;
-        for (var vector = 0u; vector < VECTORS; vector++) {
-            // The first NaN wins, else the first maximum.
-            var best = sums[vector][window][0];
-            var code = vec4<u32>(0u);
-            for (var position = 1u; position < 4u; position++) {
-                let value = sums[vector][window][position];
-                let wins = !is_nan(best) & (is_nan(value) | (value > best));
-                best = select(best, value, wins);
-                code = select(code, vec4<u32>(position), wins);
-            }
-            let closed = !is_nan(best) & (best <= vec4<f32>(0.0));
-            best = select(best, vec4<f32>(0.0), closed);
-            code = select(code, vec4<u32>(RELU_CLOSED), closed);
+        // The first NaN wins, else the first maximum.
+        var best = sums[window][0];
+        var code = vec4<u32>(0u);
+        for (var position = 1u; position < 4u; position++) {
+            let value = sums[window][position];
+            let wins = !is_nan(best) & (is_nan(value) | (value > best));
+            best = select(best, value, wins);
+            code = select(code, vec4<u32>(position), wins);
+        }
+        let closed = !is_nan(best) & (best <= vec4<f32>(0.0));
+        best = select(best, vec4<f32>(0.0), closed);
+        code = select(code, vec4<u32>(RELU_CLOSED), closed);
 
-            let first = first_channel + vector * 4u;
-            if (inside && first < OUT_CHANNELS) {
-                codes[(image * CODE_WORDS + first / 4u) * POOLED + pooled] =
-                    code.x | (code.y << 8u) | (code.z << 16u) | (code.w << 24u);
-            }
-            for (var c = 0u; c < 4u; c++) {
-                if (inside && first + c < OUT_CHANNELS) {
-                    output[(image * OUT_CHANNELS + first + c) * POOLED + pooled] = best[c];
-                }
+        if (inside && channel < OUT_CHANNELS) {
+            codes[(image * CODE_WORDS + channel / 4u) * POOLED + pooled] =
+                code.x | (code.y << 8u) | (code.z << 16u) | (code.w << 24u);
+        }
+        for (var c = 0u; c < 4u; c++) {
+            if (inside && channel + c < OUT_CHANNELS) {
+                output[(image * OUT_CHANNELS + channel + c) * POOLED + pooled] = best[c];
             }
         }
     }

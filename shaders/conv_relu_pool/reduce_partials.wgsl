@@ -14,8 +14,8 @@ const ROWS: u32 = {{ rows }};
 const WEIGHTS: u32 = {{ weights }};
 const OUT_CHANNELS: u32 = {{ out_channels }};
 
-const ELEMENTS: u32 = 64;
-const STRIDE: u32 = 2;
+const ELEMENTS: u32 = {{ elements }};
+const STRIDE: u32 = {{ stride }};
 const ROW_LENGTH: u32 = WEIGHTS + OUT_CHANNELS;
 
 @group(0) @binding(0) var<storage, read_write> partials: array<f32>;

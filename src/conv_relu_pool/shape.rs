@@ -69,6 +69,16 @@ impl BlockShape {
         self.kernel / 2
     }
 
+    /// Values of one convolution kernel of one channel.
+    pub(super) fn taps(&self) -> usize {
+        self.kernel * self.kernel
+    }
+
+    /// Values of the weight.
+    pub(super) fn weights(&self) -> usize {
+        self.out_channels * self.in_channels * self.taps()
+    }
+
     /// Dimensions of the input.
     pub fn input_dims(&self) -> [usize; 4] {
         [self.batch, self.in_channels, self.height, self.width]

@@ -4,17 +4,11 @@
 
 use burn::backend::DType;
 use burn::backend::tensor::{FloatTensor, IntTensor};
-use burn::tensor::Shape;
-use burn_cubecl::cubecl::prelude::{CubeCount, ExecutionMode, KernelId};
-use burn_cubecl::cubecl::server::KernelArguments;
-use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
-use burn_wgpu::{
-    CubeBackend, CubeDim, CubeTensor, KernelSource, SourceKernel, SourceTemplate, into_contiguous,
-};
+use burn_wgpu::{CubeBackend, into_contiguous};
 
 use super::autodiff::block_shape;
-use super::plan::{self, Launch};
-use super::{BlockKernels, BlockShape, ConvReluPool};
+use super::{BlockKernels, BlockShape, ConvReluPool, plan};
+use crate::wgsl::{empty, launch};
 
 impl ConvReluPool for CubeBackend {
     fn conv_relu_pool(
@@ -33,6 +27,10 @@ impl BlockKernels for CubeBackend {
         bias: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, IntTensor<Self>) {
         let shape = block_shape(&input, &weight, &bias);
+        assert!(
+            shape.is_supported(),
+            "conv_relu_pool: {shape:?} is too large for one launch, use smaller batches"
+        );
         let [input, weight, bias] = [input, weight, bias].map(into_contiguous);
         let output = empty(&input, &shape.output_dims(), DType::F32);
         let codes = empty(&input, &[shape.code_words()], DType::U32);
@@ -72,57 +70,5 @@ impl BlockKernels for CubeBackend {
         launch(plan.partial, &[&input, &codes, &grad_output, &partials]);
         launch(plan.reduce, &[&partials, &grad_weight, &grad_bias]);
         (grad_weight, grad_bias)
-    }
-}
-
-/// A contiguous tensor on the device of `like`, not initialised.
-fn empty(like: &CubeTensor, dims: &[usize], dtype: DType) -> CubeTensor {
-    empty_device_contiguous_dtype(
-        like.client.clone(),
-        like.device.clone(),
-        Shape::from(dims.to_vec()),
-        dtype,
-    )
-}
-
-/// Queues a kernel with these contiguous tensors bound in order.
-fn launch(plan: Launch, tensors: &[&CubeTensor]) {
-    let client = tensors[0].client.clone();
-    let [x, y, z] = plan.grid;
-    let bindings = tensors
-        .iter()
-        .map(|tensor| tensor.handle.clone().binding())
-        .collect();
-    // The workgroup's size stands in the shader; CubeCL has no use for it.
-    let kernel = SourceKernel::new(Wgsl(plan), CubeDim::new_single());
-    client.launch(
-        Box::new(kernel),
-        CubeCount::Static(x, y, z),
-        KernelArguments::new().with_buffers(bindings),
-    );
-}
-
-/// A shader with its sizes filled in.
-struct Wgsl(Launch);
-
-impl KernelSource for Wgsl {
-    fn source(&self) -> SourceTemplate {
-        let template = SourceTemplate::new(self.0.template);
-        let values = self.0.values.iter();
-        values.fold(template, |template, (name, value)| {
-            template.register(*name, value.to_string())
-        })
-    }
-
-    fn id(&self) -> KernelId {
-        // A cached pipeline is found by this: it names the shader and every size in it. The
-        // shaders' loops all end, so that wgpu need not bound them.
-        KernelId::new::<Self>()
-            .info((self.0.template, self.0.values.clone()))
-            .mode(ExecutionMode::Unchecked)
-    }
-
-    fn lang(&self) -> &'static str {
-        "wgsl"
     }
 }

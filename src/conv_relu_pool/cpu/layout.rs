@@ -20,16 +20,6 @@ impl BlockShape {
         self.out_channels * self.windows()
     }
 
-    /// Values of the weight tensor.
-    pub(super) fn weights(&self) -> usize {
-        self.out_channels * self.in_channels * self.taps()
-    }
-
-    /// Values of one convolution kernel of one channel.
-    pub(super) fn taps(&self) -> usize {
-        self.kernel * self.kernel
-    }
-
     /// Pooling windows per channel.
     pub(super) fn windows(&self) -> usize {
         self.pooled_height() * self.pooled_width()

@@ -1,0 +1,72 @@
+//! Hand-written WGSL on Burn's tensors: how a shader is launched through CubeCL.
+
+use burn::backend::DType;
+use burn::tensor::Shape;
+use burn_cubecl::cubecl::prelude::{CubeCount, ExecutionMode, KernelId};
+use burn_cubecl::cubecl::server::KernelArguments;
+use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
+use burn_wgpu::{CubeDim, CubeTensor, KernelSource, SourceKernel, SourceTemplate};
+
+/// One kernel launch.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Launch {
+    /// The text of the shader's file.
+    pub template: &'static str,
+    /// What each `{{ name }}` in the template stands for. Together with the template it
+    /// identifies the pipeline.
+    pub values: Vec<(&'static str, usize)>,
+    /// Workgroups in x, y and z.
+    pub grid: [u32; 3],
+}
+
+/// A contiguous tensor on the device of `like`, not initialised.
+pub fn empty(like: &CubeTensor, dims: &[usize], dtype: DType) -> CubeTensor {
+    empty_device_contiguous_dtype(
+        like.client.clone(),
+        like.device.clone(),
+        Shape::from(dims.to_vec()),
+        dtype,
+    )
+}
+
+/// Queues a kernel with these contiguous tensors bound in order.
+pub fn launch(plan: Launch, tensors: &[&CubeTensor]) {
+    let client = tensors[0].client.clone();
+    let [x, y, z] = plan.grid;
+    let bindings = tensors
+        .iter()
+        .map(|tensor| tensor.handle.clone().binding())
+        .collect();
+    // The workgroup's size stands in the shader; CubeCL has no use for it.
+    let kernel = SourceKernel::new(Wgsl(plan), CubeDim::new_single());
+    client.launch(
+        Box::new(kernel),
+        CubeCount::Static(x, y, z),
+        KernelArguments::new().with_buffers(bindings),
+    );
+}
+
+/// A shader with its sizes filled in.
+struct Wgsl(Launch);
+
+impl KernelSource for Wgsl {
+    fn source(&self) -> SourceTemplate {
+        let template = SourceTemplate::new(self.0.template);
+        let values = self.0.values.iter();
+        values.fold(template, |template, (name, value)| {
+            template.register(*name, value.to_string())
+        })
+    }
+
+    fn id(&self) -> KernelId {
+        // A cached pipeline is found by this: it names the shader and every size in it. The
+        // shaders' loops all end, so that wgpu need not bound them.
+        KernelId::new::<Self>()
+            .info((self.0.template, self.0.values.clone()))
+            .mode(ExecutionMode::Unchecked)
+    }
+
+    fn lang(&self) -> &'static str {
+        "wgsl"
+    }
+}
