@@ -15,7 +15,7 @@ use burn::tensor::{Device, Distribution};
 use fmnist::conv_relu_pool::{BlockShape, conv_relu_pool, reference};
 use fmnist::dataset::{Batch, synthetic};
 use fmnist::device::{self, BackendChoice};
-use fmnist::model::{BlockOp, ModelKind};
+use fmnist::model::{Kernels, ModelKind};
 use fmnist::train::progress::{Progress, Style};
 use fmnist::train::{Learner, Settings, Tally};
 
@@ -85,7 +85,7 @@ fn bench_device(name: &str, device: &Device, batch: usize) {
         );
     }
     let [mut burn, mut fused] =
-        [BlockOp::Reference, BlockOp::Fused].map(|op| StepCase::new(op, batch, device));
+        [Kernels::Reference, Kernels::Fused].map(|op| StepCase::new(op, batch, device));
     compare(
         "whole training step of the CNN",
         device,
@@ -141,7 +141,7 @@ struct StepCase {
 }
 
 impl StepCase {
-    fn new(block: BlockOp, batch_size: usize, device: &Device) -> Self {
+    fn new(kernels: Kernels, batch_size: usize, device: &Device) -> Self {
         let settings = Settings {
             models: vec![ModelKind::Cnn],
             epochs: 1,
@@ -149,7 +149,7 @@ impl StepCase {
             learning_rate: 1e-3,
             samples: None,
             seed: 0,
-            block,
+            kernels,
         };
         let images = synthetic::split(0, synthetic::Part::Train, batch_size);
         let indices: Vec<u32> = (0..batch_size as u32).collect();

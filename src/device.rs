@@ -55,6 +55,8 @@ pub struct Selected {
     pub reason: String,
     /// What the user should know, if anything.
     pub warning: Option<String>,
+    /// The largest tensor, in bytes, that its kernels can address; none for the CPU.
+    pub largest_tensor: Option<u64>,
 }
 
 /// A GPU adapter of this machine, or a software stand-in for one.
@@ -210,6 +212,7 @@ fn open(adapter: Adapter, reason: String) -> Result<Selected> {
         ..Default::default()
     });
     let (device, queue) = pollster::block_on(request).with_context(context)?;
+    let largest_tensor = device.limits().max_storage_buffer_binding_size;
     let setup = WgpuSetup {
         instance: instance().clone(),
         backend: adapter.info.backend,
@@ -227,6 +230,7 @@ fn open(adapter: Adapter, reason: String) -> Result<Selected> {
         name,
         reason,
         warning,
+        largest_tensor: Some(largest_tensor),
     })
 }
 
@@ -243,6 +247,7 @@ fn cpu(reason: &str) -> Selected {
         name: format!("{}, {threads} thread{plural}", cpu_name()),
         reason: reason.to_string(),
         warning: None,
+        largest_tensor: None,
     }
 }
 

@@ -23,13 +23,19 @@
 #![recursion_limit = "256"]
 #![warn(missing_docs)]
 
+pub mod adam;
 pub mod cli;
 pub mod conv_relu_pool;
+pub mod cross_entropy;
 pub mod dataset;
 pub mod device;
+pub mod linear;
 pub mod model;
 pub mod report;
 pub mod run_folder;
+mod scratch;
+pub mod simd;
+mod slices;
 pub mod text;
 pub mod train;
 mod wgsl;

@@ -5,6 +5,11 @@ use std::process::ExitCode;
 use clap::Parser;
 use fmnist::cli::Cli;
 
+/// Keeps the pages of one step's tensors for the next: the system's allocator may return them to
+/// the kernel and fault them in again.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,

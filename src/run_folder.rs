@@ -173,7 +173,7 @@ impl RunFolder {
             )
         };
         let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(unfit)?;
-        Classifier::new(kind, settings.block, settings.seed, device)
+        Classifier::new(kind, settings.kernels, settings.seed, device)
             .try_load_record(record)
             .map_err(unfit)
     }

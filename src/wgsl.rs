@@ -5,7 +5,10 @@ use burn::tensor::Shape;
 use burn_cubecl::cubecl::prelude::{CubeCount, ExecutionMode, KernelId};
 use burn_cubecl::cubecl::server::KernelArguments;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
-use burn_wgpu::{CubeDim, CubeTensor, KernelSource, SourceKernel, SourceTemplate};
+use burn_wgpu::{CubeDim, CubeTensor, KernelSource, SourceKernel, SourceTemplate, into_contiguous};
+
+/// Workgroups per grid dimension that every WebGPU device has.
+pub const MAX_GRID: u32 = 65_535;
 
 /// One kernel launch.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +22,27 @@ pub struct Launch {
     pub grid: [u32; 3],
 }
 
+impl Launch {
+    /// Whether every WebGPU device takes the grid.
+    pub fn fits_grid(&self) -> bool {
+        self.grid.iter().all(|&groups| groups <= MAX_GRID)
+    }
+}
+
+/// A grid of so many workgroups in x, y and z; a number too large for `u32` stays too large for
+/// [`MAX_GRID`].
+pub fn grid(counts: [usize; 3]) -> [u32; 3] {
+    counts.map(|groups| u32::try_from(groups).unwrap_or(u32::MAX))
+}
+
+/// Whether `sizes` multiply to at least 1 and to no more than a shader's 32-bit indices reach.
+pub fn is_indexable(sizes: &[usize]) -> bool {
+    sizes
+        .iter()
+        .try_fold(1usize, |len, &size| len.checked_mul(size))
+        .is_some_and(|len| (1..=i32::MAX as usize).contains(&len))
+}
+
 /// A contiguous tensor on the device of `like`, not initialised.
 pub fn empty(like: &CubeTensor, dims: &[usize], dtype: DType) -> CubeTensor {
     empty_device_contiguous_dtype(
@@ -27,6 +51,23 @@ pub fn empty(like: &CubeTensor, dims: &[usize], dtype: DType) -> CubeTensor {
         Shape::from(dims.to_vec()),
         dtype,
     )
+}
+
+/// A tensor whose buffer a kernel may change: itself where nobody else holds it, else a copy.
+pub fn exclusive(tensor: CubeTensor) -> CubeTensor {
+    let tensor = into_contiguous(tensor);
+    if tensor.can_mut() {
+        tensor
+    } else {
+        tensor.copy()
+    }
+}
+
+/// A small tensor of these values on the device of `like`.
+pub fn upload(like: &CubeTensor, values: &[f32]) -> CubeTensor {
+    let handle = like.client.create_from_slice(bytemuck::cast_slice(values));
+    let (client, device) = (like.client.clone(), like.device.clone());
+    CubeTensor::new_contiguous(client, device, [values.len()].into(), handle, DType::F32)
 }
 
 /// Queues a kernel with these contiguous tensors bound in order.

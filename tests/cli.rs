@@ -93,6 +93,7 @@ fn help_names_every_command_and_flag() {
         "--data-dir",
         "--no-fused",
         "--device",
+        "--threads",
     ] {
         assert!(stdout(&help).contains(flag), "{flag}");
     }
@@ -144,7 +145,7 @@ fn a_run_leaves_its_folder_and_evaluate_reproduces_it() {
     let config = json(&path.join("config.json"));
     assert_eq!(config["dataset"], "Fashion-MNIST");
     assert_eq!(config["samples"], 640);
-    assert_eq!(config["block"], "fused");
+    assert_eq!(config["kernels"], "fused");
 
     let summary = json(&path.join("summary.json"));
     assert_eq!(summary["dataset"], "Fashion-MNIST");
@@ -329,6 +330,33 @@ fn a_device_that_is_not_there_is_refused() {
         &["train", "--device", "0", "--backend", "cpu"],
     ));
     assert_failure(&run, 1, &["--device 0", "--backend"]);
+}
+
+#[test]
+fn a_batch_too_large_for_the_device_is_refused_by_name() {
+    let cwd = folder();
+    let run = output(fmnist(
+        cwd.path(),
+        &["--backend", "wgpu", "train", "--batch-size", "1000000"],
+    ));
+    assert_failure(&run, 1, &["--batch-size 1000000", "use at most"]);
+    assert!(!cwd.path().join("runs").exists(), "no run folder is made");
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let cwd = folder();
+    let run = |threads: &str| {
+        let more = ["--threads", threads, "--batch-size", "25"];
+        assert_success(&short_run(cwd.path(), threads, &more));
+        ["dense", "cnn"].map(|model| {
+            let file = cwd.path().join(threads).join(model).join("model.bpk");
+            std::fs::read(file).expect("the model was saved")
+        })
+    };
+    // 52 steps; the files hold nothing but the weights and their names.
+    let one = run("1");
+    assert!(one == run("2") && one == run("4"), "the weights differ");
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod common;
 use burn::tensor::Device;
 use common::{cpu, fashion_mnist, wgpu};
 use fmnist::dataset::{Batch, Split, shuffled};
-use fmnist::model::{BlockOp, ModelKind};
+use fmnist::model::{Kernels, ModelKind};
 use fmnist::train::progress::{Progress, Style};
 use fmnist::train::{Learner, Metrics, Settings, Tally};
 
@@ -19,7 +19,7 @@ fn first(split: &Split, n: usize) -> Split {
 }
 
 /// Loss of each step of one epoch on a subset, and the test metrics after it.
-fn run(block: BlockOp, device: &Device) -> (Vec<f64>, Metrics) {
+fn run(kernels: Kernels, device: &Device) -> (Vec<f64>, Metrics) {
     let data = fashion_mnist();
     let settings = Settings {
         models: vec![ModelKind::Cnn],
@@ -28,7 +28,7 @@ fn run(block: BlockOp, device: &Device) -> (Vec<f64>, Metrics) {
         learning_rate: 1e-3,
         samples: None,
         seed: 5,
-        block,
+        kernels,
     };
     let progress = Progress::new(Style::Quiet, &["cnn"], 1, 1);
     let mut learner = Learner::new(ModelKind::Cnn, &settings, device, &progress);
@@ -44,8 +44,8 @@ fn run(block: BlockOp, device: &Device) -> (Vec<f64>, Metrics) {
 }
 
 fn fused_follows_reference(device: &Device) {
-    let (fused, fused_test) = run(BlockOp::Fused, device);
-    let (reference, reference_test) = run(BlockOp::Reference, device);
+    let (fused, fused_test) = run(Kernels::Fused, device);
+    let (reference, reference_test) = run(Kernels::Reference, device);
     println!("fused {fused_test:?}, reference {reference_test:?}");
     assert_eq!(fused.len(), STEPS);
     assert!(reference[STEPS - 1] < 0.7 * reference[0]);

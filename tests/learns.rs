@@ -5,7 +5,7 @@ mod common;
 use burn::tensor::Device;
 use common::{cpu, fashion_mnist, wgpu};
 use fmnist::dataset::Split;
-use fmnist::model::{BlockOp, ModelKind};
+use fmnist::model::{Kernels, ModelKind};
 use fmnist::train::progress::{Progress, Style};
 use fmnist::train::{Settings, train};
 
@@ -26,7 +26,7 @@ fn both_models_learn(device: &Device, samples: usize, loss_factor: f64, accuracy
         learning_rate: 1e-3,
         samples: Some(samples),
         seed: 1,
-        block: BlockOp::Fused,
+        kernels: Kernels::Fused,
     };
     let progress = Progress::new(Style::Quiet, &["dense", "cnn"], 2, samples);
     let (training, test) = (first(&data.train, samples), first(&data.test, 1000));

@@ -5,7 +5,7 @@ mod common;
 use burn::tensor::Device;
 use common::{cpu, fashion_mnist, forward_backward, relative_error, wgpu};
 use fmnist::dataset::{Batch, Split, shuffled};
-use fmnist::model::{BlockOp, Classifier, ModelKind};
+use fmnist::model::{Classifier, Kernels, ModelKind};
 use fmnist::train::progress::{Progress, Style};
 use fmnist::train::{Learner, Settings, Tally};
 
@@ -22,7 +22,7 @@ fn settings(kind: ModelKind, batch_size: usize) -> Settings {
         learning_rate: 1e-3,
         samples: None,
         seed: 42,
-        block: BlockOp::Fused,
+        kernels: Kernels::Fused,
     }
 }
 
@@ -37,7 +37,7 @@ fn logits_loss_and_every_gradient_agree() {
     let indices: Vec<u32> = (100..108).collect();
     for kind in ModelKind::ALL {
         let [on_cpu, on_wgpu] = [cpu(), wgpu()].map(|device| {
-            let model = Classifier::new(kind, BlockOp::Fused, 42, &device.clone().autodiff());
+            let model = Classifier::new(kind, Kernels::Fused, 42, &device.clone().autodiff());
             let batch = Batch::gather(&fashion_mnist().train, &indices, &device);
             forward_backward(&model, &batch)
         });

@@ -46,7 +46,12 @@ pub fn run(args: EvaluateArgs, device: &DeviceArgs) -> Result<()> {
     );
     for kind in &config.settings.models {
         let model = folder.read_model(*kind, &config.settings, &selected.device)?;
-        let metrics = evaluate(&model, &data.test, &selected.device);
+        let metrics = evaluate(
+            &model,
+            config.settings.kernels,
+            &data.test,
+            &selected.device,
+        );
         let note = match summary.as_ref().and_then(|s| s.models.get(kind.name())) {
             Some(then) if then.test_accuracy == metrics.accuracy => "as in summary.json".into(),
             Some(then) => format!(

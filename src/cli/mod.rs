@@ -6,7 +6,7 @@ mod devices;
 mod evaluate;
 mod train;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 
 use crate::device::{self, BackendChoice, Selected};
@@ -34,9 +34,24 @@ struct DeviceArgs {
     /// GPU to use: its number or a part of its name, as `fmnist devices` lists them
     #[arg(long, global = true, value_name = "GPU")]
     device: Option<String>,
+    /// CPU threads to use [default: one for each core]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
 }
 
 impl DeviceArgs {
+    /// Runs `work` on a thread of the pool that the CPU kernels share. From outside the pool each
+    /// of their parallel loops would take 20 to 70 µs longer to begin.
+    fn on_pool<R: Send>(&self, work: impl FnOnce() -> Result<R> + Send) -> Result<R> {
+        if let Some(threads) = self.threads {
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads.into())
+                .build_global()
+                .with_context(|| format!("--threads {threads}: the threads cannot be started"))?;
+        }
+        rayon::scope(|_| work())
+    }
+
     /// Opens the device and says which it is.
     fn select(&self, say: impl Fn(&str)) -> Result<Selected> {
         let selected = device::select(self.backend, self.device.as_deref())?;
@@ -71,13 +86,22 @@ impl Cli {
     /// If the work fails; the message is for the user.
     pub fn run(self) -> Result<()> {
         match self.command {
-            Command::Train(args) => train::run(args, &self.device),
-            Command::Evaluate(args) => evaluate::run(args, &self.device),
+            Command::Train(args) => self.device.on_pool(|| train::run(args, &self.device)),
+            Command::Evaluate(args) => self.device.on_pool(|| evaluate::run(args, &self.device)),
             Command::Data(args) => data::run(args),
             Command::Devices => {
                 devices::run();
                 Ok(())
             }
         }
+    }
+}
+
+/// A number that counts something.
+fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("must be at least 1".to_string()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("expected a whole number".to_string()),
     }
 }

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 
-use super::{DeviceArgs, dataset};
+use super::{DeviceArgs, dataset, positive};
 use crate::device::Selected;
-use crate::model::{BlockOp, ModelKind};
+use crate::model::{Kernels, ModelKind};
 use crate::report::curves::{Metric, draw_curves};
 use crate::report::summary::{ModelSummary, Summary};
 use crate::report::table::table;
@@ -37,7 +37,7 @@ pub struct TrainArgs {
     /// Seed of the initial weights and of the order of the images
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Run Burn's own operations instead of the fused conv + ReLU + max-pool kernels
+    /// Run Burn's own operations instead of this program's fused kernels
     #[arg(long)]
     no_fused: bool,
     /// Folder for the run; must not exist yet [default: runs/<date-time>]
@@ -71,10 +71,10 @@ impl TrainArgs {
             learning_rate: self.learning_rate,
             samples: self.samples,
             seed: self.seed,
-            block: if self.no_fused {
-                BlockOp::Reference
+            kernels: if self.no_fused {
+                Kernels::Reference
             } else {
-                BlockOp::Fused
+                Kernels::Fused
             },
         }
     }
@@ -91,6 +91,7 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
     let data = args.dataset.load(args.quiet)?;
     let (training, validation) = train::split(&settings, &data)?;
     let selected = device.select(say)?;
+    check_batch_size(&settings, &selected)?;
     let folder = RunFolder::create(args.out.as_deref())?;
     folder.write_config(&Config {
         version: env!("CARGO_PKG_VERSION").to_string(),
@@ -147,6 +148,25 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a batch whose tensors the device cannot address, before it fails in the middle of a step.
+fn check_batch_size(settings: &Settings, selected: &Selected) -> Result<()> {
+    let Some(largest_tensor) = selected.largest_tensor else {
+        return Ok(());
+    };
+    for kind in &settings.models {
+        let bytes = (kind.largest_activation(settings.kernels) * size_of::<f32>()) as u64;
+        let most = largest_tensor / bytes;
+        ensure!(
+            settings.batch_size as u64 <= most,
+            "--batch-size {}: the {kind} model's tensors would be larger than {} can address — use \
+             at most {most}",
+            settings.batch_size,
+            selected.name
+        );
+    }
+    Ok(())
+}
+
 fn model_summary(learner: &Learner, history: &History, test: train::Metrics) -> ModelSummary {
     let epochs: Vec<_> = history.of(learner.kind().name()).collect();
     let (train_accuracy, validation_accuracy) = match epochs.last() {
@@ -187,14 +207,6 @@ fn draw(
 /// A path as it can be printed.
 fn shown(path: &Path) -> String {
     crate::text::one_line(&path.to_string_lossy(), 4096)
-}
-
-fn positive(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) => Err("must be at least 1".to_string()),
-        Ok(number) => Ok(number),
-        Err(_) => Err("expected a whole number".to_string()),
-    }
 }
 
 fn learning_rate(text: &str) -> Result<f64, String> {

@@ -2,11 +2,10 @@
 
 use burn::backend::NdArray;
 use burn::backend::tensor::{FloatTensor, IntTensor};
-use burn_ndarray::{NdArrayTensor, SharedArray};
-use ndarray::{ArrayD, IxDyn};
 
 use super::autodiff::block_shape;
 use super::{BlockKernels, BlockShape, ConvReluPool, cpu};
+use crate::slices::{bytes, floats, tensor};
 
 impl ConvReluPool for NdArray {
     fn conv_relu_pool(
@@ -81,52 +80,4 @@ impl BlockKernels for NdArray {
             tensor(grad_bias, &[shape.out_channels]),
         )
     }
-}
-
-/// An array whose elements lie in memory in row-major order, readable as a slice.
-struct RowMajor<E>(SharedArray<E>);
-
-impl<E: Clone> RowMajor<E> {
-    /// Copies only what is permuted or sliced.
-    fn new(array: SharedArray<E>) -> Self {
-        if array.is_standard_layout() {
-            Self(array)
-        } else {
-            Self(array.as_standard_layout().into_owned().into_shared())
-        }
-    }
-}
-
-impl<E> std::ops::Deref for RowMajor<E> {
-    type Target = [E];
-
-    fn deref(&self) -> &[E] {
-        self.0
-            .as_slice()
-            .expect("an array in standard layout is a slice")
-    }
-}
-
-fn floats(tensor: NdArrayTensor) -> RowMajor<f32> {
-    match tensor {
-        NdArrayTensor::F32(storage) => RowMajor::new(storage.into_shared()),
-        _ => panic!("conv_relu_pool computes in f32 only"),
-    }
-}
-
-fn bytes(tensor: NdArrayTensor) -> RowMajor<u8> {
-    match tensor {
-        NdArrayTensor::U8(storage) => RowMajor::new(storage.into_shared()),
-        _ => panic!("conv_relu_pool's codes are u8"),
-    }
-}
-
-fn tensor<E: Clone>(values: Vec<E>, dims: &[usize]) -> NdArrayTensor
-where
-    NdArrayTensor: From<SharedArray<E>>,
-{
-    ArrayD::from_shape_vec(IxDyn(dims), values)
-        .expect("a kernel's output has its shape's length")
-        .into_shared()
-        .into()
 }

@@ -5,11 +5,10 @@
 //! says what its sizes mean and in which order it binds its buffers.
 
 use super::BlockShape;
-use crate::wgsl::Launch;
+use crate::wgsl::{Launch, grid, is_indexable};
 
-/// Workgroup memory and workgroups per grid dimension that every WebGPU device has.
+/// Workgroup memory that every WebGPU device has.
 const WORKGROUP_BYTES: usize = 16 * 1024;
-const MAX_GRID: u32 = 65_535;
 
 const PAIR_BYTES: usize = 8;
 const VECTOR_BYTES: usize = 16;
@@ -36,22 +35,17 @@ impl BlockShape {
                 self.kernel,
             ],
         ];
-        let indexable = elements.iter().all(|sizes| {
-            let len = sizes
-                .iter()
-                .try_fold(1usize, |len, &size| len.checked_mul(size));
-            len.is_some_and(|len| (1..=i32::MAX as usize).contains(&len))
-        });
-        matches!(self.kernel, 3 | 5) && self.height >= 2 && self.width >= 2 && indexable && {
-            let GradWeight {
-                partial, reduce, ..
-            } = grad_weight(self);
-            let launches = [forward(self), grad_input(self), partial, reduce];
-            launches
-                .iter()
-                .flat_map(|launch| launch.grid)
-                .all(|groups| groups <= MAX_GRID)
-        }
+        matches!(self.kernel, 3 | 5)
+            && self.height >= 2
+            && self.width >= 2
+            && elements.iter().all(|sizes| is_indexable(sizes))
+            && {
+                let GradWeight {
+                    partial, reduce, ..
+                } = grad_weight(self);
+                let launches = [forward(self), grad_input(self), partial, reduce];
+                launches.iter().all(Launch::fits_grid)
+            }
     }
 
     /// Length of the buffer of codes, in `u32` words of four output channels each.
@@ -74,10 +68,6 @@ impl BlockShape {
 /// Splits `len` into as few parts of at most `max` as possible; returns the length of an even part.
 fn even_part(len: usize, max: usize) -> usize {
     len.div_ceil(len.div_ceil(max))
-}
-
-fn grid(x: usize, y: usize, z: usize) -> [u32; 3] {
-    [x, y, z].map(|groups| u32::try_from(groups).unwrap_or(u32::MAX))
 }
 
 /// How forward and input gradient tile their outputs: as 2×2 blocks of an image, for vectors of
@@ -129,11 +119,11 @@ impl Tiling {
             channel_block: terms
                 .min(MAX_CHANNEL_BLOCK)
                 .min(WORKGROUP_BYTES / channel_bytes),
-            grid: grid(
+            grid: grid([
                 down.div_ceil(height * RUN) * across.div_ceil(width),
                 channels.div_ceil(groups * VECTOR),
                 shape.batch,
-            ),
+            ]),
         }
     }
 
@@ -239,11 +229,11 @@ pub fn grad_weight(shape: &BlockShape) -> GradWeight {
         partial: Launch {
             template: include_str!("../../shaders/conv_relu_pool/grad_weight.wgsl"),
             values,
-            grid: grid(
+            grid: grid([
                 shape.in_channels.div_ceil(lanes),
                 shape.out_channels.div_ceil(groups * vectors * VECTOR),
                 splits,
-            ),
+            ]),
         },
         reduce: reduce_partials(shape, splits * slices),
         partials: splits * slices * elements,
@@ -263,6 +253,6 @@ fn reduce_partials(shape: &BlockShape, rows: usize) -> Launch {
             ("elements", elements),
             ("stride", stride),
         ],
-        grid: grid(row_length.div_ceil(elements), 1, 1),
+        grid: grid([row_length.div_ceil(elements), 1, 1]),
     }
 }

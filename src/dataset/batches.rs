@@ -1,7 +1,7 @@
 //! From a split to batches on a device, in a seeded order.
 
 use burn::Tensor;
-use burn::tensor::{Device, Int, TensorData};
+use burn::tensor::{Device, TensorData};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -19,15 +19,13 @@ pub fn shuffled(len: usize, seed: u64, epoch: usize) -> Vec<u32> {
     order
 }
 
-/// Images and labels on a device.
+/// Images and what they are, on a device.
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// `[batch, 1, 28, 28]`, pixels in [0, 1].
     pub images: Tensor<4>,
-    /// `[batch]`, class numbers.
-    pub labels: Tensor<1, Int>,
     /// `[batch, 10]`, 1 at the label and 0 elsewhere.
-    pub one_hot: Tensor<2>,
+    pub targets: Tensor<2>,
 }
 
 impl Batch {
@@ -35,8 +33,7 @@ impl Batch {
     pub fn gather(split: &Split, indices: &[u32], device: &Device) -> Self {
         let len = indices.len();
         let mut images = Vec::with_capacity(len * PIXELS);
-        let mut labels = Vec::with_capacity(len);
-        let mut one_hot = vec![0.0f32; len * CLASSES];
+        let mut targets = vec![0.0f32; len * CLASSES];
         for (row, &index) in indices.iter().enumerate() {
             let index = index as usize;
             images.extend(
@@ -45,20 +42,17 @@ impl Batch {
                     .iter()
                     .map(|&pixel| f32::from(pixel) / 255.0),
             );
-            let label = split.labels[index];
-            labels.push(i32::from(label));
-            one_hot[row * CLASSES + usize::from(label)] = 1.0;
+            targets[row * CLASSES + usize::from(split.labels[index])] = 1.0;
         }
         Self {
             images: Tensor::from_data(TensorData::new(images, [len, 1, SIDE, SIDE]), device),
-            labels: Tensor::from_data(TensorData::new(labels, [len]), device),
-            one_hot: Tensor::from_data(TensorData::new(one_hot, [len, CLASSES]), device),
+            targets: Tensor::from_data(TensorData::new(targets, [len, CLASSES]), device),
         }
     }
 
     /// Images in the batch.
     pub fn len(&self) -> usize {
-        self.labels.dims()[0]
+        self.targets.dims()[0]
     }
 
     /// Whether the batch holds no image.

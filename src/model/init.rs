@@ -1,6 +1,6 @@
 //! Initial weights, drawn on the host.
 
-use burn::module::Param;
+use burn::module::{Param, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 pub struct Init<'a> {
     rng: ChaCha8Rng,
     device: &'a Device,
+    drawn: u64,
 }
 
 impl<'a> Init<'a> {
@@ -17,6 +18,7 @@ impl<'a> Init<'a> {
         Self {
             rng: ChaCha8Rng::seed_from_u64(seed),
             device,
+            drawn: 0,
         }
     }
 
@@ -29,6 +31,11 @@ impl<'a> Init<'a> {
         let values = (0..dims.iter().product())
             .map(|_| self.rng.random_range(-bound..bound))
             .collect();
-        Param::from_data(TensorData::new::<f32, _>(values, dims), self.device)
+        let data = TensorData::new::<f32, _>(values, dims);
+        // Burn would number the parameters at random; like this a run repeats bit for bit, its
+        // files included.
+        self.drawn += 1;
+        let (_, tensor, mapper) = Param::from_data(data, self.device).consume();
+        Param::from_mapped_value(ParamId::from(self.drawn), tensor, mapper)
     }
 }

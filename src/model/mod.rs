@@ -11,7 +11,9 @@ use burn::tensor::Device;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-pub use cnn::{BlockOp, Cnn};
+use crate::dataset::PIXELS;
+
+pub use cnn::Cnn;
 pub use dense::Dense;
 pub use linear::Linear;
 
@@ -40,10 +42,33 @@ impl ModelKind {
     }
 }
 
+impl ModelKind {
+    /// Values per image of the largest tensor in a training step.
+    pub fn largest_activation(self, kernels: Kernels) -> usize {
+        match (self, kernels) {
+            (Self::Dense, _) => PIXELS,
+            (Self::Cnn, Kernels::Fused) => cnn::WIDTHS[0] * PIXELS / 4,
+            // Burn's own operations keep the convolution's output at full size.
+            (Self::Cnn, Kernels::Reference) => cnn::WIDTHS[0] * PIXELS,
+        }
+    }
+}
+
 impl std::fmt::Display for ModelKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// Which operations a training step is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kernels {
+    /// The project's own: the fused block, layer, loss and optimizer.
+    #[default]
+    Fused,
+    /// Burn's, one after the other: slow, obvious, and what the others are compared with.
+    Reference,
 }
 
 /// One of the models with its weights: images in, logits out.
@@ -61,10 +86,10 @@ impl Classifier {
     ///
     /// The weights depend on `kind` and `seed` alone: they are drawn on the host,
     /// so that every backend starts from the same ones.
-    pub fn new(kind: ModelKind, block: BlockOp, seed: u64, device: &Device) -> Self {
+    pub fn new(kind: ModelKind, kernels: Kernels, seed: u64, device: &Device) -> Self {
         match kind {
-            ModelKind::Dense => Self::Dense(Dense::new(seed, device)),
-            ModelKind::Cnn => Self::Cnn(Cnn::new(block, seed, device)),
+            ModelKind::Dense => Self::Dense(Dense::new(kernels, seed, device)),
+            ModelKind::Cnn => Self::Cnn(Cnn::new(kernels, seed, device)),
         }
     }
 

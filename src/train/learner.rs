@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use burn::module::Module;
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::Device;
 
 use super::progress::{ModelProgress, Progress};
-use super::{Metrics, Settings, Tally, cross_entropy};
+use super::{Metrics, Settings, Tally};
 use crate::dataset::{Batch, Split, shuffled};
-use crate::model::{Classifier, ModelKind};
+use crate::model::{Classifier, Kernels, ModelKind};
 
 /// Images per batch where nothing is learned. Fixed, so that sums round the same way each time.
 const EVALUATION_BATCH: usize = 500;
@@ -37,8 +37,8 @@ impl Learner {
         let training_device = device.clone().autodiff();
         Self {
             kind,
-            model: Classifier::new(kind, settings.block, settings.seed, &training_device),
-            optimizer: AdamConfig::new().with_epsilon(1e-8).init(),
+            model: Classifier::new(kind, settings.kernels, settings.seed, &training_device),
+            optimizer: settings.kernels.adam(),
             settings: settings.clone(),
             device: device.clone(),
             progress: progress.model(kind.name()),
@@ -78,9 +78,10 @@ impl Learner {
         let order = shuffled(training.len(), self.settings.seed, epoch);
         let mut tally = Tally::default();
         let mut last_read = (Instant::now(), 0);
+        let mut model = self.model.clone();
         for (step, indices) in order.chunks(self.settings.batch_size).enumerate() {
             let batch = Batch::gather(training, indices, &self.device);
-            self.step(&batch, &mut tally);
+            model = self.stepped(model, &batch, &mut tally);
 
             let (time, at_step) = last_read;
             let due = time.elapsed() >= READ_AFTER || step - at_step >= READ_AFTER_STEPS;
@@ -91,6 +92,7 @@ impl Learner {
             });
             self.progress.advance(batch.len(), running);
         }
+        self.model = model;
         let metrics = tally.read();
         self.device
             .sync()
@@ -100,21 +102,27 @@ impl Learner {
         Ok((metrics, seconds))
     }
 
-    /// One step: forward, loss, backward, update.
+    /// One step on a batch, whose metrics are added to `tally`.
     pub fn step(&mut self, batch: &Batch, tally: &mut Tally) {
-        let logits = self.model.forward(batch.images.clone().autodiff());
-        let loss = cross_entropy(logits.clone(), batch.one_hot.clone().autodiff());
-        tally.add(logits.inner(), loss.clone().inner(), batch);
-        let gradients = GradientsParams::from_grads(loss.backward(), &self.model);
-        self.model =
-            self.optimizer
-                .step(self.settings.learning_rate, self.model.clone(), gradients);
+        self.model = self.stepped(self.model.clone(), batch, tally);
+    }
+
+    /// Forward, loss, backward, update. The optimizer works in place on a model that nobody else
+    /// holds.
+    fn stepped(&mut self, model: Classifier, batch: &Batch, tally: &mut Tally) -> Classifier {
+        let logits = model.forward(batch.images.clone().autodiff());
+        let targets = batch.targets.clone().autodiff();
+        let (loss, sums) = self.settings.kernels.cross_entropy(logits, targets);
+        tally.add(sums.inner(), batch.len());
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        self.optimizer
+            .step(self.settings.learning_rate, model, gradients)
     }
 
     /// Loss and accuracy on `split`.
     pub fn evaluate(&mut self, split: &Split) -> Metrics {
         let started = Instant::now();
-        let metrics = evaluate(&self.model(), split, &self.device);
+        let metrics = evaluate(&self.model(), self.settings.kernels, split, &self.device);
         self.busy_seconds += started.elapsed().as_secs_f64();
         metrics
     }
@@ -126,14 +134,14 @@ impl Learner {
 }
 
 /// Loss and accuracy of `model` on `split`, without autodiff.
-pub fn evaluate(model: &Classifier, split: &Split, device: &Device) -> Metrics {
+pub fn evaluate(model: &Classifier, kernels: Kernels, split: &Split, device: &Device) -> Metrics {
     let order: Vec<u32> = (0..split.len() as u32).collect();
     let mut tally = Tally::default();
     for indices in order.chunks(EVALUATION_BATCH) {
         let batch = Batch::gather(split, indices, device);
         let logits = model.forward(batch.images.clone());
-        let loss = cross_entropy(logits.clone(), batch.one_hot.clone());
-        tally.add(logits, loss, &batch);
+        let (_, sums) = kernels.cross_entropy(logits, batch.targets.clone());
+        tally.add(sums, batch.len());
     }
     tally.read()
 }

@@ -1,21 +1,22 @@
 //! The training loop, the same for every model and every backend.
 
 pub mod history;
+mod kernels;
 mod learner;
-mod loss;
 pub mod progress;
+mod tally;
 
 use anyhow::{Result, ensure};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Dataset, Split};
-use crate::model::{BlockOp, ModelKind};
+use crate::model::{Kernels, ModelKind};
 use history::{EpochRecord, History};
 use progress::Progress;
 
 pub use learner::{Learner, evaluate};
-pub use loss::{Metrics, Tally, cross_entropy};
+pub use tally::{Metrics, Tally};
 
 /// Images held out of the training set, its last ones, to validate with after each epoch.
 pub const VALIDATION_IMAGES: usize = 5_000;
@@ -35,8 +36,8 @@ pub struct Settings {
     pub samples: Option<usize>,
     /// Source of the initial weights and of the order of the images.
     pub seed: u64,
-    /// Fused kernels or Burn's own operations.
-    pub block: BlockOp,
+    /// The project's kernels or Burn's own operations.
+    pub kernels: Kernels,
 }
 
 /// The training images and the images held out for validation.

@@ -13,8 +13,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use fmnist::dataset::{self, Batch, Choice, Dataset};
 use fmnist::device::{self, BackendChoice};
-use fmnist::model::Classifier;
-use fmnist::train::cross_entropy;
+use fmnist::model::{Classifier, Kernels};
 
 /// The CPU, without autodiff.
 pub fn cpu() -> Device {
@@ -62,7 +61,8 @@ pub struct Pass {
 /// One forward and backward pass of `model`, whose parameters are on an autodiff device.
 pub fn forward_backward(model: &Classifier, batch: &Batch) -> Pass {
     let logits = model.forward(batch.images.clone().autodiff());
-    let loss = cross_entropy(logits.clone(), batch.one_hot.clone().autodiff());
+    let targets = batch.targets.clone().autodiff();
+    let (loss, _) = Kernels::Fused.cross_entropy(logits.clone(), targets);
     let gradients = GradientsParams::from_grads(loss.backward(), model);
     let mut collector = Collector {
         gradients: &gradients,

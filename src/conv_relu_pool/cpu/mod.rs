@@ -9,6 +9,19 @@
 //!
 //! The work is divided by images into chunks whose size does not depend on the number of threads,
 //! and partial sums are added in the order of the chunks: results are the same bits for any number.
+//! They differ in rounding between instruction sets.
+//!
+//! How fast: the two blocks of a small network, batch 128, one kernel after the other on two threads
+//! of an EPYC whose cores reach 236 GFLOP/s each, half of the ReLUs open; median milliseconds with
+//! AVX-512 / AVX2:
+//!
+//! | | 1→32 at 28 × 28 | 32→64 at 14 × 14 |
+//! | --- | --- | --- |
+//! | forward | 0.26 / 0.40 | 0.90 / 1.53 |
+//! | gradient of weights and bias | 0.25 / 0.32 | 0.52 / 0.79 |
+//! | gradient of the input | – | 0.66 / 1.10 |
+//!
+//! Dense arithmetic at the peak of both cores would take 0.12 and 1.96 for each of them.
 
 #![expect(
     clippy::needless_range_loop,
@@ -16,22 +29,26 @@
 )]
 
 mod forward_direct;
+mod forward_winograd;
 mod grad_input;
 mod grad_weight;
 mod layout;
 mod open_list;
 mod pool;
-mod scratch;
-mod simd;
 
-pub use simd::Isa;
+pub use crate::simd::Isa;
 
 use super::{BlockShape, CLOSED};
+
+/// Input channels from which Winograd's form of the forward pass is faster. Measured on one thread with
+/// AVX-512, batch 128, against the direct form: 6→16 at 14 × 14 0.34 against 0.28 ms, 8→16 at
+/// 28 × 28 1.2 against 1.6, 8→32 at 14 × 14 0.47 against 0.62, 32→64 at 14 × 14 1.6 against 4.2.
+const WINOGRAD_CHANNELS: usize = 8;
 
 /// Computes the pooled activation and the codes.
 ///
 /// # Panics
-/// If the kernel size is neither 3 nor 5 or a slice's length does not fit the shape.
+/// If the kernel size is neither 3 nor 5, there are no channels, or a slice's length does not fit.
 pub fn forward(
     shape: &BlockShape,
     input: &[f32],
@@ -64,14 +81,20 @@ pub fn forward_with(
         ],
     );
     if !output.is_empty() {
-        forward_direct::forward(isa, shape, input, weight, bias, output, codes);
+        let winograd = shape.kernel == 3 && shape.in_channels >= WINOGRAD_CHANNELS;
+        let forward = if winograd {
+            forward_winograd::forward
+        } else {
+            forward_direct::forward
+        };
+        forward(isa, shape, input, weight, bias, output, codes);
     }
 }
 
 /// Computes the gradients of the weights and the bias, summed over the batch.
 ///
 /// # Panics
-/// If the kernel size is neither 3 nor 5 or a slice's length does not fit the shape.
+/// If the kernel size is neither 3 nor 5, there are no channels, or a slice's length does not fit.
 pub fn grad_weight_bias(
     shape: &BlockShape,
     input: &[f32],
@@ -135,7 +158,7 @@ pub fn grad_weight_bias_with(
 /// Computes the gradient of the input.
 ///
 /// # Panics
-/// If the kernel size is neither 3 nor 5 or a slice's length does not fit the shape.
+/// If the kernel size is neither 3 nor 5, there are no channels, or a slice's length does not fit.
 pub fn grad_input(
     shape: &BlockShape,
     weight: &[f32],
@@ -182,9 +205,8 @@ pub fn grad_input_with(
 /// The kernels index without bounds checks: this is where they are made safe.
 fn check(shape: &BlockShape, slices: &[(&str, usize, usize)]) {
     assert!(
-        matches!(shape.kernel, 3 | 5),
-        "the kernel size is {}, not 3 or 5",
-        shape.kernel
+        matches!(shape.kernel, 3 | 5) && shape.in_channels > 0 && shape.out_channels > 0,
+        "the kernel size must be 3 or 5, with channels on both sides: {shape:?}"
     );
     for (name, len, expected) in slices {
         assert_eq!(len, expected, "length of {name} for {shape:?}");

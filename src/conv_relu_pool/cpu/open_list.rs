@@ -1,6 +1,6 @@
 //! Compressed lists of the pooled elements that a gradient flows through.
 
-use super::simd::Vector;
+use crate::simd::Vector;
 
 /// A list under construction: gradients side by side, and with each the offset of what it scales.
 pub struct OpenList {

@@ -1,22 +1,11 @@
-//! The training loss, and the metrics that are kept on the device.
+//! Loss and accuracy over many batches, summed on the device.
 
 use burn::Tensor;
-use burn::tensor::activation::log_softmax;
 
-use crate::dataset::Batch;
-
-/// Mean cross-entropy of logits `[batch, 10]` against one-hot targets `[batch, 10]`, in nats.
-pub fn cross_entropy(logits: Tensor<2>, one_hot: Tensor<2>) -> Tensor<1> {
-    let batch = logits.dims()[0] as f32;
-    (log_softmax(logits, 1) * one_hot).sum().neg() / batch
-}
-
-/// Loss and accuracy over many batches, summed on the device.
-///
-/// Nothing waits for the device until [`Tally::read`].
+/// Sums of losses and right answers. Nothing waits for the device until [`Tally::read`].
 #[derive(Default)]
 pub struct Tally {
-    /// Sum of losses and number of correct answers, `[2]`.
+    /// Sum of losses and number of right answers, `[2]`.
     sums: Option<Tensor<1>>,
     images: usize,
 }
@@ -31,17 +20,14 @@ pub struct Metrics {
 }
 
 impl Tally {
-    /// Adds a batch with its logits `[batch, 10]` and mean loss `[1]`, both without autodiff.
-    pub fn add(&mut self, logits: Tensor<2>, loss: Tensor<1>, batch: &Batch) {
-        let len = batch.len();
-        let labels = batch.labels.clone().unsqueeze_dim(1);
-        let correct = logits.argmax(1).equal(labels).float().sum();
-        let sums = Tensor::cat(vec![loss * len as f32, correct], 0);
+    /// Adds a batch's sum of losses and number of right answers, `[2]`, as
+    /// [`cross_entropy`](crate::cross_entropy::cross_entropy) returns them.
+    pub fn add(&mut self, sums: Tensor<1>, images: usize) {
         self.sums = Some(match self.sums.take() {
             Some(total) => total + sums,
             None => sums,
         });
-        self.images += len;
+        self.images += images;
     }
 
     /// Waits for the device and returns the means, or NaN if nothing was added.

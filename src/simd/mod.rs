@@ -5,6 +5,11 @@
 //! once per instruction set, with its registers. Kernels must therefore not call closures or
 //! functions that might not be inlined while vectors are alive.
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "arrays of registers are indexed by constants, several at once"
+)]
+
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -34,7 +39,9 @@ impl Isa {
     pub fn available() -> &'static [Self] {
         #[cfg(target_arch = "x86_64")]
         {
-            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            let avx2 = is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("fma")
+                && is_x86_feature_detected!("popcnt");
             if avx2 && is_x86_feature_detected!("avx512f") {
                 return &[Self::Avx512, Self::Avx2, Self::Portable];
             }
@@ -46,7 +53,7 @@ impl Isa {
     }
 
     /// `f32` values per vector.
-    pub(super) fn lanes(self) -> usize {
+    pub(crate) fn lanes(self) -> usize {
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => avx512::F32x16::LANES,
@@ -56,8 +63,19 @@ impl Isa {
         }
     }
 
+    /// See [`Vector::ACCUMULATORS`].
+    pub(crate) fn accumulators(self) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => avx512::F32x16::ACCUMULATORS,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => avx2::F32x8::ACCUMULATORS,
+            Self::Portable => portable::F32x8::ACCUMULATORS,
+        }
+    }
+
     /// Runs a kernel compiled for this instruction set.
-    pub(super) fn run<K: Kernel>(self, kernel: K) {
+    pub(crate) fn run<K: Kernel>(self, kernel: K) {
         // An `Isa` can be named without asking `available`, so the machine is asked here once more
         // (a cached flag).
         assert!(
@@ -78,7 +96,7 @@ impl Isa {
 }
 
 /// Work that is written once and compiled for every instruction set.
-pub(super) trait Kernel {
+pub(crate) trait Kernel {
     /// Does the work. Implementations are `#[inline(always)]`.
     ///
     /// # Safety
@@ -91,7 +109,7 @@ pub(super) trait Kernel {
 /// # Safety
 /// Every method requires the instruction set of the implementing type. Pointers must be valid for
 /// the `LANES` elements that are read or written; they need no alignment.
-pub(super) trait Vector: Copy {
+pub(crate) trait Vector: Copy {
     /// Values per vector.
     const LANES: usize;
     /// How many accumulators a kernel may keep in registers next to two or three operands.
@@ -105,15 +123,16 @@ pub(super) trait Vector: Copy {
     unsafe fn load(p: *const f32) -> Self;
     unsafe fn store(self, p: *mut f32);
     unsafe fn add(self, b: Self) -> Self;
+    unsafe fn sub(self, b: Self) -> Self;
+    unsafe fn mul(self, b: Self) -> Self;
     /// `self · b + c`.
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
-    /// `self > b`, or `self` is NaN and `b` is not: where a running maximum `b` gives way.
-    unsafe fn exceeds(self, b: Self) -> Self::Mask;
-    /// `self ≤ 0`; false for NaN.
-    unsafe fn not_positive(self) -> Self::Mask;
-    /// `a` where the mask holds, else `b`.
-    unsafe fn select(mask: Self::Mask, a: Self, b: Self) -> Self;
-
+    /// The greater value, either one where they are equal; `b` where either is NaN.
+    unsafe fn max(self, b: Self) -> Self;
+    /// `self > b`.
+    unsafe fn greater(self, b: Self) -> Self::Mask;
+    /// Whether all values of the four vectors are finite; may be false for sums beyond `f32`'s range.
+    unsafe fn all_finite(a: [Self; 4]) -> bool;
     unsafe fn index_splat(x: u32) -> Self::Index;
     unsafe fn index_load(p: *const u32) -> Self::Index;
     /// Loads `LANES` bytes and widens them.
@@ -122,6 +141,7 @@ pub(super) trait Vector: Copy {
     unsafe fn index_add(a: Self::Index, b: Self::Index) -> Self::Index;
     unsafe fn index_less(a: Self::Index, b: Self::Index) -> Self::Mask;
     unsafe fn index_equal(a: Self::Index, b: Self::Index) -> Self::Mask;
+    /// `a` where the mask holds, else `b`.
     unsafe fn index_select(mask: Self::Mask, a: Self::Index, b: Self::Index) -> Self::Index;
     /// `table[a]` per lane, for `a < 8`.
     unsafe fn index_lookup(table: &[u32; 8], a: Self::Index) -> Self::Index;
@@ -136,6 +156,8 @@ pub(super) trait Vector: Copy {
         indices: *mut u32,
     ) -> usize;
 
-    /// Transposes a block of `LANES` × `LANES` between two matrices with the given row strides.
-    unsafe fn transpose(src: *const f32, src_stride: usize, dst: *mut f32, dst_stride: usize);
+    /// Transposes a block of `LANES` × `LANES`. Row `i` of the source begins at `src_rows[i]`, row `i`
+    /// of the result at `dst_rows[i]`; they are written in this order, so that
+    /// what one row writes too much may be overwritten by the next.
+    unsafe fn transpose(src: *const f32, src_rows: &[u32], dst: *mut f32, dst_rows: &[u32]);
 }

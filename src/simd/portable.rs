@@ -56,6 +56,16 @@ impl Vector for F32x8 {
     }
 
     #[inline(always)]
+    unsafe fn sub(self, b: Self) -> Self {
+        self.zip(b, |a, b| a - b)
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, b: Self) -> Self {
+        self.zip(b, |a, b| a * b)
+    }
+
+    #[inline(always)]
     unsafe fn mul_add(self, b: Self, c: Self) -> Self {
         let mut out = c;
         for i in 0..LANES {
@@ -70,22 +80,23 @@ impl Vector for F32x8 {
     }
 
     #[inline(always)]
-    unsafe fn exceeds(self, b: Self) -> Self::Mask {
-        self.compare(b, |a, b| a > b || (a.is_nan() && !b.is_nan()))
+    unsafe fn max(self, b: Self) -> Self {
+        self.zip(b, |a, b| if a > b { a } else { b })
     }
 
     #[inline(always)]
-    unsafe fn not_positive(self) -> Self::Mask {
-        self.compare(self, |a, _| a <= 0.0)
+    unsafe fn greater(self, b: Self) -> Self::Mask {
+        self.compare(b, |a, b| a > b)
     }
 
     #[inline(always)]
-    unsafe fn select(mask: Self::Mask, a: Self, b: Self) -> Self {
-        let mut out = a;
+    unsafe fn all_finite(a: [Self; 4]) -> bool {
+        let mut nan = false;
         for i in 0..LANES {
-            out.0[i] = f32::from_bits((a.0[i].to_bits() & mask[i]) | (b.0[i].to_bits() & !mask[i]));
+            let sum = (a[0].0[i] + a[1].0[i]) + (a[2].0[i] + a[3].0[i]);
+            nan |= !sum.is_finite();
         }
-        out
+        !nan
     }
 
     #[inline(always)]
@@ -170,12 +181,14 @@ impl Vector for F32x8 {
     }
 
     #[inline(always)]
-    unsafe fn transpose(src: *const f32, src_stride: usize, dst: *mut f32, dst_stride: usize) {
-        for row in 0..LANES {
-            for column in 0..LANES {
+    unsafe fn transpose(src: *const f32, src_rows: &[u32], dst: *mut f32, dst_rows: &[u32]) {
+        assert!(src_rows.len() >= Self::LANES && dst_rows.len() >= Self::LANES);
+        for i in 0..LANES {
+            for j in 0..LANES {
+                // SAFETY: the caller's promise for both rows.
                 unsafe {
-                    *dst.add(column * dst_stride + row) = *src.add(row * src_stride + column)
-                };
+                    *dst.add(dst_rows[i] as usize + j) = *src.add(src_rows[j] as usize + i);
+                }
             }
         }
     }

@@ -58,26 +58,37 @@ impl Vector for F32x8 {
     }
 
     #[inline(always)]
+    unsafe fn sub(self, b: Self) -> Self {
+        Self(unsafe { _mm256_sub_ps(self.0, b.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, b: Self) -> Self {
+        Self(unsafe { _mm256_mul_ps(self.0, b.0) })
+    }
+
+    #[inline(always)]
     unsafe fn mul_add(self, b: Self, c: Self) -> Self {
         Self(unsafe { _mm256_fmadd_ps(self.0, b.0, c.0) })
     }
 
     #[inline(always)]
-    unsafe fn exceeds(self, b: Self) -> Self::Mask {
+    unsafe fn max(self, b: Self) -> Self {
+        Self(unsafe { _mm256_max_ps(self.0, b.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn greater(self, b: Self) -> Self::Mask {
+        unsafe { _mm256_cmp_ps::<_CMP_GT_OQ>(self.0, b.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn all_finite(a: [Self; 4]) -> bool {
         unsafe {
-            let b_is_number = _mm256_cmp_ps::<_CMP_ORD_Q>(b.0, b.0);
-            _mm256_and_ps(b_is_number, _mm256_cmp_ps::<_CMP_NLE_UQ>(self.0, b.0))
+            let sum = a[0].add(a[1]).add(a[2].add(a[3])).0;
+            let zero_or_nan = _mm256_sub_ps(sum, sum);
+            _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_UNORD_Q>(zero_or_nan, zero_or_nan)) == 0
         }
-    }
-
-    #[inline(always)]
-    unsafe fn not_positive(self) -> Self::Mask {
-        unsafe { _mm256_cmp_ps::<_CMP_LE_OQ>(self.0, _mm256_setzero_ps()) }
-    }
-
-    #[inline(always)]
-    unsafe fn select(mask: Self::Mask, a: Self, b: Self) -> Self {
-        Self(unsafe { _mm256_blendv_ps(b.0, a.0, mask) })
     }
 
     #[inline(always)]
@@ -149,12 +160,13 @@ impl Vector for F32x8 {
     }
 
     #[inline(always)]
-    unsafe fn transpose(src: *const f32, src_stride: usize, dst: *mut f32, dst_stride: usize) {
+    unsafe fn transpose(src: *const f32, src_rows: &[u32], dst: *mut f32, dst_rows: &[u32]) {
+        assert!(src_rows.len() >= Self::LANES && dst_rows.len() >= Self::LANES);
         unsafe {
             let mut a = [_mm256_setzero_ps(); 8];
             let mut b = a;
             for i in 0..8 {
-                a[i] = _mm256_loadu_ps(src.add(i * src_stride));
+                a[i] = _mm256_loadu_ps(src.add(src_rows[i] as usize));
             }
             // Within each half: pairs of rows, then pairs of pairs; then between the halves.
             for i in 0..4 {
@@ -169,15 +181,12 @@ impl Vector for F32x8 {
                 a[4 * i + 3] = _mm256_shuffle_ps::<0xee>(q, s);
             }
             for i in 0..4 {
-                let (low, high) = (a[i], a[i + 4]);
-                _mm256_storeu_ps(
-                    dst.add(i * dst_stride),
-                    _mm256_permute2f128_ps::<0x20>(low, high),
-                );
-                _mm256_storeu_ps(
-                    dst.add((i + 4) * dst_stride),
-                    _mm256_permute2f128_ps::<0x31>(low, high),
-                );
+                let row = _mm256_permute2f128_ps::<0x20>(a[i], a[i + 4]);
+                _mm256_storeu_ps(dst.add(dst_rows[i] as usize), row);
+            }
+            for i in 0..4 {
+                let row = _mm256_permute2f128_ps::<0x31>(a[i], a[i + 4]);
+                _mm256_storeu_ps(dst.add(dst_rows[i + 4] as usize), row);
             }
         }
     }

@@ -22,17 +22,29 @@ thread_local! {
     pub static SHARED: Cell<Vec<CacheLine>> = const { Cell::new(Vec::new()) };
 }
 
-/// Lends `f` the first `len` values of the buffer, whose contents are arbitrary.
+/// Lends `f` the first `len` values of the buffer, whose contents are arbitrary. Debug builds fill
+/// them with NaN, and check that nothing was written behind them.
 pub fn with<R>(buffer: &'static Buffer, len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
+    const GUARD: f32 = 1.234e-5;
     // Taken out meanwhile: should `f` come back here on this thread, it gets another buffer.
     let mut lines = buffer.take();
-    let needed = len.div_ceil(LINE);
+    let needed = len.div_ceil(LINE) + 1;
     if lines.len() < needed {
         lines.resize(needed, CacheLine([0.0; LINE]));
     }
-    // SAFETY: the vector holds at least `len` initialised floats without padding between them.
-    let values = unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast::<f32>(), len) };
+    let pointer = lines.as_mut_ptr().cast::<f32>();
+    // SAFETY: the vector holds that many initialised floats without padding between them.
+    let all = unsafe { std::slice::from_raw_parts_mut(pointer, needed * LINE) };
+    let (values, guard) = all.split_at_mut(len);
+    if cfg!(debug_assertions) {
+        values.fill(f32::NAN);
+        guard.fill(GUARD);
+    }
     let result = f(values);
+    debug_assert!(
+        guard.iter().all(|x| *x == GUARD),
+        "a kernel wrote behind its buffer"
+    );
     buffer.set(lines);
     result
 }

@@ -8,7 +8,7 @@ use std::arch::x86_64::*;
 pub struct F32x16(__m512);
 
 /// Runs a kernel with AVX-512 switched on.
-#[target_feature(enable = "avx512f,avx2,fma")]
+#[target_feature(enable = "avx512f,avx2,fma,popcnt")]
 pub unsafe fn run<K: Kernel>(kernel: K) {
     unsafe { kernel.run::<F32x16>() }
 }
@@ -40,26 +40,37 @@ impl Vector for F32x16 {
     }
 
     #[inline(always)]
+    unsafe fn sub(self, b: Self) -> Self {
+        Self(unsafe { _mm512_sub_ps(self.0, b.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, b: Self) -> Self {
+        Self(unsafe { _mm512_mul_ps(self.0, b.0) })
+    }
+
+    #[inline(always)]
     unsafe fn mul_add(self, b: Self, c: Self) -> Self {
         Self(unsafe { _mm512_fmadd_ps(self.0, b.0, c.0) })
     }
 
     #[inline(always)]
-    unsafe fn exceeds(self, b: Self) -> Self::Mask {
+    unsafe fn max(self, b: Self) -> Self {
+        Self(unsafe { _mm512_max_ps(self.0, b.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn greater(self, b: Self) -> Self::Mask {
+        unsafe { _mm512_cmp_ps_mask::<_CMP_GT_OQ>(self.0, b.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn all_finite(a: [Self; 4]) -> bool {
         unsafe {
-            let b_is_number = _mm512_cmp_ps_mask::<_CMP_ORD_Q>(b.0, b.0);
-            _mm512_mask_cmp_ps_mask::<_CMP_NLE_UQ>(b_is_number, self.0, b.0)
+            let sum = a[0].add(a[1]).add(a[2].add(a[3])).0;
+            let zero_or_nan = _mm512_sub_ps(sum, sum);
+            _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(zero_or_nan, zero_or_nan) == 0
         }
-    }
-
-    #[inline(always)]
-    unsafe fn not_positive(self) -> Self::Mask {
-        unsafe { _mm512_cmp_ps_mask::<_CMP_LE_OQ>(self.0, _mm512_setzero_ps()) }
-    }
-
-    #[inline(always)]
-    unsafe fn select(mask: Self::Mask, a: Self, b: Self) -> Self {
-        Self(unsafe { _mm512_mask_blend_ps(mask, b.0, a.0) })
     }
 
     #[inline(always)]
@@ -127,12 +138,13 @@ impl Vector for F32x16 {
     }
 
     #[inline(always)]
-    unsafe fn transpose(src: *const f32, src_stride: usize, dst: *mut f32, dst_stride: usize) {
+    unsafe fn transpose(src: *const f32, src_rows: &[u32], dst: *mut f32, dst_rows: &[u32]) {
+        assert!(src_rows.len() >= Self::LANES && dst_rows.len() >= Self::LANES);
         unsafe {
             let mut a = [_mm512_setzero_ps(); 16];
             let mut b = a;
             for i in 0..16 {
-                a[i] = _mm512_loadu_ps(src.add(i * src_stride));
+                a[i] = _mm512_loadu_ps(src.add(src_rows[i] as usize));
             }
             // Within each quarter: pairs of rows, then pairs of pairs.
             for i in 0..8 {
@@ -154,15 +166,12 @@ impl Vector for F32x16 {
                 b[i + 12] = _mm512_shuffle_f32x4::<0xdd>(a[i + 8], a[i + 12]);
             }
             for i in 0..8 {
-                let (low, high) = (b[i], b[i + 8]);
-                _mm512_storeu_ps(
-                    dst.add(i * dst_stride),
-                    _mm512_shuffle_f32x4::<0x88>(low, high),
-                );
-                _mm512_storeu_ps(
-                    dst.add((i + 8) * dst_stride),
-                    _mm512_shuffle_f32x4::<0xdd>(low, high),
-                );
+                let row = _mm512_shuffle_f32x4::<0x88>(b[i], b[i + 8]);
+                _mm512_storeu_ps(dst.add(dst_rows[i] as usize), row);
+            }
+            for i in 0..8 {
+                let row = _mm512_shuffle_f32x4::<0xdd>(b[i], b[i + 8]);
+                _mm512_storeu_ps(dst.add(dst_rows[i + 8] as usize), row);
             }
         }
     }

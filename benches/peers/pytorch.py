@@ -1,0 +1,107 @@
+"""Fashion-MNIST with PyTorch on the CPU."""
+
+import ctypes
+import time
+
+import common
+
+
+def flags(parser):
+    parser.add_argument("--compile", action="store_true", help="through torch.compile")
+
+
+args = common.arguments(__doc__, flags)
+
+# glibc gives large blocks back to the system at each free, and the next step faults them in again.
+# PyTorch's tuning guide preloads another allocator for this; these two settings do the same.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+libc = ctypes.CDLL(None)
+libc.mallopt(M_MMAP_THRESHOLD, 32 << 20)
+libc.mallopt(M_TRIM_THRESHOLD, 1 << 30)
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+torch.set_num_threads(args.threads)
+torch.manual_seed(common.SEED)
+
+
+class Cnn(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 32, 3, padding="same")
+        self.conv2 = nn.Conv2d(32, 64, 3, padding="same")
+        self.hidden = nn.Linear(3136, 128)
+        self.output = nn.Linear(128, 10)
+
+    def forward(self, x):
+        # ReLU commutes with the maximum; after the pool it has a quarter of the work.
+        x = F.relu(F.max_pool2d(self.conv1(x), 2), inplace=True)
+        x = F.relu(F.max_pool2d(self.conv2(x), 2), inplace=True)
+        return self.output(F.relu(self.hidden(x.flatten(1)), inplace=True))
+
+
+def dense():
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, 128), nn.ReLU(inplace=True), nn.Linear(128, 10))
+
+
+(images, labels), (test_images, test_labels) = (
+    # NHWC in memory, NCHW in shape: channels_last.
+    (torch.from_numpy(x).permute(0, 3, 1, 2), torch.from_numpy(y).long())
+    for x, y in common.load(args.data_dir)
+)
+model = (Cnn() if args.model == "cnn" else dense()).to(memory_format=torch.channels_last)
+optimizer = torch.optim.Adam(model.parameters(), lr=common.LEARNING_RATE, eps=1e-8, fused=True)
+
+
+def loss_of(x, y):
+    return F.cross_entropy(model(x), y)
+
+
+def predict(x):
+    return model(x)
+
+
+if args.compile:
+    loss_of, predict = torch.compile(loss_of), torch.compile(predict)
+
+
+def step(indices):
+    loss = loss_of(images[indices], labels[indices])
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+def evaluate(batch):
+    with torch.inference_mode():
+        correct = sum(
+            (predict(x).argmax(1) == y).sum()
+            for x, y in zip(test_images.split(batch), test_labels.split(batch))
+        )
+        return correct.item() / len(test_labels)
+
+
+first_batch_seconds = None
+epoch_seconds = []
+for _ in range(args.epochs):
+    started = time.perf_counter()
+    total = torch.zeros(())
+    for indices in torch.randperm(len(labels)).split(common.BATCH):
+        total += step(indices)
+        first_batch_seconds = first_batch_seconds or common.seconds_since_process_start()
+    epoch_seconds.append(time.perf_counter() - started)
+
+peak = common.peak_rss_mib()
+name = "PyTorch compile" if args.compile else "PyTorch"
+common.report(
+    args,
+    name,
+    torch.__version__,
+    first_batch_seconds,
+    epoch_seconds,
+    peak,
+    common.fastest_evaluation(evaluate),
+)

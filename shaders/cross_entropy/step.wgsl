@@ -1,0 +1,79 @@
+// Softmax + cross-entropy of a batch: the mean loss, its gradient, and what the batch adds to the
+// epoch's tally.
+//
+// One workgroup takes the whole batch: one invocation takes every INVOCATIONS-th row, and a tree in
+// workgroup memory adds up what they found, always in the same order.
+//
+// logits       [BATCH, CLASSES]
+// targets      [BATCH, CLASSES], rows that sum to 1 (one-hot or soft)
+// grad_logits  [BATCH, CLASSES]
+// tally        [2]: the sum of losses, and the number of rows whose largest logit is where the
+//              largest target is (the first one in a tie)
+// loss         [1]: the mean of the losses
+
+const BATCH: u32 = {{ batch }};
+const CLASSES: u32 = {{ classes }};
+// A power of two.
+const INVOCATIONS: u32 = {{ invocations }};
+
+@group(0) @binding(0) var<storage, read_write> logits: array<f32>;
+@group(0) @binding(1) var<storage, read_write> targets: array<f32>;
+@group(0) @binding(2) var<storage, read_write> grad_logits: array<f32>;
+@group(0) @binding(3) var<storage, read_write> tally: array<f32>;
+@group(0) @binding(4) var<storage, read_write> loss: array<f32>;
+
+var<workgroup> sums: array<vec2<f32>, INVOCATIONS>;
+
+@compute @workgroup_size(INVOCATIONS)
+fn main(@builtin(local_invocation_index) local: u32) {
+    // Loss and correct answers.
+    var sum = vec2<f32>();
+    for (var row = local; row < BATCH; row += INVOCATIONS) {
+        let first = row * CLASSES;
+
+        var largest_logit = logits[first];
+        var largest_target = targets[first];
+        var answer = 0u;
+        var label = 0u;
+        for (var k = 1u; k < CLASSES; k++) {
+            let logit = logits[first + k];
+            if (logit > largest_logit) {
+                largest_logit = logit;
+                answer = k;
+            }
+            let expected = targets[first + k];
+            if (expected > largest_target) {
+                largest_target = expected;
+                label = k;
+            }
+        }
+
+        // Logits relative to the largest: no exponential overflows, and at least one is 1.
+        var exponentials = 0.0;
+        for (var k = 0u; k < CLASSES; k++) {
+            exponentials += exp(logits[first + k] - largest_logit);
+        }
+        let log_sum = log(exponentials);
+        for (var k = 0u; k < CLASSES; k++) {
+            let logit = logits[first + k] - largest_logit;
+            let expected = targets[first + k];
+            sum.x += expected * (log_sum - logit);
+            grad_logits[first + k] = (exp(logit) / exponentials - expected) / f32(BATCH);
+        }
+        sum.y += select(0.0, 1.0, answer == label);
+    }
+
+    sums[local] = sum;
+    for (var half = INVOCATIONS / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if (local < half) {
+            sums[local] += sums[local + half];
+        }
+    }
+    // The first invocation reads what it wrote itself.
+    if (local == 0u) {
+        tally[0] = sums[0].x;
+        tally[1] = sums[0].y;
+        loss[0] = sums[0].x / f32(BATCH);
+    }
+}

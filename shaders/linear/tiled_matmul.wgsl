@@ -1,0 +1,158 @@
+// product[ROWS, COLUMNS] = a[ROWS, DEPTH] * b[DEPTH, COLUMNS]: what the linear layer's kernels share.
+//
+// The kernel's own file, which stands before this one, says what a, b and the product are:
+//   ROWS, COLUMNS, DEPTH
+//   A_ALONG_DEPTH, B_ALONG_DEPTH   whether an operand's neighbours in memory are neighbours along
+//                                  the depth; otherwise they are along a's rows or b's columns
+//   load_a(row, depth), load_b(column, depth)   four neighbours in memory, zeros outside
+//   start(split, column)                        what the sums of four columns start from
+//   store(split, row, column, sums)             takes four columns of the product
+//
+// One invocation computes 4 * QUADS x 4 * QUADS sums, in registers. One workgroup
+// computes a tile of DOWN x ACROSS invocations; they share, through workgroup memory, TILE_DEPTH
+// rows of both operands at a time. Few tiles are split along the depth, so that a large GPU has
+// enough workgroups; each split is a product of its own, and their sum is taken in a fixed order.
+//
+//   dispatch.x  tiles across     dispatch.y  tiles down
+//   dispatch.z  splits, of SPLIT_DEPTH rows of b each
+//
+// A quad is four neighbouring rows of a or columns of b. Its part of a tile is TILE_DEPTH vectors:
+// [4][TILE_DEPTH / 4] for an operand along the depth, else [TILE_DEPTH]. So operands are staged as
+// they lie in memory, and turning a 4 x 4 block around is left to registers, where it is free.
+
+const DOWN: u32 = {{ down }};
+const ACROSS: u32 = {{ across }};
+const QUADS: u32 = {{ quads }};
+const TILE_DEPTH: u32 = {{ tile_depth }};
+const SPLIT_DEPTH: u32 = {{ split_depth }};
+
+const INVOCATIONS: u32 = DOWN * ACROSS;
+const TILE_ROW_QUADS: u32 = DOWN * QUADS;
+const TILE_COLUMN_QUADS: u32 = ACROSS * QUADS;
+// 4 x 4 blocks of a quad.
+const BLOCKS: u32 = TILE_DEPTH / 4;
+// Odd, so that invocations that read neighbouring quads use different memory banks.
+const QUAD_PITCH: u32 = TILE_DEPTH + 1;
+
+// [TILE_ROW_QUADS][QUAD_PITCH]
+var<workgroup> a_tile: array<vec4<f32>, TILE_ROW_QUADS * QUAD_PITCH>;
+// [TILE_COLUMN_QUADS][QUAD_PITCH]
+var<workgroup> b_tile: array<vec4<f32>, TILE_COLUMN_QUADS * QUAD_PITCH>;
+
+// The i-th vector to stage of a tile: its row (column), its depth, and its place in the tile.
+struct Vector {
+    line: u32,
+    depth: u32,
+    place: u32,
+}
+
+fn vector(i: u32, quads: u32, along_depth: bool) -> Vector {
+    // Neighbouring invocations read neighbouring vectors.
+    if (along_depth) {
+        let line = i / BLOCKS;
+        let block = i % BLOCKS;
+        return Vector(line, 4u * block, line / 4u * QUAD_PITCH + line % 4u * BLOCKS + block);
+    }
+    let quad = i % quads;
+    let depth = i / quads;
+    return Vector(4u * quad, depth, quad * QUAD_PITCH + depth);
+}
+
+// Where the i-th vector of a block is.
+fn place(quad: u32, block: u32, i: u32, along_depth: bool) -> u32 {
+    return quad * QUAD_PITCH + select(4u * block + i, i * BLOCKS + block, along_depth);
+}
+
+// Four depths of four rows, one vector per depth.
+fn a_block(quad: u32, block: u32) -> mat4x4<f32> {
+    let vectors = mat4x4<f32>(
+        a_tile[place(quad, block, 0u, A_ALONG_DEPTH)],
+        a_tile[place(quad, block, 1u, A_ALONG_DEPTH)],
+        a_tile[place(quad, block, 2u, A_ALONG_DEPTH)],
+        a_tile[place(quad, block, 3u, A_ALONG_DEPTH)],
+    );
+    if (A_ALONG_DEPTH) {
+        return transpose(vectors);
+    }
+    return vectors;
+}
+
+// Four depths of four columns, one vector per depth.
+fn b_block(quad: u32, block: u32) -> mat4x4<f32> {
+    let vectors = mat4x4<f32>(
+        b_tile[place(quad, block, 0u, B_ALONG_DEPTH)],
+        b_tile[place(quad, block, 1u, B_ALONG_DEPTH)],
+        b_tile[place(quad, block, 2u, B_ALONG_DEPTH)],
+        b_tile[place(quad, block, 3u, B_ALONG_DEPTH)],
+    );
+    if (B_ALONG_DEPTH) {
+        return transpose(vectors);
+    }
+    return vectors;
+}
+
+@compute @workgroup_size(INVOCATIONS)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let down = local / ACROSS;
+    let across = local % ACROSS;
+    let first_row = workgroup.y * TILE_ROW_QUADS * 4u;
+    let first_column = workgroup.x * TILE_COLUMN_QUADS * 4u;
+    let split = workgroup.z;
+
+    // Every index of these arrays is known once the loops over them are unrolled, so that
+    // compilers keep them in registers.
+    var sums: array<array<vec4<f32>, QUADS>, 4 * QUADS>;
+    for (var quad = 0u; quad < QUADS; quad++) {
+        let column = first_column + 4u * (quad * ACROSS + across);
+        let sum = start(split, column);
+        for (var row = 0u; row < 4 * QUADS; row++) {
+            sums[row][quad] = sum;
+        }
+    }
+
+    let last_depth = min((split + 1u) * SPLIT_DEPTH, DEPTH);
+    for (var first_depth = split * SPLIT_DEPTH; first_depth < last_depth; first_depth += TILE_DEPTH) {
+        for (var i = local; i < TILE_ROW_QUADS * TILE_DEPTH; i += INVOCATIONS) {
+            let next = vector(i, TILE_ROW_QUADS, A_ALONG_DEPTH);
+            a_tile[next.place] = load_a(first_row + next.line, first_depth + next.depth);
+        }
+        for (var i = local; i < TILE_COLUMN_QUADS * TILE_DEPTH; i += INVOCATIONS) {
+            let next = vector(i, TILE_COLUMN_QUADS, B_ALONG_DEPTH);
+            b_tile[next.place] = load_b(first_column + next.line, first_depth + next.depth);
+        }
+        workgroupBarrier();
+
+        for (var block = 0u; block < BLOCKS; block++) {
+            var a: array<mat4x4<f32>, QUADS>;
+            for (var quad = 0u; quad < QUADS; quad++) {
+                a[quad] = a_block(quad * DOWN + down, block);
+            }
+            var b: array<mat4x4<f32>, QUADS>;
+            for (var quad = 0u; quad < QUADS; quad++) {
+                b[quad] = b_block(quad * ACROSS + across, block);
+            }
+            for (var depth = 0u; depth < 4u; depth++) {
+                for (var row = 0u; row < 4 * QUADS; row++) {
+                    let value = vec4<f32>(a[row / 4u][depth][row % 4u]);
+                    for (var quad = 0u; quad < QUADS; quad++) {
+                        sums[row][quad] = fma(value, b[quad][depth], sums[row][quad]);
+                    }
+                }
+            }
+        }
+        workgroupBarrier();
+    }
+
+    for (var row_quad = 0u; row_quad < QUADS; row_quad++) {
+        for (var i = 0u; i < 4u; i++) {
+            let row = first_row + 4u * (row_quad * DOWN + down) + i;
+            for (var quad = 0u; quad < QUADS; quad++) {
+                let column = first_column + 4u * (quad * ACROSS + across);
+                store(split, row, column, sums[4u * row_quad + i][quad]);
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The weights' transform, done once per call.
+
+use super::{KINDS, Plan, transforms};
+use crate::conv_relu_pool::cpu::layout::scatter_columns;
+use crate::scratch::{LINE, cut};
+use crate::simd::{Kernel, Vector};
+
+/// Transforms the weights for every kind of tile that occurs, to
+/// `[kind][block of output channels][element][Cin][channel of the block]`.
+pub struct TransformWeights<'a> {
+    pub plan: &'a Plan<'a>,
+    /// `[Cout][Cin][3][3]`.
+    pub weight: &'a [f32],
+    /// The result.
+    pub transformed: &'a mut [f32],
+    /// [`TransformWeights::scratch`] values.
+    pub buffer: &'a mut [f32],
+}
+
+impl TransformWeights<'_> {
+    /// Length of the buffer.
+    pub fn scratch(plan: &Plan) -> usize {
+        2 * plan.out_channels * plan.shape.in_channels * 9 + LINE * (plan.out_channels + 1)
+    }
+}
+
+impl Kernel for TransformWeights<'_> {
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Self {
+            plan,
+            weight,
+            transformed,
+            mut buffer,
+        } = self;
+        let taps = plan.shape.in_channels * 9;
+        let rows = cut(&mut buffer, plan.out_channels * taps + LINE);
+        rows[..weight.len()].copy_from_slice(weight);
+        rows[weight.len()..].fill(0.0);
+        let places: Vec<u32> = (0..taps.max(LINE))
+            .map(|tap| (tap * plan.out_channels) as u32)
+            .collect();
+        let mut rest = transformed;
+        // SAFETY: the instruction set is the caller's promise; the buffers have the sizes that the
+        // functions expect.
+        unsafe {
+            scatter_columns::<V>(rows, [plan.out_channels, taps], buffer, &places);
+            for kind in KINDS {
+                let part = rest
+                    .split_off_mut(..plan.weights(kind))
+                    .expect("a part for each kind");
+                match kind {
+                    _ if part.is_empty() => {}
+                    [4, 4] => transform::<V, 4, 4>(plan, buffer, part),
+                    [4, _] => transform::<V, 4, 2>(plan, buffer, part),
+                    [_, 4] => transform::<V, 2, 4>(plan, buffer, part),
+                    _ => transform::<V, 2, 2>(plan, buffer, part),
+                }
+            }
+        }
+    }
+}
+
+/// `G · g · Gᵀ` for every pair of channels; `taps` are `[Cin][3][3][Cout]`.
+#[inline(always)]
+unsafe fn transform<V: Vector, const ROWS: usize, const COLUMNS: usize>(
+    plan: &Plan,
+    taps: &[f32],
+    out: &mut [f32],
+) {
+    for channel in 0..plan.shape.in_channels {
+        for o in (0..plan.out_channels).step_by(V::LANES) {
+            unsafe {
+                let taps = taps.as_ptr().add(channel * 9 * plan.out_channels + o);
+                let mut rows = [[V::splat(0.0); 3]; 6];
+                for x in 0..3 {
+                    let mut column = [V::splat(0.0); 3];
+                    for y in 0..3 {
+                        column[y] = V::load(taps.add((y * 3 + x) * plan.out_channels));
+                    }
+                    let column = transforms::weights::<V, ROWS>(column);
+                    for y in 0..ROWS + 2 {
+                        rows[y][x] = column[y];
+                    }
+                }
+                let block = plan.weight_matrix([ROWS, COLUMNS], o / plan.block, 0);
+                let out = out
+                    .as_mut_ptr()
+                    .add(block + channel * plan.block + o % plan.block);
+                for y in 0..ROWS + 2 {
+                    let row = transforms::weights::<V, COLUMNS>(rows[y]);
+                    for x in 0..COLUMNS + 2 {
+                        let element = y * (COLUMNS + 2) + x;
+                        row[x].store(out.add(element * plan.weight_stride()));
+                    }
+                }
+            }
+        }
+    }
+}

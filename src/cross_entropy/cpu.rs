@@ -1,0 +1,60 @@
+//! Softmax and cross-entropy on slices.
+
+/// What a batch adds to the metrics.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tally {
+    /// Sum of the rows' losses in nats.
+    pub loss_sum: f64,
+    /// Rows whose largest logit is at the largest target.
+    pub correct: usize,
+}
+
+/// Losses and right answers of rows of `classes` logits against rows of targets, each of which
+/// sums to 1; `grad_logits` becomes the gradient of the mean loss.
+///
+/// Stable for logits of any size: the row's maximum is subtracted before the exponential.
+pub fn forward_backward(
+    classes: usize,
+    logits: &[f32],
+    targets: &[f32],
+    grad_logits: &mut [f32],
+) -> Tally {
+    let batch = (logits.len() / classes) as f32;
+    let mut tally = Tally {
+        loss_sum: 0.0,
+        correct: 0,
+    };
+    let rows = logits
+        .chunks_exact(classes)
+        .zip(targets.chunks_exact(classes));
+    for ((logits, targets), grads) in rows.zip(grad_logits.chunks_exact_mut(classes)) {
+        let answer = argmax(logits);
+        let shifted = |logit: f32| logit - logits[answer];
+        let mut sum = 0.0;
+        for (grad, &logit) in grads.iter_mut().zip(logits) {
+            *grad = shifted(logit).exp();
+            sum += *grad;
+        }
+        let log_sum = sum.ln();
+        for ((grad, &logit), &target) in grads.iter_mut().zip(logits).zip(targets) {
+            *grad = (*grad / sum - target) / batch;
+            // Else 0 · -∞ would be NaN.
+            if target != 0.0 {
+                tally.loss_sum += f64::from(target * (log_sum - shifted(logit)));
+            }
+        }
+        tally.correct += usize::from(answer == argmax(targets));
+    }
+    tally
+}
+
+/// The place of the first largest value, or of the first NaN.
+fn argmax(values: &[f32]) -> usize {
+    let mut best = 0;
+    for (place, value) in values.iter().enumerate() {
+        if !values[best].is_nan() && (value.is_nan() || *value > values[best]) {
+            best = place;
+        }
+    }
+    best
+}

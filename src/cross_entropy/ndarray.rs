@@ -1,0 +1,34 @@
+//! The loss on `burn-ndarray`: tensors in and out of the kernel in [`cpu`].
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{NdArray, TensorMetadata};
+
+use super::{CrossEntropy, CrossEntropyKernels, cpu};
+use crate::slices::{floats, tensor};
+
+impl CrossEntropy for NdArray {
+    fn cross_entropy(
+        logits: FloatTensor<Self>,
+        targets: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let (loss, tally, _) = Self::forward_backward(logits, targets);
+        (loss, tally)
+    }
+}
+
+impl CrossEntropyKernels for NdArray {
+    fn forward_backward(
+        logits: FloatTensor<Self>,
+        targets: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let [batch, classes] = logits.shape().dims();
+        let mut grad_logits = vec![0.0; batch * classes];
+        let tally =
+            cpu::forward_backward(classes, &floats(logits), &floats(targets), &mut grad_logits);
+        (
+            tensor(vec![(tally.loss_sum / batch as f64) as f32], &[1]),
+            tensor(vec![tally.loss_sum as f32, tally.correct as f32], &[2]),
+            tensor(grad_logits, &[batch, classes]),
+        )
+    }
+}

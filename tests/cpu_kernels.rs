@@ -1,0 +1,520 @@
+//! The fused block's CPU kernels against a plain `f64` reference, on every instruction set of the
+//! machine.
+
+use fmnist::conv_relu_pool::cpu::{self, Isa};
+use fmnist::conv_relu_pool::{BlockShape, CLOSED};
+
+/// Every code path: one input channel, few and many, channel counts that fill no vector, odd sizes,
+/// fewer windows than any block, batches that fill no chunk.
+const SHAPES: &[BlockShape] = &[
+    shape(1, 1, 1, 2, 2, 3),
+    shape(2, 1, 32, 28, 28, 3),
+    shape(3, 32, 64, 14, 14, 3),
+    shape(9, 32, 64, 14, 14, 3),
+    shape(8, 3, 5, 7, 7, 3),
+    shape(1, 64, 33, 13, 13, 3),
+    shape(3, 6, 10, 5, 9, 3),
+    shape(2, 16, 16, 9, 5, 3),
+    shape(2, 33, 17, 3, 3, 3),
+    shape(2, 48, 20, 4, 6, 3),
+    shape(1, 96, 40, 8, 8, 3),
+    shape(5, 8, 16, 12, 12, 3),
+    shape(2, 40, 48, 10, 14, 3),
+    shape(17, 8, 8, 6, 6, 3),
+    shape(1, 20, 3, 2, 11, 3),
+    shape(2, 1, 6, 28, 28, 5),
+    shape(3, 6, 16, 14, 14, 5),
+    shape(2, 32, 64, 7, 7, 5),
+    shape(1, 64, 33, 5, 9, 5),
+    shape(2, 17, 9, 2, 2, 5),
+    shape(2, 3, 5, 3, 3, 5),
+    shape(2, 4, 5, 1, 7, 3),
+];
+
+const fn shape(
+    n: usize,
+    cin: usize,
+    cout: usize,
+    height: usize,
+    width: usize,
+    k: usize,
+) -> BlockShape {
+    BlockShape {
+        batch: n,
+        in_channels: cin,
+        out_channels: cout,
+        height,
+        width,
+        kernel: k,
+    }
+}
+
+/// Xorshift.
+struct Rng(u64);
+
+impl Rng {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    /// Uniform in −1..1.
+    fn value(&mut self) -> f32 {
+        (self.next() >> 40) as f32 / (1 << 23) as f32 - 1.0
+    }
+
+    fn values(&mut self, n: usize) -> Vec<f32> {
+        (0..n).map(|_| self.value()).collect()
+    }
+}
+
+struct Sizes {
+    image: usize,
+    weights: usize,
+    pooled: usize,
+}
+
+fn sizes(s: &BlockShape) -> Sizes {
+    Sizes {
+        image: s.in_channels * s.height * s.width,
+        weights: s.out_channels * s.in_channels * s.kernel * s.kernel,
+        pooled: s.out_channels * (s.height / 2) * (s.width / 2),
+    }
+}
+
+/// Inputs, weights and biases of a shape; about half of the ReLUs are open.
+fn problem(s: &BlockShape, rng: &mut Rng) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+    let sizes = sizes(s);
+    let scale = ((s.in_channels * s.kernel * s.kernel) as f32).sqrt();
+    let input = rng.values(s.batch * sizes.image);
+    let weight = rng
+        .values(sizes.weights)
+        .iter()
+        .map(|w| w * 2.0 / scale)
+        .collect();
+    let bias = rng.values(s.out_channels).iter().map(|b| b - 0.7).collect();
+    (input, weight, bias)
+}
+
+/// Calls `visit` for every pooled position and tap inside the image:
+/// (pooled index, window position, weight index, input index).
+fn for_each_product(s: &BlockShape, mut visit: impl FnMut(usize, usize, usize, usize)) {
+    let (k, radius) = (s.kernel, s.kernel / 2);
+    let (rows, columns) = (s.height / 2, s.width / 2);
+    for n in 0..s.batch {
+        for o in 0..s.out_channels {
+            for row in 0..rows {
+                for column in 0..columns {
+                    let pooled = ((n * s.out_channels + o) * rows + row) * columns + column;
+                    for position in 0..4 {
+                        for c in 0..s.in_channels {
+                            for tap in 0..k * k {
+                                let y = 2 * row + position / 2 + tap / k;
+                                let x = 2 * column + position % 2 + tap % k;
+                                if y < radius || x < radius {
+                                    continue;
+                                }
+                                let (y, x) = (y - radius, x - radius);
+                                if y < s.height && x < s.width {
+                                    let w = (o * s.in_channels + c) * k * k + tap;
+                                    let i = ((n * s.in_channels + c) * s.height + y) * s.width + x;
+                                    visit(pooled, position, w, i);
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The four convolution values of every window and the sums of the absolute products.
+fn reference_windows(
+    s: &BlockShape,
+    input: &[f32],
+    weight: &[f32],
+    bias: &[f32],
+) -> Vec<[(f64, f64); 4]> {
+    let pooled = sizes(s).pooled;
+    let channel = pooled / s.out_channels;
+    let mut windows: Vec<[(f64, f64); 4]> = (0..s.batch * pooled)
+        .map(|i| f64::from(bias[i % pooled / channel]))
+        .map(|b| [(b, b.abs()); 4])
+        .collect();
+    for_each_product(s, |pooled, position, w, i| {
+        let product = f64::from(weight[w]) * f64::from(input[i]);
+        let (sum, magnitude) = &mut windows[pooled][position];
+        *sum += product;
+        *magnitude += product.abs();
+    });
+    windows
+}
+
+/// ReLU and max pool of one window: value and code.
+fn pool(window: [f64; 4]) -> (f64, u8) {
+    let mut best = 0;
+    for position in 1..4 {
+        let (x, b) = (window[position], window[best]);
+        if x > b || (x.is_nan() && !b.is_nan()) {
+            best = position;
+        }
+    }
+    if window[best] <= 0.0 {
+        (0.0, CLOSED)
+    } else {
+        (window[best], best as u8)
+    }
+}
+
+fn forward(
+    isa: Isa,
+    s: &BlockShape,
+    input: &[f32],
+    weight: &[f32],
+    bias: &[f32],
+) -> (Vec<f32>, Vec<u8>) {
+    let mut output = vec![f32::NAN; s.batch * sizes(s).pooled];
+    let mut codes = vec![0xcc; output.len()];
+    cpu::forward_with(isa, s, input, weight, bias, &mut output, &mut codes);
+    (output, codes)
+}
+
+fn gradients(
+    isa: Isa,
+    s: &BlockShape,
+    input: &[f32],
+    weight: &[f32],
+    codes: &[u8],
+    grad_output: &[f32],
+) -> [Vec<f32>; 3] {
+    let sizes = sizes(s);
+    let mut grad_weight = vec![f32::NAN; sizes.weights];
+    let mut grad_bias = vec![f32::NAN; s.out_channels];
+    let mut grad_input = vec![f32::NAN; s.batch * sizes.image];
+    cpu::grad_weight_bias_with(
+        isa,
+        s,
+        input,
+        codes,
+        grad_output,
+        &mut grad_weight,
+        &mut grad_bias,
+    );
+    cpu::grad_input_with(isa, s, weight, codes, grad_output, &mut grad_input);
+    [grad_weight, grad_bias, grad_input]
+}
+
+/// Checks values and codes: errors within `bound` times a window's magnitude, codes right wherever
+/// no other choice lies within that error.
+fn check_forward(
+    label: &str,
+    windows: &[[(f64, f64); 4]],
+    output: &[f32],
+    codes: &[u8],
+    bound: f64,
+) {
+    for (i, window) in windows.iter().enumerate() {
+        let (value, code) = pool(window.map(|(sum, _)| sum));
+        let bound = bound * window.iter().map(|(_, m)| *m).fold(0.0, f64::max);
+        assert!(
+            (f64::from(output[i]) - value).abs() <= bound,
+            "{label}: output {i} is {}, not {value} ± {bound}",
+            output[i]
+        );
+        if codes[i] != code {
+            let chosen = if codes[i] == CLOSED {
+                0.0
+            } else {
+                window[usize::from(codes[i])].0
+            };
+            // Values that differ by a few millionths may count as equal.
+            let bound = 2.0 * bound + 4e-6 * value;
+            assert!(
+                (chosen - value).abs() <= bound,
+                "{label}: code {i} is {}, not {code}: {window:?}",
+                codes[i]
+            );
+        }
+    }
+}
+
+#[test]
+fn forward_follows_the_reference() {
+    let mut rng = Rng(0x9e37_79b9_7f4a_7c15);
+    for s in SHAPES {
+        let (input, weight, bias) = problem(s, &mut rng);
+        let windows = reference_windows(s, &input, &weight, &bias);
+        for &isa in Isa::available() {
+            let (output, codes) = forward(isa, s, &input, &weight, &bias);
+            check_forward(&format!("{isa:?} {s:?}"), &windows, &output, &codes, 1e-6);
+        }
+    }
+}
+
+#[test]
+fn gradients_follow_the_reference() {
+    let mut rng = Rng(0x2545_f491_4f6c_dd1d);
+    for s in SHAPES {
+        let sizes = sizes(s);
+        let (input, weight, _) = problem(s, &mut rng);
+        // Any code is possible, whatever the forward pass would have said.
+        let codes: Vec<u8> = (0..s.batch * sizes.pooled)
+            .map(|_| (rng.next() >> 33) as u8 % 5)
+            .collect();
+        let grad_output = rng.values(codes.len());
+        // (sum, sum of absolute terms) for weights, bias and input.
+        let mut expected = [
+            vec![(0.0, 0.0); sizes.weights],
+            vec![(0.0, 0.0); s.out_channels],
+            vec![(0.0, 0.0); s.batch * sizes.image],
+        ];
+        let mut add = |which: usize, at: usize, x: f64| {
+            let (sum, magnitude) = &mut expected[which][at];
+            *sum += x;
+            *magnitude += f64::abs(x);
+        };
+        for (i, grad) in grad_output.iter().enumerate() {
+            if codes[i] != CLOSED {
+                let channel = sizes.pooled / s.out_channels;
+                add(1, i % sizes.pooled / channel, f64::from(*grad));
+            }
+        }
+        for_each_product(s, |pooled, position, w, i| {
+            if usize::from(codes[pooled]) == position {
+                let grad = f64::from(grad_output[pooled]);
+                add(0, w, grad * f64::from(input[i]));
+                add(2, i, grad * f64::from(weight[w]));
+            }
+        });
+        for &isa in Isa::available() {
+            let actual = gradients(isa, s, &input, &weight, &codes, &grad_output);
+            for ((name, actual), expected) in ["weight", "bias", "input"]
+                .iter()
+                .zip(&actual)
+                .zip(&expected)
+            {
+                for (i, (actual, (sum, magnitude))) in actual.iter().zip(expected).enumerate() {
+                    assert!(
+                        (f64::from(*actual) - sum).abs() <= 2e-6 * magnitude,
+                        "{isa:?} {s:?}: gradient of {name} {i} is {actual}, not {sum}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    let mut rng = Rng(77);
+    for s in [
+        shape(37, 32, 64, 14, 14, 3),
+        shape(37, 1, 32, 28, 28, 3),
+        shape(21, 6, 16, 14, 14, 5),
+    ] {
+        let (input, weight, bias) = problem(&s, &mut rng);
+        let grad_output = rng.values(s.batch * sizes(&s).pooled);
+        for &isa in Isa::available() {
+            let run = |threads| {
+                let pool = rayon::ThreadPoolBuilder::new()
+                    .num_threads(threads)
+                    .build()
+                    .unwrap();
+                pool.install(|| {
+                    let (output, codes) = forward(isa, &s, &input, &weight, &bias);
+                    let grads = gradients(isa, &s, &input, &weight, &codes, &grad_output);
+                    let bits = |v: &[f32]| v.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+                    (bits(&output), codes, grads.map(|g| bits(&g)))
+                })
+            };
+            let one = run(1);
+            assert!(one == run(2), "{isa:?} {s:?}: 2 threads");
+            assert!(one == run(4), "{isa:?} {s:?}: 4 threads");
+        }
+    }
+}
+
+#[test]
+fn the_first_maximum_wins() {
+    for s in SHAPES {
+        let sizes = sizes(s);
+        // Constant images: away from the border all four values of a window tie.
+        let input = vec![1.0; s.batch * sizes.image];
+        let weight = vec![0.5; sizes.weights];
+        let bias = vec![-0.25; s.out_channels];
+        let windows = reference_windows(s, &input, &weight, &bias);
+        for &isa in Isa::available() {
+            let (output, codes) = forward(isa, s, &input, &weight, &bias);
+            for (i, window) in windows.iter().enumerate() {
+                let (value, code) = pool(window.map(|(sum, _)| sum));
+                let error = (f64::from(output[i]) - value).abs();
+                assert!(
+                    error <= 1e-6 * value,
+                    "{isa:?} {s:?}: element {i} is {}",
+                    output[i]
+                );
+                assert_eq!(codes[i], code, "{isa:?} {s:?}: code {i} of {window:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn closed_relus_let_nothing_through() {
+    let mut rng = Rng(5);
+    for s in SHAPES {
+        let sizes = sizes(s);
+        let (input, weight, _) = problem(s, &mut rng);
+        let grad_output = rng.values(s.batch * sizes.pooled);
+        // Far below zero, and exactly zero.
+        let zero_weights = vec![0.0; weight.len()];
+        for (weight, bias) in [(&weight, -1e3), (&zero_weights, 0.0), (&zero_weights, -0.0)] {
+            let bias = vec![bias; s.out_channels];
+            for &isa in Isa::available() {
+                let (output, codes) = forward(isa, s, &input, weight, &bias);
+                assert!(
+                    output.iter().all(|x| x.to_bits() == 0),
+                    "{isa:?} {s:?}: output"
+                );
+                assert!(
+                    codes.iter().all(|code| *code == CLOSED),
+                    "{isa:?} {s:?}: codes"
+                );
+                let grads = gradients(isa, s, &input, weight, &codes, &grad_output);
+                assert!(
+                    grads.iter().flatten().all(|g| *g == 0.0),
+                    "{isa:?} {s:?}: gradients"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn nan_and_infinity_stay_in_their_windows() {
+    let mut rng = Rng(1234);
+    for s in SHAPES {
+        let (mut input, weight, bias) = problem(s, &mut rng);
+        let image = sizes(s).image;
+        // One special value in the middle of every image, and one in a corner.
+        for (n, image) in input.chunks_exact_mut(image).enumerate() {
+            let special = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX][n % 4];
+            image[image.len() / 2] = special;
+            image[0] = special;
+        }
+        let windows = reference_windows(s, &input, &weight, &bias);
+        for &isa in Isa::available() {
+            let (output, codes) = forward(isa, s, &input, &weight, &bias);
+            for (i, window) in windows.iter().enumerate() {
+                let window_values = window.map(|(sum, _)| sum);
+                let (value, code) = pool(window_values);
+                let at = format!("{isa:?} {s:?}: element {i}, {} {}", output[i], codes[i]);
+                if window_values.iter().any(|x| x.is_nan()) {
+                    assert!(
+                        output[i].is_nan() && codes[i] == code,
+                        "{at}, not NaN {code}"
+                    );
+                } else if value.is_infinite() {
+                    assert!(
+                        f64::from(output[i]) == value && codes[i] == code,
+                        "{at}, not {value}"
+                    );
+                } else if value < 1e30 {
+                    // A finite maximum, perhaps beside −∞ in the same window.
+                    let magnitude = window
+                        .iter()
+                        .map(|w| w.1)
+                        .filter(|m| *m < 1e30)
+                        .fold(0.0, f64::max);
+                    let error = (f64::from(output[i]) - value).abs();
+                    assert!(error <= 1e-6 * magnitude, "{at}, not {value}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn nan_bias_and_weights_are_seen() {
+    let s = shape(2, 32, 5, 6, 6, 3);
+    let mut rng = Rng(99);
+    let (input, mut weight, mut bias) = problem(&s, &mut rng);
+    bias[1] = f32::NAN;
+    weight[3 * 32 * 9 + 4] = f32::NAN;
+    for &isa in Isa::available() {
+        let (output, codes) = forward(isa, &s, &input, &weight, &bias);
+        for (i, (value, code)) in output.iter().zip(&codes).enumerate() {
+            let channel = i / 9 % 5;
+            assert_eq!(
+                value.is_nan(),
+                channel == 1 || channel == 3,
+                "{isa:?}: element {i}"
+            );
+            if value.is_nan() {
+                assert_eq!(*code, 0, "{isa:?}: element {i}");
+            }
+        }
+    }
+}
+
+#[test]
+fn large_magnitudes_keep_the_bound() {
+    let mut rng = Rng(31);
+    for s in [shape(2, 32, 64, 14, 14, 3), shape(1, 64, 33, 13, 13, 3)] {
+        let (input, weight, bias) = problem(&s, &mut rng);
+        for scale in [1e-30, 1e15, 1e30] {
+            // A large offset makes neighbours cancel in the transforms.
+            for offset in [0.0, 100.0] {
+                let input: Vec<f32> = input.iter().map(|x| (x + offset) * scale).collect();
+                let windows = reference_windows(&s, &input, &weight, &bias);
+                for &isa in Isa::available() {
+                    let (output, codes) = forward(isa, &s, &input, &weight, &bias);
+                    let label = format!("{isa:?} {s:?} × {scale} + {offset}");
+                    check_forward(&label, &windows, &output, &codes, 1e-6);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn outliers_disturb_their_neighbours_within_the_bound() {
+    let mut rng = Rng(32);
+    for s in [shape(2, 32, 64, 14, 14, 3), shape(1, 64, 33, 13, 13, 3)] {
+        let (mut input, weight, bias) = problem(&s, &mut rng);
+        for x in input.iter_mut().step_by(97) {
+            *x *= 1e6;
+        }
+        let largest = input.iter().map(|x| f64::from(x.abs())).fold(0.0, f64::max);
+        let kernel = s.in_channels * 9;
+        let magnitudes: Vec<f64> = weight
+            .chunks_exact(kernel)
+            .map(|kernels| largest * kernels.iter().map(|w| f64::from(w.abs())).sum::<f64>())
+            .collect();
+        let mut windows = reference_windows(&s, &input, &weight, &bias);
+        let channel = sizes(&s).pooled / s.out_channels;
+        for (i, window) in windows.iter_mut().enumerate() {
+            for (_, magnitude) in window {
+                *magnitude = magnitudes[i / channel % s.out_channels];
+            }
+        }
+        for &isa in Isa::available() {
+            let (output, codes) = forward(isa, &s, &input, &weight, &bias);
+            check_forward(&format!("{isa:?} {s:?}"), &windows, &output, &codes, 1e-6);
+        }
+    }
+}
+
+#[test]
+fn an_empty_batch_has_zero_weight_gradients() {
+    let s = shape(0, 3, 5, 7, 7, 3);
+    let (_, weight, _) = problem(&s, &mut Rng(1));
+    for &isa in Isa::available() {
+        let [grad_weight, grad_bias, grad_input] = gradients(isa, &s, &[], &weight, &[], &[]);
+        assert!(grad_weight.iter().chain(&grad_bias).all(|g| *g == 0.0));
+        assert!(grad_input.is_empty());
+    }
+}
