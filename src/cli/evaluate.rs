@@ -1,6 +1,7 @@
 //! `fmnist evaluate`.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use clap::Args;
@@ -46,6 +47,7 @@ pub fn run(args: EvaluateArgs, device: &DeviceArgs) -> Result<()> {
     );
     for kind in &config.settings.models {
         let model = folder.read_model(*kind, &config.settings, &selected.device)?;
+        let started = Instant::now();
         let metrics = evaluate(
             &model,
             config.settings.kernels,
@@ -62,9 +64,10 @@ pub fn run(args: EvaluateArgs, device: &DeviceArgs) -> Result<()> {
             None => "the run has no summary".into(),
         };
         println!(
-            "{kind:<5}  accuracy {} %  loss {}  ({note})",
+            "{kind:<5}  accuracy {} %  loss {}  in {:.3} s  ({note})",
             text::percent(metrics.accuracy),
-            text::loss(metrics.loss)
+            text::loss(metrics.loss),
+            started.elapsed().as_secs_f64()
         );
     }
     Ok(())

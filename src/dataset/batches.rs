@@ -36,12 +36,8 @@ impl Batch {
         let mut targets = vec![0.0f32; len * CLASSES];
         for (row, &index) in indices.iter().enumerate() {
             let index = index as usize;
-            images.extend(
-                split
-                    .image(index)
-                    .iter()
-                    .map(|&pixel| f32::from(pixel) / 255.0),
-            );
+            let pixels = split.image(index).iter();
+            images.extend(pixels.map(|&pixel| f32::from(pixel) * (1.0 / 255.0)));
             targets[row * CLASSES + usize::from(split.labels[index])] = 1.0;
         }
         Self {

@@ -94,7 +94,7 @@ impl Product {
         loop {
             let terms = DEPTH_BLOCK.min(self.depth - depth);
             let mut column = 0;
-            while VECTORS > 1 && column + VECTORS * V::LANES <= self.columns {
+            while column + VECTORS * V::LANES <= self.columns {
                 unsafe { self.tile_column::<V, WIDE_ROWS, VECTORS>(column, depth, terms) };
                 column += VECTORS * V::LANES;
             }
