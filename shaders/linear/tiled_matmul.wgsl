@@ -8,13 +8,13 @@
 //   start(split, column)                        what the sums of four columns start from
 //   store(split, row, column, sums)             takes four columns of the product
 //
-// One invocation computes 4 * QUADS x 4 * QUADS sums, in registers. One workgroup
-// computes a tile of DOWN x ACROSS invocations; they share, through workgroup memory, TILE_DEPTH
-// rows of both operands at a time. Few tiles are split along the depth, so that a large GPU has
-// enough workgroups; each split is a product of its own, and their sum is taken in a fixed order.
+// One invocation computes 4 * QUADS x 4 * QUADS sums, in registers. One workgroup computes a tile
+// of DOWN x ACROSS invocations; they share, through workgroup memory, TILE_DEPTH depths of both
+// operands at a time. Few tiles are split along the depth, so that a large GPU has enough
+// workgroups; each split is a product of its own, and sum_splits.wgsl takes their sum.
 //
 //   dispatch.x  tiles across     dispatch.y  tiles down
-//   dispatch.z  splits, of SPLIT_DEPTH rows of b each
+//   dispatch.z  splits, of SPLIT_DEPTH depths each
 //
 // A quad is four neighbouring rows of a or columns of b. Its part of a tile is TILE_DEPTH vectors:
 // [4][TILE_DEPTH / 4] for an operand along the depth, else [TILE_DEPTH]. So operands are staged as
@@ -40,22 +40,22 @@ var<workgroup> a_tile: array<vec4<f32>, TILE_ROW_QUADS * QUAD_PITCH>;
 var<workgroup> b_tile: array<vec4<f32>, TILE_COLUMN_QUADS * QUAD_PITCH>;
 
 // The i-th vector to stage of a tile: its row (column), its depth, and its place in the tile.
-struct Vector {
+struct Staged {
     line: u32,
     depth: u32,
     place: u32,
 }
 
-fn vector(i: u32, quads: u32, along_depth: bool) -> Vector {
+fn staged(i: u32, quads: u32, along_depth: bool) -> Staged {
     // Neighbouring invocations read neighbouring vectors.
     if (along_depth) {
         let line = i / BLOCKS;
         let block = i % BLOCKS;
-        return Vector(line, 4u * block, line / 4u * QUAD_PITCH + line % 4u * BLOCKS + block);
+        return Staged(line, 4u * block, line / 4u * QUAD_PITCH + line % 4u * BLOCKS + block);
     }
     let quad = i % quads;
     let depth = i / quads;
-    return Vector(4u * quad, depth, quad * QUAD_PITCH + depth);
+    return Staged(4u * quad, depth, quad * QUAD_PITCH + depth);
 }
 
 // Where the i-th vector of a block is.
@@ -63,7 +63,7 @@ fn place(quad: u32, block: u32, i: u32, along_depth: bool) -> u32 {
     return quad * QUAD_PITCH + select(4u * block + i, i * BLOCKS + block, along_depth);
 }
 
-// Four depths of four rows, one vector per depth.
+// Four depths of four rows, one vector per row.
 fn a_block(quad: u32, block: u32) -> mat4x4<f32> {
     let vectors = mat4x4<f32>(
         a_tile[place(quad, block, 0u, A_ALONG_DEPTH)],
@@ -72,9 +72,9 @@ fn a_block(quad: u32, block: u32) -> mat4x4<f32> {
         a_tile[place(quad, block, 3u, A_ALONG_DEPTH)],
     );
     if (A_ALONG_DEPTH) {
-        return transpose(vectors);
+        return vectors;
     }
-    return vectors;
+    return transpose(vectors);
 }
 
 // Four depths of four columns, one vector per depth.
@@ -91,6 +91,24 @@ fn b_block(quad: u32, block: u32) -> mat4x4<f32> {
     return vectors;
 }
 
+// Adds to the sums of one row, for four columns, what four depths contribute.
+fn add_row(row: vec4<f32>, b: mat4x4<f32>, sums: vec4<f32>) -> vec4<f32> {
+    var total = fma(vec4<f32>(row.x), b[0], sums);
+    total = fma(vec4<f32>(row.y), b[1], total);
+    total = fma(vec4<f32>(row.z), b[2], total);
+    return fma(vec4<f32>(row.w), b[3], total);
+}
+
+// The same for four rows. Not `sums + b * a`: the built-in product takes one more addition.
+fn add_product(a: mat4x4<f32>, b: mat4x4<f32>, sums: mat4x4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        add_row(a[0], b, sums[0]),
+        add_row(a[1], b, sums[1]),
+        add_row(a[2], b, sums[2]),
+        add_row(a[3], b, sums[3]),
+    );
+}
+
 @compute @workgroup_size(INVOCATIONS)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -102,57 +120,51 @@ fn main(
     let first_column = workgroup.x * TILE_COLUMN_QUADS * 4u;
     let split = workgroup.z;
 
-    // Every index of these arrays is known once the loops over them are unrolled, so that
-    // compilers keep them in registers.
-    var sums: array<array<vec4<f32>, QUADS>, 4 * QUADS>;
-    for (var quad = 0u; quad < QUADS; quad++) {
-        let column = first_column + 4u * (quad * ACROSS + across);
-        let sum = start(split, column);
-        for (var row = 0u; row < 4 * QUADS; row++) {
-            sums[row][quad] = sum;
+    // [quad of rows][quad of columns][row]. Every index of these is known once the loops over them
+    // are unrolled, so that compilers keep them in registers.
+    var sums: array<array<mat4x4<f32>, QUADS>, QUADS>;
+    for (var j = 0u; j < QUADS; j++) {
+        let sum = start(split, first_column + 4u * (j * ACROSS + across));
+        for (var i = 0u; i < QUADS; i++) {
+            sums[i][j] = mat4x4<f32>(sum, sum, sum, sum);
         }
     }
 
     let last_depth = min((split + 1u) * SPLIT_DEPTH, DEPTH);
     for (var first_depth = split * SPLIT_DEPTH; first_depth < last_depth; first_depth += TILE_DEPTH) {
         for (var i = local; i < TILE_ROW_QUADS * TILE_DEPTH; i += INVOCATIONS) {
-            let next = vector(i, TILE_ROW_QUADS, A_ALONG_DEPTH);
+            let next = staged(i, TILE_ROW_QUADS, A_ALONG_DEPTH);
             a_tile[next.place] = load_a(first_row + next.line, first_depth + next.depth);
         }
         for (var i = local; i < TILE_COLUMN_QUADS * TILE_DEPTH; i += INVOCATIONS) {
-            let next = vector(i, TILE_COLUMN_QUADS, B_ALONG_DEPTH);
+            let next = staged(i, TILE_COLUMN_QUADS, B_ALONG_DEPTH);
             b_tile[next.place] = load_b(first_column + next.line, first_depth + next.depth);
         }
         workgroupBarrier();
 
         for (var block = 0u; block < BLOCKS; block++) {
-            var a: array<mat4x4<f32>, QUADS>;
-            for (var quad = 0u; quad < QUADS; quad++) {
-                a[quad] = a_block(quad * DOWN + down, block);
-            }
             var b: array<mat4x4<f32>, QUADS>;
-            for (var quad = 0u; quad < QUADS; quad++) {
-                b[quad] = b_block(quad * ACROSS + across, block);
+            for (var j = 0u; j < QUADS; j++) {
+                b[j] = b_block(j * ACROSS + across, block);
             }
-            for (var depth = 0u; depth < 4u; depth++) {
-                for (var row = 0u; row < 4 * QUADS; row++) {
-                    let value = vec4<f32>(a[row / 4u][depth][row % 4u]);
-                    for (var quad = 0u; quad < QUADS; quad++) {
-                        sums[row][quad] = fma(value, b[quad][depth], sums[row][quad]);
-                    }
+            for (var i = 0u; i < QUADS; i++) {
+                let a = a_block(i * DOWN + down, block);
+                for (var j = 0u; j < QUADS; j++) {
+                    sums[i][j] = add_product(a, b[j], sums[i][j]);
                 }
             }
         }
         workgroupBarrier();
     }
 
-    for (var row_quad = 0u; row_quad < QUADS; row_quad++) {
-        for (var i = 0u; i < 4u; i++) {
-            let row = first_row + 4u * (row_quad * DOWN + down) + i;
-            for (var quad = 0u; quad < QUADS; quad++) {
-                let column = first_column + 4u * (quad * ACROSS + across);
-                store(split, row, column, sums[4u * row_quad + i][quad]);
-            }
+    for (var i = 0u; i < QUADS; i++) {
+        for (var j = 0u; j < QUADS; j++) {
+            let row = first_row + 4u * (i * DOWN + down);
+            let column = first_column + 4u * (j * ACROSS + across);
+            store(split, row, column, sums[i][j][0]);
+            store(split, row + 1u, column, sums[i][j][1]);
+            store(split, row + 2u, column, sums[i][j][2]);
+            store(split, row + 3u, column, sums[i][j][3]);
         }
     }
 }
