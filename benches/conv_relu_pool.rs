@@ -19,11 +19,15 @@ use fmnist::model::{Kernels, ModelKind};
 use fmnist::train::progress::{Progress, Style};
 use fmnist::train::{Learner, Settings, Tally};
 
-/// Pairs that are timed after the discarded first one: until the time is spent, but at least
-/// `MIN_PAIRS`.
+/// Pairs of samples are taken until the time is spent, but at least `MIN_PAIRS`.
 const TIME_PER_CASE: Duration = Duration::from_secs(5);
 const MIN_PAIRS: usize = 5;
-const MAX_PAIRS: usize = 200;
+/// Length of a sample: a form runs as often as fits, at least once.
+const SAMPLE_MS: f64 = 50.0;
+
+/// The program's own allocator, for both sides.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Block = fn(Tensor<4>, Tensor<4>, Tensor<1>) -> Tensor<4>;
 
@@ -46,7 +50,10 @@ fn main() {
     for choice in [BackendChoice::Wgpu, BackendChoice::Cpu] {
         if wanted.is_none_or(|wanted| wanted == choice) {
             match device::select(choice, None) {
-                Ok(selected) => bench_device(&selected.name, &selected.device, batch),
+                // On a thread of the pool, as the program does.
+                Ok(selected) => {
+                    rayon::scope(|_| bench_device(&selected.name, &selected.device, batch));
+                }
                 Err(error) => println!("{choice:?}: {error:#}"),
             }
         }
@@ -61,7 +68,7 @@ fn usage() -> ! {
 fn bench_device(name: &str, device: &Device, batch: usize) {
     println!("\n{name}, batch {batch}; median ms of alternating runs");
     println!(
-        "{:<34} {:>10} {:>10} {:>8} {:>6}",
+        "{:<38} {:>10} {:>10} {:>8} {:>6}",
         "", "Burn's ops", "fused", "ratio", "pairs"
     );
     for shape in shapes::of_model(batch) {
@@ -76,12 +83,14 @@ fn bench_device(name: &str, device: &Device, batch: usize) {
             device,
             || burn.forward(),
             || fused.forward(),
+            || (),
         );
         compare(
             &format!("{title}: forward + backward"),
             device,
             || burn.forward_backward(),
             || fused.forward_backward(),
+            || fused.loss_alone(),
         );
     }
     let [mut burn, mut fused] =
@@ -91,6 +100,7 @@ fn bench_device(name: &str, device: &Device, batch: usize) {
         device,
         || burn.step(),
         || fused.step(),
+        || (),
     );
 }
 
@@ -130,6 +140,15 @@ impl BlockCase {
 
     fn forward_backward(&self) {
         let output = (self.block)(self.input.clone(), self.weight.clone(), self.bias.clone());
+        self.backward(output);
+    }
+
+    /// What [`Self::forward_backward`] does besides the block.
+    fn loss_alone(&self) {
+        self.backward(self.grad_output.clone().detach().require_grad());
+    }
+
+    fn backward(&self, output: Tensor<4>) {
         (output * self.grad_output.clone()).sum().backward();
     }
 }
@@ -165,30 +184,46 @@ impl StepCase {
     }
 }
 
-/// Times both forms in turn and prints a line.
-fn compare(title: &str, device: &Device, mut burn: impl FnMut(), mut fused: impl FnMut()) {
-    let time = |form: &mut dyn FnMut()| {
+/// Times both forms in turn and prints a line. What `overhead` takes is left out of both.
+fn compare(
+    title: &str,
+    device: &Device,
+    mut burn: impl FnMut(),
+    mut fused: impl FnMut(),
+    mut overhead: impl FnMut(),
+) {
+    let time = |form: &mut dyn FnMut(), repeats: usize| {
         let started = Instant::now();
-        form();
+        for _ in 0..repeats {
+            form();
+        }
         device.sync().expect("the device works");
-        started.elapsed().as_secs_f64() * 1e3
+        started.elapsed().as_secs_f64() * 1e3 / repeats as f64
     };
-    // Compiles the shaders.
-    time(&mut burn);
-    time(&mut fused);
+    // Compiles the shaders; then tells how often a form fits into a sample, which is long enough
+    // for caches and clocks to settle after the other form.
+    let repeats = |form: &mut dyn FnMut()| {
+        time(form, 1);
+        (SAMPLE_MS / time(form, 1)).clamp(1.0, 100.0) as usize
+    };
+    let [burn_repeats, fused_repeats, overhead_repeats] = [
+        repeats(&mut burn),
+        repeats(&mut fused),
+        repeats(&mut overhead),
+    ];
 
-    let (mut burn_ms, mut fused_ms) = (Vec::new(), Vec::new());
+    let [mut burn_ms, mut fused_ms, mut overhead_ms] = [const { Vec::new() }; 3];
     let started = Instant::now();
-    while burn_ms.len() < MIN_PAIRS
-        || (started.elapsed() < TIME_PER_CASE && burn_ms.len() < MAX_PAIRS)
-    {
-        burn_ms.push(time(&mut burn));
-        fused_ms.push(time(&mut fused));
+    while burn_ms.len() < MIN_PAIRS || started.elapsed() < TIME_PER_CASE {
+        burn_ms.push(time(&mut burn, burn_repeats));
+        fused_ms.push(time(&mut fused, fused_repeats));
+        overhead_ms.push(time(&mut overhead, overhead_repeats));
     }
     let pairs = burn_ms.len();
-    let (burn_ms, fused_ms) = (median(burn_ms), median(fused_ms));
+    let overhead_ms = median(overhead_ms);
+    let [burn_ms, fused_ms] = [burn_ms, fused_ms].map(|ms| median(ms) - overhead_ms);
     println!(
-        "{title:<34} {burn_ms:>10.2} {fused_ms:>10.2} {:>7.1}× {pairs:>6}",
+        "{title:<38} {burn_ms:>10.2} {fused_ms:>10.2} {:>7.1}× {pairs:>6}",
         burn_ms / fused_ms
     );
 }
