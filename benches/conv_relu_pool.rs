@@ -1,7 +1,7 @@
 //! The fused block against Burn's own operations, on every device of this machine.
 //!
-//! `cargo bench --bench conv_relu_pool [-- cpu|wgpu] [--batch-size N]` times the shapes of the
-//! convolutional network, and its whole training step. The two forms alternate within one run, so
+//! `cargo bench --bench conv_relu_pool [-- cpu|wgpu] [--batch-size N] [--all-shapes]` times the shapes of the
+//! convolutional network, with `--all-shapes` also those of the tests, and its whole training step. The two forms alternate within one run, so
 //! that both see the same noise; shown are the medians and the ratio of the medians.
 
 #[path = "../tests/common/shapes.rs"]
@@ -14,7 +14,7 @@ use burn::Tensor;
 use burn::tensor::{Device, Distribution};
 use fmnist::conv_relu_pool::{BlockShape, conv_relu_pool, reference};
 use fmnist::dataset::{Batch, synthetic};
-use fmnist::device::{self, BackendChoice};
+use fmnist::device::{self, BackendChoice, Selected};
 use fmnist::model::{Kernels, ModelKind};
 use fmnist::train::progress::{Progress, Style};
 use fmnist::train::{Learner, Settings, Tally};
@@ -34,6 +34,7 @@ type Block = fn(Tensor<4>, Tensor<4>, Tensor<1>) -> Tensor<4>;
 fn main() {
     let mut wanted = None;
     let mut batch = 128;
+    let mut all_shapes = false;
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
@@ -42,6 +43,7 @@ fn main() {
                 Some(Ok(n)) if n > 0 => batch = n,
                 _ => usage(),
             },
+            "--all-shapes" => all_shapes = true,
             "cpu" => wanted = Some(BackendChoice::Cpu),
             "wgpu" => wanted = Some(BackendChoice::Wgpu),
             _ => usage(),
@@ -52,7 +54,7 @@ fn main() {
             match device::select(choice, None) {
                 // On a thread of the pool, as the program does.
                 Ok(selected) => {
-                    rayon::scope(|_| bench_device(&selected.name, &selected.device, batch));
+                    rayon::scope(|_| bench_device(&selected, batch, all_shapes));
                 }
                 Err(error) => println!("{choice:?}: {error:#}"),
             }
@@ -61,37 +63,46 @@ fn main() {
 }
 
 fn usage() -> ! {
-    eprintln!("usage: cargo bench --bench conv_relu_pool [-- cpu|wgpu] [--batch-size N]");
+    eprintln!(
+        "usage: cargo bench --bench conv_relu_pool [-- cpu|wgpu] [--batch-size N] [--all-shapes]"
+    );
     std::process::exit(2)
 }
 
-fn bench_device(name: &str, device: &Device, batch: usize) {
+fn bench_device(selected: &Selected, batch: usize, all_shapes: bool) {
+    let (name, device) = (&selected.name, &selected.device);
+    let mut cases = shapes::of_model(batch).to_vec();
+    if all_shapes {
+        cases.extend(shapes::all());
+    }
     println!("\n{name}, batch {batch}; median ms of alternating runs");
     println!(
-        "{:<38} {:>10} {:>10} {:>8} {:>6}",
-        "", "Burn's ops", "fused", "ratio", "pairs"
+        "{:<42} {:>10} {:>10} {:>8}",
+        "", "Burn's ops", "fused", "ratio"
     );
-    for shape in shapes::of_model(batch) {
+    for shape in cases {
         let title = format!(
-            "block {}→{}, {}×{}",
+            "{}→{}, {}×{}",
             shape.in_channels, shape.out_channels, shape.height, shape.width
         );
         let forms: [Block; 2] = [reference::conv_relu_pool, conv_relu_pool];
         let [burn, fused] = forms.map(|block| BlockCase::new(block, shape, device));
-        compare(
+        let forward = compare(
             &format!("{title}: forward"),
             device,
             || burn.forward(),
             || fused.forward(),
             || (),
         );
-        compare(
+        let both = compare(
             &format!("{title}: forward + backward"),
             device,
             || burn.forward_backward(),
             || fused.forward_backward(),
             || fused.loss_alone(),
         );
+        let backward = [0, 1].map(|form| both[form] - forward[form]);
+        print_line(&format!("{title}: backward, the difference"), backward);
     }
     let [mut burn, mut fused] =
         [Kernels::Reference, Kernels::Fused].map(|op| StepCase::new(op, batch, device));
@@ -184,14 +195,15 @@ impl StepCase {
     }
 }
 
-/// Times both forms in turn and prints a line. What `overhead` takes is left out of both.
+/// Times both forms in turn, prints a line, and returns the medians in ms, Burn's first. What
+/// `overhead` takes is left out of both.
 fn compare(
     title: &str,
     device: &Device,
     mut burn: impl FnMut(),
     mut fused: impl FnMut(),
     mut overhead: impl FnMut(),
-) {
+) -> [f64; 2] {
     let time = |form: &mut dyn FnMut(), repeats: usize| {
         let started = Instant::now();
         for _ in 0..repeats {
@@ -219,13 +231,15 @@ fn compare(
         fused_ms.push(time(&mut fused, fused_repeats));
         overhead_ms.push(time(&mut overhead, overhead_repeats));
     }
-    let pairs = burn_ms.len();
     let overhead_ms = median(overhead_ms);
-    let [burn_ms, fused_ms] = [burn_ms, fused_ms].map(|ms| median(ms) - overhead_ms);
-    println!(
-        "{title:<38} {burn_ms:>10.2} {fused_ms:>10.2} {:>7.1}× {pairs:>6}",
-        burn_ms / fused_ms
-    );
+    let medians = [burn_ms, fused_ms].map(|ms| median(ms) - overhead_ms);
+    print_line(title, medians);
+    medians
+}
+
+fn print_line(title: &str, [burn_ms, fused_ms]: [f64; 2]) {
+    let ratio = burn_ms / fused_ms;
+    println!("{title:<42} {burn_ms:>10.2} {fused_ms:>10.2} {ratio:>7.1}×");
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

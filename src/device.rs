@@ -5,7 +5,7 @@
 
 use std::sync::OnceLock;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use burn_wgpu::WgpuSetup;
 use burn_wgpu::wgpu::{self, Backends, DeviceType};
@@ -158,7 +158,11 @@ pub fn select(choice: BackendChoice, wanted: Option<&str>) -> Result<Selected> {
         BackendChoice::Auto => match adapters().into_iter().next() {
             Some(adapter) if !adapter.is_software() => {
                 let reason = format!("found a {}", adapter.kind());
-                open(adapter, reason)
+                open(adapter, reason).or_else(|error| {
+                    let mut selected = cpu("the GPU cannot be used");
+                    selected.warning = Some(format!("{error:#}"));
+                    Ok(selected)
+                })
             }
             Some(_) => Ok(cpu("the only GPU adapter is a software one")),
             None => Ok(cpu("no GPU adapter found")),
@@ -166,31 +170,27 @@ pub fn select(choice: BackendChoice, wanted: Option<&str>) -> Result<Selected> {
     }
 }
 
-fn pick(adapters: Vec<Adapter>, wanted: Option<&str>) -> Result<Adapter> {
+fn pick(mut adapters: Vec<Adapter>, wanted: Option<&str>) -> Result<Adapter> {
     if adapters.is_empty() {
         bail!("no GPU adapter found through Vulkan, Metal or DX12 — {DRIVER_ADVICE}");
     }
-    let matches = |(index, adapter): &(usize, Adapter)| match wanted {
-        None => true,
-        Some(wanted) => match wanted.parse::<usize>() {
-            Ok(number) => number == *index,
-            Err(_) => adapter
-                .name()
-                .to_lowercase()
-                .contains(&wanted.to_lowercase()),
-        },
+    let Some(wanted) = wanted else {
+        return Ok(adapters.remove(0));
     };
-    adapters
-        .into_iter()
-        .enumerate()
-        .find(matches)
-        .map(|(_, adapter)| adapter)
-        .ok_or_else(|| {
-            anyhow!(
-                "--device {}: no such adapter — `fmnist devices` lists them by number and name",
-                wanted.unwrap_or_default()
-            )
-        })
+    let by_name = || {
+        let wanted = wanted.to_lowercase();
+        adapters
+            .iter()
+            .position(|adapter| adapter.name().to_lowercase().contains(&wanted))
+    };
+    // A number beyond the list may still be a part of a name, such as 4090.
+    let number = wanted.parse().ok().filter(|&n: &usize| n < adapters.len());
+    match number.or_else(by_name) {
+        Some(index) => Ok(adapters.remove(index)),
+        None => bail!(
+            "--device {wanted}: no such adapter — `fmnist devices` lists them by number and name"
+        ),
+    }
 }
 
 fn open(adapter: Adapter, reason: String) -> Result<Selected> {

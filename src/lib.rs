@@ -13,12 +13,15 @@
 //! | [`dataset`] | finds, downloads, reads, draws and batches images |
 //! | [`model`] | the dense and the convolutional network |
 //! | [`conv_relu_pool`] | the fused block of the latter, on each backend |
+//! | [`linear`], [`cross_entropy`], [`adam`] | the rest of a training step, likewise |
+//! | [`simd`], `scratch`, `slices` | what the CPU kernels share |
+//! | `wgsl` | what the GPU kernels share |
 //! | [`train`] | the training loop, its history and its progress |
 //! | [`report`] | curves, tables and the summary of a run |
 //! | [`run_folder`] | the files that a run leaves behind |
 //! | [`device`] | chooses a GPU or the CPU |
 //! | [`cli`] | the commands |
-//! | [`text`], `whole_file`, `wgsl` | numbers for people, files that are never half-written, launching shaders |
+//! | [`text`], `whole_file` | numbers for people, files that are never half-written |
 
 #![recursion_limit = "256"]
 #![warn(missing_docs)]

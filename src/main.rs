@@ -1,5 +1,6 @@
 //! The `fmnist` program: parse, run, say what went wrong.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -15,10 +16,9 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // One line: the chain of causes after the message itself.
-            eprintln!(
-                "error: {}",
-                fmnist::text::one_line(&format!("{error:#}"), 4096)
-            );
+            let line = fmnist::text::one_line(&format!("{error:#}"), 4096);
+            // Whoever closed stderr still gets the exit code.
+            drop(writeln!(std::io::stderr(), "error: {line}"));
             ExitCode::FAILURE
         }
     }

@@ -47,6 +47,19 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
+    /// Whether `out` can be the folder of a new run, as far as can be told before there is any
+    /// work to lose.
+    ///
+    /// # Errors
+    ///
+    /// If it exists already.
+    pub fn check_new(out: Option<&Path>) -> Result<()> {
+        match out {
+            Some(path) if path.symlink_metadata().is_ok() => Err(exists_already(path)),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes a new folder: `out` if given, else `runs/<date-time>`.
     ///
     /// # Errors
@@ -63,12 +76,9 @@ impl RunFolder {
         }
         match fs::create_dir(&path) {
             Ok(()) => Ok(Self { path }),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => bail!(
-                "{} exists already and is not overwritten — choose another --out",
-                path.display()
-            ),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(exists_already(&path)),
             Err(error) => Err(anyhow!(error).context(format!(
-                "the run folder {} cannot be made — choose another --out",
+                "the run folder {} cannot be made — choose another with --out",
                 path.display()
             ))),
         }
@@ -181,6 +191,13 @@ impl RunFolder {
     fn model_file(&self, kind: ModelKind) -> PathBuf {
         self.path.join(kind.name()).join("model.bpk")
     }
+}
+
+fn exists_already(path: &Path) -> anyhow::Error {
+    anyhow!(
+        "{} exists already and is not overwritten — choose another --out",
+        path.display()
+    )
 }
 
 /// `runs/<date-time>`, with a number behind it if a run began in the same second.

@@ -100,10 +100,11 @@ impl KernelSource for Wgsl {
     }
 
     fn id(&self) -> KernelId {
-        // A cached pipeline is found by this: it names the shader and every size in it. The
-        // shaders' loops all end, so that wgpu need not bound them.
+        // A cached pipeline is found by this: it tells the shader, by where its text lies, and
+        // every size in it. The shaders' loops all end, so that wgpu need not bound them.
+        let template = (self.0.template.as_ptr() as usize, self.0.template.len());
         KernelId::new::<Self>()
-            .info((self.0.template, self.0.values.clone()))
+            .info((template, self.0.values.clone()))
             .mode(ExecutionMode::Unchecked)
     }
 

@@ -377,7 +377,37 @@ fn evaluate_refuses_what_is_no_run() {
         assert_failure(&evaluated, 1, &["model.bpk"]);
         println!("{what}: {}", stderr(&evaluated));
     }
+    // Weights of another model, in a file that is whole.
+    std::fs::write(&model, &bytes).expect("the file can be written");
+    let cnn = short_run(cwd.path(), "other", &["--model", "cnn"]);
+    assert_success(&cnn);
+    std::fs::copy(cwd.path().join("other/cnn/model.bpk"), &model).expect("it can be copied");
+    let evaluated = output(fmnist(cwd.path(), &["evaluate", "run"]));
+    assert_failure(&evaluated, 1, &["model.bpk", "dense"]);
     std::fs::write(cwd.path().join("run/config.json"), "{}").expect("the file can be written");
     let evaluated = output(fmnist(cwd.path(), &["evaluate", "run"]));
     assert_failure(&evaluated, 1, &["config.json"]);
+}
+
+#[test]
+fn a_reader_who_has_gone_stops_no_training() {
+    let cwd = folder();
+    let mut command = fmnist(cwd.path(), &[&SHORT[..], &["run"]].concat());
+    let (reader, writer) = std::io::pipe().expect("a pipe can be made");
+    drop(reader);
+    let writer_too = writer.try_clone().expect("it can be shared");
+    let status = command.stdout(writer).stderr(writer_too).status();
+    assert!(status.expect("the program can be started").success());
+    assert!(cwd.path().join("run/summary.json").is_file());
+}
+
+#[test]
+fn data_is_verified_where_it_is_looked_for() {
+    let cwd = folder();
+    let verified = output(fmnist(cwd.path(), &["data", "verify"]));
+    assert_success(&verified);
+    assert_eq!(stdout(&verified).matches("ok ").count(), 4);
+    let fetched = output(fmnist(cwd.path(), &["data", "fetch"]));
+    assert_success(&fetched);
+    assert!(stdout(&fetched).contains("complete"), "nothing was missing");
 }

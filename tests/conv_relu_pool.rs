@@ -1,6 +1,7 @@
 //! The fused block on each backend against its definition, finite differences and Burn's own
 //! operations.
 
+#[macro_use]
 mod common;
 
 use burn::Tensor;
@@ -11,14 +12,6 @@ use fmnist::conv_relu_pool::{BlockShape, conv_relu_pool, reference};
 
 /// Rounding of sums of up to 64·25 products in f32, relative to the largest result.
 const ROUNDING: f32 = 2e-5;
-
-/// One module of tests for each device, all from the same list.
-macro_rules! on_each_device {
-    ($($test:ident),* $(,)?) => {
-        mod on_cpu { $(#[test] fn $test() { super::$test(&super::cpu()); })* }
-        mod on_wgpu { $(#[test] fn $test() { super::$test(&super::wgpu()); })* }
-    };
-}
 
 on_each_device!(
     ties_go_to_the_first_position,
@@ -161,8 +154,14 @@ fn permuted_and_sliced_inputs(device: &Device) {
     let results = run_viewed(conv_relu_pool, &operands, device, viewed);
     assert_close(&results, &expected, ROUNDING, shape);
 
-    let transposed = |input: Tensor<4>| input.swap_dims(2, 3).swap_dims(2, 3);
-    let results = run_viewed(conv_relu_pool, &operands, device, transposed);
+    // Weight and gradient arrive permuted as well.
+    let swapped: Block = |input, weight, bias| {
+        let weight = weight.permute([0, 1, 3, 2]).permute([0, 1, 3, 2]);
+        let output = conv_relu_pool(input, weight, bias);
+        let channels_last = output.permute([0, 2, 3, 1]);
+        (channels_last * 1.0).permute([0, 3, 1, 2])
+    };
+    let results = run(swapped, &operands, device);
     assert_close(&results, &expected, ROUNDING, shape);
 }
 
@@ -189,8 +188,11 @@ fn nan_goes_where_it_is_seen_and_nowhere_else(device: &Device) {
         let expected = operands.expected();
         let nans = expected.output.iter().filter(|x| x.is_nan()).count();
         assert!(nans > 0 && nans < expected.output.len() / 2);
-        let output = run(conv_relu_pool, &operands, device).output;
-        for (index, (actual, expected)) in output.iter().zip(&expected.output).enumerate() {
+        let results = run(conv_relu_pool, &operands, device);
+        // The bias sees the codes: a NaN's window passes its gradient, wherever in it the NaN is.
+        assert_eq!(results.grad_bias, expected.grad_bias, "{shape:?}");
+        let pairs = results.output.iter().zip(&expected.output);
+        for (index, (actual, expected)) in pairs.enumerate() {
             assert!(
                 (actual - expected).abs() <= 1e-4 || (actual.is_nan() && expected.is_nan()),
                 "{shape:?}, output {index}: {actual}, expected {expected}"

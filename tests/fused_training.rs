@@ -25,7 +25,7 @@ fn run(kernels: Kernels, device: &Device) -> (Vec<f64>, Metrics) {
         models: vec![ModelKind::Cnn],
         epochs: 1,
         batch_size: BATCH,
-        learning_rate: 1e-3,
+        learning_rate: 3e-4,
         samples: None,
         seed: 5,
         kernels,
@@ -37,21 +37,35 @@ fn run(kernels: Kernels, device: &Device) -> (Vec<f64>, Metrics) {
         .map(|indices| {
             let mut tally = Tally::default();
             learner.step(&Batch::gather(&data.train, indices, device), &mut tally);
-            tally.read().loss
+            tally.read().expect("the device works").loss
         })
         .collect();
-    (losses, learner.evaluate(&first(&data.test, 500)))
+    (
+        losses,
+        learner
+            .evaluate(&first(&data.test, 500))
+            .expect("the device works"),
+    )
 }
 
 fn fused_follows_reference(device: &Device) {
     let (fused, fused_test) = run(Kernels::Fused, device);
     let (reference, reference_test) = run(Kernels::Reference, device);
-    println!("fused {fused_test:?}, reference {reference_test:?}");
+    let drift = |steps: &[f64], others: &[f64]| {
+        let pairs = steps.iter().zip(others);
+        pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+    };
+    println!(
+        "drift {:e} in 10 steps, {:e} in all; fused {fused_test:?}, reference {reference_test:?}",
+        drift(&fused[..10], &reference[..10]),
+        drift(&fused, &reference)
+    );
     assert_eq!(fused.len(), STEPS);
     assert!(reference[STEPS - 1] < 0.7 * reference[0]);
     for (step, (a, b)) in fused.iter().zip(&reference).enumerate() {
-        // Rounding decides near-ties in the pool differently, and that adds up.
-        let bound = if step < 10 { 1e-4 } else { 2e-2 };
+        // Rounding decides near-ties in the pool differently, and Adam gives small gradients the
+        // same weight as large ones: that adds up.
+        let bound = if step < 10 { 1e-5 } else { 2e-2 };
         let error = (a - b).abs();
         assert!(error <= bound, "step {step}: losses {a} and {b}");
     }

@@ -45,7 +45,7 @@ fn both_models_learn(device: &Device, samples: usize, loss_factor: f64, accuracy
             losses[1] < loss_factor * losses[0],
             "{kind}: losses {losses:?}"
         );
-        let test = learner.evaluate(&test);
+        let test = learner.evaluate(&test).expect("the device works");
         println!("{kind}: losses {losses:?}, {test:?}");
         assert!(test.accuracy > accuracy, "{kind}: {test:?}");
         let last = history.of(kind.name()).last().expect("there are two");

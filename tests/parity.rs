@@ -69,7 +69,7 @@ fn losses_agree_over_ten_steps() {
                 .map(|indices| {
                     let mut tally = Tally::default();
                     learner.step(&Batch::gather(data, indices, &device), &mut tally);
-                    tally.read().loss
+                    tally.read().expect("the device works").loss
                 })
                 .collect::<Vec<f64>>()
         });
@@ -96,7 +96,7 @@ fn test_accuracy_agrees_after_an_epoch_on_a_subset() {
             learner
                 .train_epoch(1, &training)
                 .expect("training does not fail");
-            learner.evaluate(&test)
+            learner.evaluate(&test).expect("the device works")
         });
         println!("{kind}: {on_cpu:?} on cpu, {on_wgpu:?} on wgpu");
         assert!(on_cpu.accuracy > 0.6, "{kind} has learned too little");

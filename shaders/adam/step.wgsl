@@ -8,8 +8,17 @@
 //               invocation takes several elements
 //
 // parameters, gradients, moments_1, moments_2   [LENGTH]
-// hyper  [6], new values in every step: learning_rate, beta_1, beta_2, epsilon,
-//        bias_correction_1 = 1 - beta_1^t, bias_correction_2 = 1 - beta_2^t in step t = 1, 2, ..
+// hyper  one Hyper, new in every step
+
+struct Hyper {
+    learning_rate: f32,
+    beta_1: f32,
+    beta_2: f32,
+    epsilon: f32,
+    // 1 - beta_1^t and 1 - beta_2^t in step t = 1, 2, ..
+    bias_correction_1: f32,
+    bias_correction_2: f32,
+}
 
 const LENGTH: u32 = {{ length }} / LANES;
 const INVOCATIONS: u32 = {{ invocations }};
@@ -18,19 +27,15 @@ const INVOCATIONS: u32 = {{ invocations }};
 @group(0) @binding(1) var<storage, read_write> gradients: array<Element>;
 @group(0) @binding(2) var<storage, read_write> moments_1: array<Element>;
 @group(0) @binding(3) var<storage, read_write> moments_2: array<Element>;
-@group(0) @binding(4) var<storage, read_write> hyper: array<f32>;
+@group(0) @binding(4) var<storage, read_write> hyper: Hyper;
 
 @compute @workgroup_size(INVOCATIONS)
 fn main(
     @builtin(global_invocation_id) invocation: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
 ) {
-    let learning_rate = hyper[0];
-    let beta_1 = hyper[1];
-    let beta_2 = hyper[2];
-    let epsilon = hyper[3];
-    let bias_correction_1 = hyper[4];
-    let bias_correction_2 = hyper[5];
+    let beta_1 = hyper.beta_1;
+    let beta_2 = hyper.beta_2;
 
     for (var i = invocation.x; i < LENGTH; i += workgroups.x * INVOCATIONS) {
         let parameter = parameters[i];
@@ -39,7 +44,7 @@ fn main(
         let moment_2 = beta_2 * moments_2[i] + (1.0 - beta_2) * gradient * gradient;
         moments_1[i] = moment_1;
         moments_2[i] = moment_2;
-        let update = (moment_1 / bias_correction_1) / (sqrt(moment_2 / bias_correction_2) + epsilon);
-        parameters[i] = parameter - learning_rate * update;
+        let update = (moment_1 / hyper.bias_correction_1) / (sqrt(moment_2 / hyper.bias_correction_2) + hyper.epsilon);
+        parameters[i] = parameter - hyper.learning_rate * update;
     }
 }

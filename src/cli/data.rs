@@ -78,7 +78,7 @@ pub fn run(args: DataArgs) -> Result<()> {
         } => {
             let data = dataset.load(false)?;
             show(&data.train, &out, per_class.into(), seed)?;
-            println!(
+            outln!(
                 "{}: {} images per class in {}",
                 data.name,
                 per_class,
@@ -96,14 +96,17 @@ fn fetch_files(data_dir: Option<PathBuf>) -> Result<()> {
     };
     let manifest = Manifest::fashion_mnist();
     fetch::fetch(&dir, &manifest, FETCH_PATIENCE, &mut console(false))?;
-    println!("{} is complete in {}", manifest.name, dir.display());
+    outln!("{} is complete in {}", manifest.name, dir.display());
     Ok(())
 }
 
-/// The project's data folder if the current folder is the project, which its manifest shows; else
+/// The folder in `FMNIST_DATA_DIR`; else the project's data folder if the current folder is the project, which its manifest shows; else
 /// the cache.
 fn own_dir() -> Result<PathBuf> {
     let places = Places::of_user();
+    if let Some(dir) = places.env_dir {
+        return Ok(dir);
+    }
     if Path::new("data/fashion-mnist.json").is_file() {
         return Ok(places.project_dir);
     }
@@ -128,9 +131,9 @@ fn verify_files(data_dir: Option<PathBuf>) -> Result<()> {
         .count();
     for (file, state) in manifest.files.iter().zip(&states) {
         match state {
-            State::Good(path) => println!("ok       {}", path.display()),
-            State::Wrong(path) => println!("WRONG    {}", path.display()),
-            State::Missing => println!("MISSING  {}", dir.join(file.gz_name()).display()),
+            State::Good(path) => outln!("ok       {}", path.display()),
+            State::Wrong(path) => outln!("WRONG    {}", path.display()),
+            State::Missing => outln!("MISSING  {}", dir.join(file.gz_name()).display()),
         }
     }
     if good < states.len() {
@@ -179,16 +182,16 @@ pub fn console(quiet: bool) -> impl FnMut(Event<'_>) {
             unfinished.finish_and_clear();
         }
         match event {
-            Event::Warning(text) => eprintln!("warning: {text}"),
+            Event::Warning(text) => errln!("warning: {text}"),
             Event::Note(_) | Event::Download { .. } if quiet => {}
-            Event::Note(text) => eprintln!("{text}"),
+            Event::Note(text) => errln!("{text}"),
             Event::Download { file, done, total } if bars => {
                 let bar = bar.get_or_insert_with(|| download_bar(file, total));
                 bar.set_position(done);
             }
             Event::Download { file, total, .. } => {
                 if begun != file {
-                    eprintln!("downloading {file} ({})", HumanBytes(total));
+                    errln!("downloading {file} ({})", HumanBytes(total));
                     file.clone_into(&mut begun);
                 }
             }

@@ -6,12 +6,12 @@ use crate::device;
 pub fn run() {
     let adapters = device::adapters();
     if adapters.is_empty() {
-        println!("no GPU adapter found through Vulkan, Metal or DX12; training uses the CPU");
-        println!("to use a GPU, {}", device::DRIVER_ADVICE);
+        outln!("no GPU adapter found through Vulkan, Metal or DX12; training uses the CPU");
+        outln!("to use a GPU, {}", device::DRIVER_ADVICE);
         return;
     }
     for (number, adapter) in adapters.iter().enumerate() {
-        println!(
+        outln!(
             "{number}  {}  {}  {}",
             adapter.name(),
             adapter.kind(),
@@ -19,6 +19,6 @@ pub fn run() {
         );
     }
     if adapters.iter().all(device::Adapter::is_software) {
-        println!("software adapters only: `--backend auto` uses the CPU directly, which is faster");
+        outln!("software adapters only: `--backend auto` uses the CPU directly, which is faster");
     }
 }

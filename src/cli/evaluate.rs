@@ -7,9 +7,9 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 use super::{DeviceArgs, dataset};
-use crate::device::{Backend, BackendChoice};
+use crate::device::{self, Backend, BackendChoice};
 use crate::report::summary::Summary;
-use crate::run_folder::RunFolder;
+use crate::run_folder::{Config, RunFolder};
 use crate::text;
 use crate::train::evaluate;
 
@@ -24,7 +24,7 @@ pub struct EvaluateArgs {
 }
 
 /// Loads the models of a run and prints their loss and accuracy on the test set.
-pub fn run(args: EvaluateArgs, device: &DeviceArgs) -> Result<()> {
+pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
     let folder = RunFolder::open(&args.run)?;
     let config = folder.read_config()?;
     let data = args.dataset.for_run(&config.dataset).load(false)?;
@@ -35,10 +35,10 @@ pub fn run(args: EvaluateArgs, device: &DeviceArgs) -> Result<()> {
         config.dataset,
         data.name
     );
-    let selected = same_backend(device, config.backend).select(|line| eprintln!("{line}"))?;
+    let selected = same_backend(device_args, &config).select(|line| errln!("{line}"))?;
     let summary = Summary::read(&folder.file("summary.json")).ok();
 
-    println!(
+    outln!(
         "{} test images of {}, {}: {}",
         text::thousands(data.test.len() as u64),
         data.name,
@@ -53,9 +53,9 @@ pub fn run(args: EvaluateArgs, device: &DeviceArgs) -> Result<()> {
             config.settings.kernels,
             &data.test,
             &selected.device,
-        );
+        )?;
         let note = match summary.as_ref().and_then(|s| s.models.get(kind.name())) {
-            Some(then) if then.test_accuracy == metrics.accuracy => "as in summary.json".into(),
+            Some(then) if same(then.test_accuracy, metrics.accuracy) => "as in summary.json".into(),
             Some(then) => format!(
                 "summary.json, on {}: {} %",
                 config.device,
@@ -63,7 +63,7 @@ pub fn run(args: EvaluateArgs, device: &DeviceArgs) -> Result<()> {
             ),
             None => "the run has no summary".into(),
         };
-        println!(
+        outln!(
             "{kind:<5}  accuracy {} %  loss {}  in {:.3} s  ({note})",
             text::percent(metrics.accuracy),
             text::loss(metrics.loss),
@@ -73,15 +73,31 @@ pub fn run(args: EvaluateArgs, device: &DeviceArgs) -> Result<()> {
     Ok(())
 }
 
-/// With `--backend auto` the backend that the run was trained on, if it is here.
-fn same_backend(args: &DeviceArgs, backend: Backend) -> DeviceArgs {
+/// Equal but for the last digit, which a number may lose in JSON.
+fn same(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 1e-12
+}
+
+/// With `--backend auto` the backend that the run was trained on, and of several GPUs the same
+/// one, as far as they are here.
+fn same_backend(args: &DeviceArgs, config: &Config) -> DeviceArgs {
     let mut args = args.clone();
-    if args.backend == BackendChoice::Auto && args.device.is_none() {
-        let has_adapter = || !crate::device::adapters().is_empty();
-        args.backend = match backend {
-            Backend::Wgpu if has_adapter() => BackendChoice::Wgpu,
-            _ => BackendChoice::Cpu,
-        };
+    if args.backend != BackendChoice::Auto || args.device.is_some() {
+        return args;
+    }
+    let adapters = match config.backend {
+        Backend::Wgpu => device::adapters(),
+        Backend::Cpu => Vec::new(),
+    };
+    args.backend = match adapters.is_empty() {
+        true => BackendChoice::Cpu,
+        false => BackendChoice::Wgpu,
+    };
+    if adapters
+        .iter()
+        .any(|adapter| adapter.name() == config.device)
+    {
+        args.device = Some(config.device.clone());
     }
     args
 }

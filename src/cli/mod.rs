@@ -1,5 +1,25 @@
 //! The command line: one file per command.
 
+/// `println!` for a reader who may have gone: closing the pipe ends nothing but the printing.
+macro_rules! outln {
+    ($($arg:tt)*) => {
+        drop(std::io::Write::write_fmt(
+            &mut std::io::stdout(),
+            format_args!("{}\n", format_args!($($arg)*)),
+        ))
+    };
+}
+
+/// `eprintln!` likewise.
+macro_rules! errln {
+    ($($arg:tt)*) => {
+        drop(std::io::Write::write_fmt(
+            &mut std::io::stderr(),
+            format_args!("{}\n", format_args!($($arg)*)),
+        ))
+    };
+}
+
 mod data;
 mod dataset;
 mod devices;
@@ -25,7 +45,8 @@ pub struct Cli {
     command: Command,
 }
 
-/// The flags that every command which computes understands, before or after its name.
+/// What to compute on. These flags stand before or after the command; commands that compute
+/// nothing ignore them.
 #[derive(Args, Clone, Debug)]
 struct DeviceArgs {
     /// What to compute on

@@ -15,6 +15,7 @@ use crate::run_folder::{Config, RunFolder};
 use crate::train::history::History;
 use crate::train::progress::{Progress, Style};
 use crate::train::{self, Learner, Settings};
+use crate::wgsl::MAX_GRID;
 
 /// Flags of `fmnist train`.
 #[derive(Args, Debug)]
@@ -84,14 +85,15 @@ impl TrainArgs {
 pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
     let say = |line: &str| {
         if !args.quiet {
-            eprintln!("{line}");
+            errln!("{line}");
         }
     };
     let settings = args.settings();
-    let data = args.dataset.load(args.quiet)?;
-    let (training, validation) = train::split(&settings, &data)?;
+    RunFolder::check_new(args.out.as_deref())?;
+    let mut data = args.dataset.load(args.quiet)?;
+    let (training, validation) = train::split(&settings, &mut data)?;
     let selected = device.select(say)?;
-    check_batch_size(&settings, &selected)?;
+    check_batch_size(&settings, training.len(), &selected)?;
     let folder = RunFolder::create(args.out.as_deref())?;
     folder.write_config(&Config {
         version: env!("CARGO_PKG_VERSION").to_string(),
@@ -136,28 +138,29 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
         let kind = learner.kind();
         folder.write_model(kind, &learner.model())?;
         // The only time that training or its report looks at the test images.
-        let test = learner.evaluate(&data.test);
+        let test = learner.evaluate(&data.test)?;
         let result = model_summary(learner, &history, test);
         summary.models.insert(kind.name().to_string(), result);
     }
     summary.write(&folder.file("summary.json"))?;
     draw(&folder, &summary, &selected, &history)?;
     say("");
-    print!("{}", table(&summary));
+    outln!("{}", table(&summary).trim_end());
     say(&format!("saved to {}", shown(folder.path())));
     Ok(())
 }
 
 /// Refuses a batch whose tensors the device cannot address, before it fails in the middle of a step.
-fn check_batch_size(settings: &Settings, selected: &Selected) -> Result<()> {
+fn check_batch_size(settings: &Settings, images: usize, selected: &Selected) -> Result<()> {
     let Some(largest_tensor) = selected.largest_tensor else {
         return Ok(());
     };
     for kind in &settings.models {
         let bytes = (kind.largest_activation(settings.kernels) * size_of::<f32>()) as u64;
-        let most = largest_tensor / bytes;
+        // A dispatch has at most so many workgroups in each direction, one of which counts images.
+        let most = (largest_tensor / bytes).min(MAX_GRID.into());
         ensure!(
-            settings.batch_size as u64 <= most,
+            settings.batch_size.min(images) as u64 <= most,
             "--batch-size {}: the {kind} model's tensors would be larger than {} can address — use \
              at most {most}",
             settings.batch_size,

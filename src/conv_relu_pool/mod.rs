@@ -5,8 +5,8 @@
 //! convolution output in memory between them. Here each backend computes it in
 //! one pass and keeps, beside the pooled output, only a code for each pooled
 //! element: which of the four window positions won, or that the ReLU was
-//! closed. The backward pass needs nothing else of the forward pass, and
-//! visits only the one position in four that has a gradient.
+//! closed. The backward pass needs nothing else of the forward pass, and can
+//! visit only the one position in four that has a gradient.
 //!
 //! | file | what it holds |
 //! | --- | --- |
@@ -14,14 +14,15 @@
 //! | `reference.rs` | the block made of Burn's own operations: slow, obvious, kept for ever |
 //! | `autodiff.rs` | the node that connects [`BlockKernels`] to Burn's autodiff |
 //! | `ndarray.rs`, `cpu/` | the block on `burn-ndarray`: the binding, the kernels on slices |
-//! | `wgpu.rs`, `shaders/conv_relu_pool/` | the block on `burn-wgpu`: the binding, the kernels |
+//! | `wgpu.rs`, `plan.rs`, `shaders/conv_relu_pool/` | the block on `burn-wgpu`: the binding, what to launch, the kernels |
 //!
 //! # Semantics, on every backend
 //!
 //! - Convolution with stride 1 and "same" zero padding, kernel 3×3 or 5×5.
 //! - The pool has windows of 2×2 and stride 2; an odd last row or column of the
 //!   convolution is dropped.
-//! - Of equal values in a window the first wins, in row-major order.
+//! - Of equal values in a window the first wins, in row-major order. (Where the CPU transforms the
+//!   convolution, values count as equal that differ by less than its rounding.)
 //! - The ReLU is open where the maximum is > 0; at 0 its gradient is 0.
 //! - A NaN in a window makes the output NaN; the gradient goes to the first NaN.
 

@@ -2,7 +2,7 @@
 
 /// What a batch adds to the metrics.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Tally {
+pub struct Sums {
     /// Sum of the rows' losses in nats.
     pub loss_sum: f64,
     /// Rows whose largest logit is at the largest target.
@@ -12,15 +12,22 @@ pub struct Tally {
 /// Losses and right answers of rows of `classes` logits against rows of targets, each of which
 /// sums to 1; `grad_logits` becomes the gradient of the mean loss.
 ///
-/// Stable for logits of any size: the row's maximum is subtracted before the exponential.
+/// Stable for logits of any size: the row's maximum is subtracted before the exponential. A NaN
+/// among a row's logits makes the loss NaN.
+///
+/// # Panics
+///
+/// If the slices' lengths differ.
 pub fn forward_backward(
     classes: usize,
     logits: &[f32],
     targets: &[f32],
     grad_logits: &mut [f32],
-) -> Tally {
+) -> Sums {
+    assert_eq!(targets.len(), logits.len(), "length of the targets");
+    assert_eq!(grad_logits.len(), logits.len(), "length of the gradient");
     let batch = (logits.len() / classes) as f32;
-    let mut tally = Tally {
+    let mut sums = Sums {
         loss_sum: 0.0,
         correct: 0,
     };
@@ -40,19 +47,19 @@ pub fn forward_backward(
             *grad = (*grad / sum - target) / batch;
             // Else 0 · -∞ would be NaN.
             if target != 0.0 {
-                tally.loss_sum += f64::from(target * (log_sum - shifted(logit)));
+                sums.loss_sum += f64::from(target * (log_sum - shifted(logit)));
             }
         }
-        tally.correct += usize::from(answer == argmax(targets));
+        sums.correct += usize::from(answer == argmax(targets));
     }
-    tally
+    sums
 }
 
-/// The place of the first largest value, or of the first NaN.
+/// The place of the first largest value.
 fn argmax(values: &[f32]) -> usize {
     let mut best = 0;
     for (place, value) in values.iter().enumerate() {
-        if !values[best].is_nan() && (value.is_nan() || *value > values[best]) {
+        if *value > values[best] {
             best = place;
         }
     }

@@ -23,11 +23,11 @@ impl CrossEntropyKernels for NdArray {
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         let [batch, classes] = logits.shape().dims();
         let mut grad_logits = vec![0.0; batch * classes];
-        let tally =
+        let sums =
             cpu::forward_backward(classes, &floats(logits), &floats(targets), &mut grad_logits);
         (
-            tensor(vec![(tally.loss_sum / batch as f64) as f32], &[1]),
-            tensor(vec![tally.loss_sum as f32, tally.correct as f32], &[2]),
+            tensor(vec![(sums.loss_sum / batch as f64) as f32], &[1]),
+            tensor(vec![sums.loss_sum as f32, sums.correct as f32], &[2]),
             tensor(grad_logits, &[batch, classes]),
         )
     }

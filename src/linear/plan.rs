@@ -1,34 +1,26 @@
 //! What to launch for a fully connected layer: the shaders, their sizes, the grids, and how long
 //! the buffers are.
 //!
-//! The launches are for shapes that [`Shape::is_supported`] accepts. The kernels' files in
+//! The launches are for shapes that [`LinearShape::is_supported`] accepts. The kernels' files in
 //! `shaders/linear` say what their sizes mean and in which order they bind their buffers.
 
+use super::LinearShape;
 use crate::wgsl::{Launch, grid, is_indexable};
 
 /// Numbers to a vector, and neighbouring rows or columns that a kernel takes together.
 const QUAD: usize = 4;
 
-/// The sizes of a fully connected layer: `output = input · weight + bias`, then ReLU if `relu`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Shape {
-    pub batch: usize,
-    pub inputs: usize,
-    pub outputs: usize,
-    pub relu: bool,
-}
-
-impl Shape {
+impl LinearShape {
     /// Whether the kernels cover this shape: sizes that fit WebGPU's grids and 32-bit indices.
-    pub fn is_supported(&self) -> bool {
+    pub(super) fn is_supported(&self) -> bool {
         is_indexable(&[self.batch, self.inputs])
             && is_indexable(&[self.batch, self.outputs])
             && is_indexable(&[self.inputs + 1, self.outputs])
             && {
                 let products = [
-                    forward(self).product,
-                    grad_input(self),
-                    grad_weight(self).product,
+                    forward(self, true).product,
+                    grad_input(self, true),
+                    grad_weight(self, true).product,
                 ];
                 products.iter().all(Launch::fits_grid)
             }
@@ -167,27 +159,27 @@ pub struct Forward {
 }
 
 /// Output of the layer.
-pub fn forward(shape: &Shape) -> Forward {
+pub fn forward(shape: &LinearShape, relu: bool) -> Forward {
     let tiling = Tiling::new(shape.batch, shape.outputs, shape.inputs, true);
     let splits = tiling.splits();
     let mut values = shape.values();
-    values.push(("relu", usize::from(shape.relu && splits == 1)));
+    values.push(("relu", usize::from(relu && splits == 1)));
     Forward {
         product: tiling.launch(
             template!(shape.is_aligned(), "forward.wgsl", "tiled_matmul.wgsl"),
             values,
         ),
         splits,
-        sum: (splits > 1).then(|| sum_splits(splits, shape.batch * shape.outputs, shape.relu)),
+        sum: (splits > 1).then(|| sum_splits(splits, shape.batch * shape.outputs, relu)),
     }
 }
 
 /// Gradient of the input. With ReLU the layer's output is the last binding.
-pub fn grad_input(shape: &Shape) -> Launch {
+pub fn grad_input(shape: &LinearShape, relu: bool) -> Launch {
     let tiling = Tiling::new(shape.batch, shape.inputs, shape.outputs, false);
     let aligned = shape.is_aligned();
     let mut values = shape.values();
-    if shape.relu {
+    if relu {
         values.push(("output_binding", 3));
         let template = template!(
             aligned,
@@ -218,12 +210,12 @@ pub struct GradWeight {
 }
 
 /// Gradients of weight and bias. With ReLU the layer's output is the product's last binding.
-pub fn grad_weight(shape: &Shape) -> GradWeight {
+pub fn grad_weight(shape: &LinearShape, relu: bool) -> GradWeight {
     let tiling = Tiling::new(shape.inputs + 1, shape.outputs, shape.batch, true);
     let splits = tiling.splits();
     let aligned = shape.is_aligned();
     let mut values = shape.values();
-    let template = if shape.relu {
+    let template = if relu {
         values.push(("output_binding", 4));
         template!(
             aligned,

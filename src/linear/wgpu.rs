@@ -5,8 +5,7 @@ use burn::backend::tensor::FloatTensor;
 use burn_wgpu::{CubeBackend, CubeTensor, into_contiguous};
 
 use super::autodiff::linear_shape;
-use super::plan::{self, Shape};
-use super::{LinearKernels, LinearLayer, LinearShape};
+use super::{LinearKernels, LinearLayer, LinearShape, plan};
 use crate::wgsl::{empty, launch};
 
 impl LinearLayer for CubeBackend {
@@ -16,10 +15,11 @@ impl LinearLayer for CubeBackend {
         bias: FloatTensor<Self>,
         relu: bool,
     ) -> FloatTensor<Self> {
-        let shape = plan_shape(linear_shape(&input, &weight), relu);
+        let shape = linear_shape(&input, &weight);
+        check(&shape);
         let [input, weight, bias] = [input, weight, bias].map(into_contiguous);
         let output = empty(&input, &[shape.batch, shape.outputs], DType::F32);
-        let plan = plan::forward(&shape);
+        let plan = plan::forward(&shape, relu);
         match plan.sum {
             None => launch(plan.product, &[&input, &weight, &bias, &output]),
             Some(sum) => {
@@ -43,11 +43,14 @@ impl LinearKernels for CubeBackend {
         weight: FloatTensor<Self>,
         grad_output: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
-        let shape = plan_shape(shape, relu_output.is_some());
         let [weight, grad_output] = [weight, grad_output].map(into_contiguous);
         let grad_input = empty(&weight, &[shape.batch, shape.inputs], DType::F32);
         let tensors = [&grad_output, &weight, &grad_input];
-        launch_masked(plan::grad_input(&shape), &tensors, relu_output);
+        launch_masked(
+            plan::grad_input(&shape, relu_output.is_some()),
+            &tensors,
+            relu_output,
+        );
         grad_input
     }
 
@@ -57,11 +60,10 @@ impl LinearKernels for CubeBackend {
         input: FloatTensor<Self>,
         grad_output: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let shape = plan_shape(shape, relu_output.is_some());
         let [input, grad_output] = [input, grad_output].map(into_contiguous);
         let grad_weight = empty(&input, &[shape.inputs, shape.outputs], DType::F32);
         let grad_bias = empty(&input, &[shape.outputs], DType::F32);
-        let plan = plan::grad_weight(&shape);
+        let plan = plan::grad_weight(&shape, relu_output.is_some());
         match plan.sums {
             None => {
                 let tensors = [&grad_output, &input, &grad_weight, &grad_bias];
@@ -92,16 +94,12 @@ fn launch_masked(
     launch(plan, &tensors);
 }
 
-fn plan_shape(shape: LinearShape, relu: bool) -> Shape {
-    let shape = Shape {
-        batch: shape.batch,
-        inputs: shape.inputs,
-        outputs: shape.outputs,
-        relu,
-    };
+/// # Panics
+///
+/// If the sizes are too large for the kernels' indices, which is a mistake of the program.
+fn check(shape: &LinearShape) {
     assert!(
         shape.is_supported(),
         "linear: {shape:?} is too large for one launch, use smaller batches"
     );
-    shape
 }

@@ -87,15 +87,17 @@ impl Learner {
 
             let (time, at_step) = last_read;
             let due = time.elapsed() >= READ_AFTER || step - at_step >= READ_AFTER_STEPS;
-            let running = due.then(|| {
-                let metrics = tally.read();
+            let running = if due {
+                let metrics = tally.read()?;
                 last_read = (Instant::now(), step);
-                (metrics.loss, metrics.accuracy)
-            });
+                Some((metrics.loss, metrics.accuracy))
+            } else {
+                None
+            };
             self.progress.advance(batch.len(), running);
         }
         self.model = model;
-        let metrics = tally.read();
+        let metrics = tally.read()?;
         self.device
             .sync()
             .context("the device failed in training")?;
@@ -104,7 +106,8 @@ impl Learner {
         Ok((metrics, seconds))
     }
 
-    /// One step on a batch, whose metrics are added to `tally`.
+    /// One step on a batch, whose metrics are added to `tally`. The weights are copied, which
+    /// [`Self::train_epoch`] avoids.
     pub fn step(&mut self, batch: &Batch, tally: &mut Tally) {
         self.model = self.stepped(self.model.clone(), batch, tally);
     }
@@ -122,11 +125,15 @@ impl Learner {
     }
 
     /// Loss and accuracy on `split`.
-    pub fn evaluate(&mut self, split: &Split) -> Metrics {
+    ///
+    /// # Errors
+    ///
+    /// If the device fails.
+    pub fn evaluate(&mut self, split: &Split) -> Result<Metrics> {
         let started = Instant::now();
-        let metrics = evaluate(&self.model(), self.settings.kernels, split, &self.device);
+        let metrics = evaluate(&self.model(), self.settings.kernels, split, &self.device)?;
         self.busy_seconds += started.elapsed().as_secs_f64();
-        metrics
+        Ok(metrics)
     }
 
     /// Seconds this model has trained and been evaluated for.
@@ -136,7 +143,16 @@ impl Learner {
 }
 
 /// Loss and accuracy of `model` on `split`, without autodiff.
-pub fn evaluate(model: &Classifier, kernels: Kernels, split: &Split, device: &Device) -> Metrics {
+///
+/// # Errors
+///
+/// If the device fails.
+pub fn evaluate(
+    model: &Classifier,
+    kernels: Kernels,
+    split: &Split,
+    device: &Device,
+) -> Result<Metrics> {
     let order: Vec<u32> = (0..split.len() as u32).collect();
     let mut tally = Tally::default();
     for indices in order.chunks(EVALUATION_BATCH) {

@@ -40,20 +40,20 @@ pub struct Settings {
     pub kernels: Kernels,
 }
 
-/// The training images and the images held out for validation.
+/// Splits the training set into images to train on and images held out for validation.
 ///
 /// # Errors
 ///
 /// If `settings.samples` asks for more images than there are, or too few are left.
-pub fn split(settings: &Settings, dataset: &Dataset) -> Result<(Split, Split)> {
-    let mut training = dataset.train.clone();
+pub fn split(settings: &Settings, dataset: &mut Dataset) -> Result<(Split, Split)> {
+    let images = dataset.train.len();
+    let mut training = std::mem::take(&mut dataset.train);
     let validation = training.split_off_last(VALIDATION_IMAGES);
     ensure!(
         !training.is_empty(),
-        "{} has {} training images, but {VALIDATION_IMAGES} are held out for validation — use a \
-         larger dataset",
-        dataset.name,
-        dataset.train.len()
+        "{} has {images} training images, but {VALIDATION_IMAGES} are held out for validation — \
+         use a larger dataset",
+        dataset.name
     );
     if let Some(samples) = settings.samples {
         ensure!(
@@ -92,7 +92,7 @@ pub fn train(
     for epoch in 1..=settings.epochs {
         for learner in &mut learners {
             let (trained, seconds) = learner.train_epoch(epoch, training)?;
-            let validated = learner.evaluate(validation);
+            let validated = learner.evaluate(validation)?;
             let record = EpochRecord {
                 model: learner.kind().name().to_string(),
                 epoch,

@@ -138,7 +138,7 @@ pub struct ModelProgress {
     images_per_epoch: usize,
     epoch: usize,
     images_in_epoch: usize,
-    /// Since the first [`begin_epoch`](Self::begin_epoch): a resumed run starts at zero again.
+    /// Since the first [`begin_epoch`](Self::begin_epoch).
     images_in_all: usize,
     /// Loss and accuracy.
     running: Option<(f64, f64)>,
@@ -148,7 +148,7 @@ pub struct ModelProgress {
 }
 
 impl ModelProgress {
-    /// Starts the clock of `epoch`, counted from 1. A resumed run begins later than that.
+    /// Starts the clock of `epoch`, counted from 1.
     pub fn begin_epoch(&mut self, epoch: usize) {
         let now = Instant::now();
         self.started.get_or_insert(now);

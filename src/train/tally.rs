@@ -1,5 +1,6 @@
 //! Loss and accuracy over many batches, summed on the device.
 
+use anyhow::{Context, Result};
 use burn::Tensor;
 
 /// Sums of losses and right answers. Nothing waits for the device until [`Tally::read`].
@@ -31,18 +32,24 @@ impl Tally {
     }
 
     /// Waits for the device and returns the means, or NaN if nothing was added.
-    pub fn read(&self) -> Metrics {
-        let Some(sums) = &self.sums else {
-            return Metrics {
-                loss: f64::NAN,
-                accuracy: f64::NAN,
-            };
+    ///
+    /// # Errors
+    ///
+    /// If the device failed.
+    pub fn read(&self) -> Result<Metrics> {
+        let sums: Vec<f32> = match &self.sums {
+            None => vec![f32::NAN; 2],
+            Some(sums) => sums
+                .clone()
+                .try_into_data()
+                .context("the device failed: its results cannot be read")?
+                .iter()
+                .collect(),
         };
-        let sums: Vec<f32> = sums.to_data().iter::<f32>().collect();
         let images = self.images as f64;
-        Metrics {
+        Ok(Metrics {
             loss: f64::from(sums[0]) / images,
             accuracy: f64::from(sums[1]) / images,
-        }
+        })
     }
 }

@@ -1,6 +1,15 @@
 //! What several tests share: devices, real data, gradients.
 #![allow(dead_code)] // each test uses its part
 
+/// One module of tests for each device, all from the same list.
+#[allow(unused_macros)]
+macro_rules! on_each_device {
+    ($($test:ident),* $(,)?) => {
+        mod on_cpu { $(#[test] fn $test() { super::$test(&super::cpu()); })* }
+        mod on_wgpu { $(#[test] fn $test() { super::$test(&super::wgpu()); })* }
+    };
+}
+
 pub mod block;
 pub mod naive;
 pub mod shapes;
@@ -37,9 +46,12 @@ pub fn wgpu() -> Device {
 
 /// Folder of the real data.
 pub fn data_dir() -> PathBuf {
-    std::env::var_os("FMNIST_DATA_DIR")
-        .map(PathBuf::from)
-        .expect("set FMNIST_DATA_DIR to the folder of Fashion-MNIST's four files")
+    let dir = std::env::var_os("FMNIST_DATA_DIR")
+        .expect("set FMNIST_DATA_DIR to the folder of Fashion-MNIST's four files");
+    // The program is also run in other folders.
+    PathBuf::from(dir)
+        .canonicalize()
+        .expect("FMNIST_DATA_DIR names a folder")
 }
 
 /// The real data.
