@@ -5,10 +5,8 @@ use std::thread::LocalKey;
 
 /// A cache line; vectors in a buffer of them never straddle two.
 #[derive(Clone, Copy)]
-#[repr(align(64))]
-pub struct CacheLine(
-    #[expect(dead_code, reason = "read through slices of the whole buffer")] [f32; LINE],
-);
+#[repr(C, align(64))]
+pub struct CacheLine([f32; LINE]);
 
 /// `f32` values per cache line. Parts of a buffer have a multiple of this length.
 pub const LINE: usize = 16;
@@ -33,7 +31,8 @@ pub fn with<R>(buffer: &'static Buffer, len: usize, f: impl FnOnce(&mut [f32]) -
         lines.resize(needed, CacheLine([0.0; LINE]));
     }
     let pointer = lines.as_mut_ptr().cast::<f32>();
-    // SAFETY: the vector holds that many initialised floats without padding between them.
+    // SAFETY: the vector holds `needed` lines or more of `LINE` initialised floats, without padding
+    // between them, and is borrowed by nobody else.
     let all = unsafe { std::slice::from_raw_parts_mut(pointer, needed * LINE) };
     let (values, guard) = all.split_at_mut(len);
     if cfg!(debug_assertions) {

@@ -7,6 +7,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::{CLASSES, PIXELS, SIDE, Split};
+use crate::simd::{Isa, Kernel, Vector};
 
 /// The order in which epoch number `epoch` visits `len` images.
 ///
@@ -35,11 +36,13 @@ impl Batch {
         let mut images = Vec::with_capacity(len * PIXELS);
         let mut targets = vec![0.0f32; len * CLASSES];
         for (row, &index) in indices.iter().enumerate() {
-            let index = index as usize;
-            let pixels = split.image(index).iter();
-            images.extend(pixels.map(|&pixel| f32::from(pixel) * (1.0 / 255.0)));
-            targets[row * CLASSES + usize::from(split.labels[index])] = 1.0;
+            targets[row * CLASSES + usize::from(split.labels[index as usize])] = 1.0;
         }
+        Isa::detect().run(Normalize {
+            split,
+            indices,
+            images: &mut images,
+        });
         Self {
             images: Tensor::from_data(TensorData::new(images, [len, 1, SIDE, SIDE]), device),
             targets: Tensor::from_data(TensorData::new(targets, [len, CLASSES]), device),
@@ -54,5 +57,24 @@ impl Batch {
     /// Whether the batch holds no image.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+/// Appends the images at `indices`, their pixels scaled to [0, 1].
+struct Normalize<'a> {
+    split: &'a Split,
+    indices: &'a [u32],
+    images: &'a mut Vec<f32>,
+}
+
+impl Kernel for Normalize<'_> {
+    // A plain loop: the compiler finds the vectors of each instruction set.
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        for &index in self.indices {
+            let pixels = self.split.image(index as usize).iter();
+            self.images
+                .extend(pixels.map(|&pixel| f32::from(pixel) * (1.0 / 255.0)));
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! once per instruction set, with its registers. Kernels must therefore not call closures or
 //! functions that might not be inlined while vectors are alive.
 
+#![warn(clippy::undocumented_unsafe_blocks)]
 #![expect(
     clippy::needless_range_loop,
     reason = "arrays of registers are indexed by constants, several at once"
@@ -15,6 +16,15 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
+
+use crate::scratch::LINE;
+
+// Kernels pad their buffers to whole cache lines and spill a vector to an array of one.
+const _: () = {
+    #[cfg(target_arch = "x86_64")]
+    assert!(LINE.is_multiple_of(avx512::F32x16::LANES) && LINE.is_multiple_of(avx2::F32x8::LANES));
+    assert!(LINE.is_multiple_of(portable::F32x8::LANES));
+};
 
 /// An instruction set the kernels are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -42,11 +42,13 @@ impl Vector for F32x8 {
 
     #[inline(always)]
     unsafe fn load(p: *const f32) -> Self {
+        // SAFETY: the caller promises eight values at `p`.
         Self(unsafe { p.cast::<[f32; LANES]>().read_unaligned() })
     }
 
     #[inline(always)]
     unsafe fn store(self, p: *mut f32) {
+        // SAFETY: the caller promises room for eight values at `p`.
         unsafe { p.cast::<[f32; LANES]>().write_unaligned(self.0) }
     }
 
@@ -106,17 +108,20 @@ impl Vector for F32x8 {
 
     #[inline(always)]
     unsafe fn index_load(p: *const u32) -> Self::Index {
+        // SAFETY: the caller promises eight values at `p`.
         unsafe { p.cast::<[u32; LANES]>().read_unaligned() }
     }
 
     #[inline(always)]
     unsafe fn index_load_u8(p: *const u8) -> Self::Index {
+        // SAFETY: the caller promises eight bytes at `p`.
         let bytes = unsafe { p.cast::<[u8; LANES]>().read() };
         bytes.map(u32::from)
     }
 
     #[inline(always)]
     unsafe fn index_store(a: Self::Index, p: *mut u32) {
+        // SAFETY: the caller promises room for eight values at `p`.
         unsafe { p.cast::<[u32; LANES]>().write_unaligned(a) }
     }
 
@@ -171,6 +176,8 @@ impl Vector for F32x8 {
     ) -> usize {
         let mut n = 0;
         for i in 0..LANES {
+            // SAFETY: the caller promises room for eight values at either pointer, and `n` ≤ `i` <
+            // 8.
             unsafe {
                 values.add(n).write(value.0[i]);
                 indices.add(n).write(index[i]);
@@ -185,7 +192,8 @@ impl Vector for F32x8 {
         assert!(src_rows.len() >= Self::LANES && dst_rows.len() >= Self::LANES);
         for i in 0..LANES {
             for j in 0..LANES {
-                // SAFETY: the caller's promise for both rows.
+                // SAFETY: the caller promises eight values at every row of either matrix; `i` and
+                // `j` are below 8.
                 unsafe {
                     *dst.add(dst_rows[i] as usize + j) = *src.add(src_rows[j] as usize + i);
                 }

@@ -15,7 +15,7 @@
 
 mod windows;
 
-use super::layout::{pad_planes, scatter_columns, write_pooled};
+use super::layout::{self, pad_planes, transpose_weights, write_pooled};
 use crate::conv_relu_pool::BlockShape;
 use crate::scratch::{self, LINE, cut, padded};
 use crate::simd::{Isa, Kernel, Vector};
@@ -41,17 +41,17 @@ impl Plan<'_> {
     }
 
     fn window_image(&self) -> usize {
-        padded(self.shape.windows()) * self.out_channels
+        self.shape.window_image(self.out_channels)
     }
 
-    /// Pooled values of an image with its channels filled up, and a cache line more.
+    /// For the pooled values of an image.
     fn stage(&self) -> usize {
-        padded(self.out_channels * self.shape.windows()) + LINE
+        layout::stage(self.out_channels, self.shape.windows())
     }
 
-    /// Values of the weights with their output channels filled up, and a cache line more.
+    /// For the weights with their output channels filled up.
     fn weights(&self) -> usize {
-        self.out_channels * self.patch + LINE
+        layout::stage(self.out_channels, self.patch)
     }
 }
 
@@ -76,10 +76,9 @@ pub fn forward(
         padded_bias.fill(0.0);
         padded_bias[..bias.len()].copy_from_slice(bias);
         let rows = cut(&mut buffer, plan.weights());
-        rows[..weight.len()].copy_from_slice(weight);
-        rows[weight.len()..].fill(0.0);
         isa.run(TransposeWeights {
             plan,
+            weight,
             rows,
             weights: &mut *buffer,
         });
@@ -113,7 +112,8 @@ pub fn forward(
 /// `[Cout][Cin · k · k]` to `[Cin · k · k][Cout]`.
 struct TransposeWeights<'a> {
     plan: &'a Plan<'a>,
-    rows: &'a [f32],
+    weight: &'a [f32],
+    rows: &'a mut [f32],
     weights: &'a mut [f32],
 }
 
@@ -125,12 +125,9 @@ impl Kernel for TransposeWeights<'_> {
             patch,
             ..
         } = *self.plan;
-        let places: Vec<u32> = (0..patch.max(LINE))
-            .map(|tap| (tap * out_channels) as u32)
-            .collect();
-        // SAFETY: the instruction set is the caller's promise; the result has room for a whole
-        // vector of taps.
-        unsafe { scatter_columns::<V>(self.rows, [out_channels, patch], self.weights, &places) };
+        let matrix = [out_channels, patch];
+        // SAFETY: the caller promises the instruction set; `transpose_weights` asserts the lengths.
+        unsafe { transpose_weights::<V>(self.weight, matrix, self.rows, self.weights) };
     }
 }
 
@@ -172,8 +169,8 @@ impl Kernel for Chunk<'_> {
         for (image, to) in images.zip(outputs.zip(output_codes)) {
             pad_planes(shape, image, planes);
             let even = (plan.out_channels / V::LANES).is_multiple_of(2);
-            // SAFETY: the instruction set is the caller's promise; the buffers have the sizes that
-            // the functions expect.
+            // SAFETY: the caller promises the instruction set; the buffers are cut as `Plan` says,
+            // rows of `weights` are `out_channels`, `even` where an arm takes two vectors.
             unsafe {
                 let mut windows = Windows {
                     plan,

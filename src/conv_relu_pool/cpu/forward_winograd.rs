@@ -30,7 +30,7 @@ mod tiles;
 mod transforms;
 mod weights;
 
-use super::layout::{filled_up, scatter_columns, write_pooled};
+use super::layout::{self, filled_up, scatter_columns, write_pooled};
 use crate::conv_relu_pool::BlockShape;
 use crate::scratch::{self, LINE, cut, padded};
 use crate::simd::{Isa, Kernel, Vector};
@@ -127,7 +127,7 @@ impl<'a> Plan<'a> {
 
     /// Values of a window-major image.
     fn window_image(&self) -> usize {
-        padded(self.shape.windows()) * self.out_channels
+        self.shape.window_image(self.out_channels)
     }
 
     /// Length of the buffer for a chunk of `images`.
@@ -137,10 +137,10 @@ impl<'a> Plan<'a> {
             + self.stage()
     }
 
-    /// Values of an image with its channels filled up, and a cache line more.
+    /// For an input image as well as the pooled values of an image.
     fn stage(&self) -> usize {
-        let input = self.in_channels * self.shape.input_plane();
-        padded(input.max(self.out_channels * self.shape.windows())) + LINE
+        let input = layout::stage(self.in_channels, self.shape.input_plane());
+        input.max(layout::stage(self.out_channels, self.shape.windows()))
     }
 }
 
@@ -232,8 +232,8 @@ impl Kernel for Chunk<'_> {
 
         pixels.fill(0.0);
         stage.fill(0.0);
-        // SAFETY: the instruction set is the caller's promise; the buffers have the sizes that the
-        // functions expect.
+        // SAFETY: the caller promises the instruction set; the buffers are cut as `Plan` says,
+        // `places` made for these numbers of channels, and `part` holds its kind's weights.
         unsafe {
             let image_pixels = pixels.chunks_exact_mut(pixel_image);
             for (image, pixels) in input.chunks_exact(shape.input_image()).zip(image_pixels) {

@@ -15,7 +15,7 @@
 mod lists;
 
 use super::CLOSED;
-use super::layout::{filled_up, gather_image, scatter_columns};
+use super::layout::{self, filled_up, gather_image, scatter_columns};
 use crate::conv_relu_pool::BlockShape;
 use crate::scratch::{self, LINE, cut, padded};
 use crate::simd::{Isa, Kernel, Vector};
@@ -66,17 +66,17 @@ impl<'a> Plan<'a> {
     }
 
     fn window_image(&self) -> usize {
-        padded(self.shape.windows()) * self.out_channels
+        self.shape.window_image(self.out_channels)
     }
 
-    /// Pooled values of an image with its channels filled up, and a cache line more.
+    /// For the pooled values of an image.
     fn output_stage(&self) -> usize {
-        padded(self.out_channels * self.shape.windows()) + LINE
+        layout::stage(self.out_channels, self.shape.windows())
     }
 
-    /// The same of the input.
+    /// For an input image.
     fn input_stage(&self) -> usize {
-        padded(self.in_channels * self.shape.input_plane()) + LINE
+        layout::stage(self.in_channels, self.shape.input_plane())
     }
 
     /// Length of the buffer for a chunk.
@@ -189,8 +189,8 @@ impl Kernel for Chunk<'_> {
                 *staged = f32::from_bits(u32::from(*code));
             }
             pixels.fill(0.0);
-            // SAFETY: the instruction set is the caller's promise; the buffers have the sizes that
-            // the functions expect.
+            // SAFETY: the caller promises the instruction set; the buffers are cut as `Plan` says,
+            // `places` made for these numbers of channels, and each arm has `plan.vectors` vectors.
             unsafe {
                 let matrix = [plan.out_channels, shape.windows()];
                 let grads = filled_up(grads, matrix, staged_grads);

@@ -133,7 +133,8 @@ impl Kernel for Chunk<'_> {
         let codes = self.codes.chunks_exact(shape.output_image());
         let grads = self.grad_output.chunks_exact(shape.output_image());
         for ((image, codes), grads) in images.zip(codes).zip(grads) {
-            // SAFETY: the instruction set is the caller's promise.
+            // SAFETY: the caller promises the instruction set; the buffers are cut to the lengths
+            // that `Patches` asks for, and zero at the first image.
             unsafe { patches.write::<V>(shape, image, stage, image_patches) };
             let partials = self.partial.chunks_exact_mut(patches.len() + LINE);
             let codes = codes.chunks_exact(shape.windows());
@@ -141,11 +142,11 @@ impl Kernel for Chunk<'_> {
             for ((partial, codes), grads) in partials.zip(codes).zip(grads) {
                 let (sums, bias) = partial.split_at_mut(patches.len());
                 let lists = [&mut *gradients, &mut *offsets];
-                // SAFETY: the instruction set is the caller's promise. The list's buffers hold every
-                // window and a vector more, the offsets lead to patches inside the image.
+                // SAFETY: the caller promises the instruction set; lists hold all windows and a
+                // vector more, `bias` a vector, and offsets are positions in the image.
                 unsafe {
                     let open = list_windows::<V>(codes, grads, windows, positions, lists);
-                    add_gradients::<V>(&gradients[..open], bias);
+                    add_gradients::<V>(gradients, open, bias);
                     patches.add::<V>(image_patches, &gradients[..open], &offsets[..open], sums);
                 }
             }
@@ -164,7 +165,8 @@ unsafe fn list_windows<V: Vector>(
     [gradients, offsets]: [&mut [f32]; 2],
 ) -> usize {
     let mut open = 0;
-    // SAFETY: the caller's promise; all vectors that are loaded lie inside the slices.
+    // SAFETY: the caller promises the instruction set, lists for all windows and a vector more, and
+    // as many `grads` and `windows` as codes; `window` is at most their number less `LANES`.
     unsafe {
         if codes.len() < V::LANES {
             for (window, code) in codes.iter().enumerate().filter(|(_, code)| **code < CLOSED) {
@@ -196,12 +198,14 @@ unsafe fn list_windows<V: Vector>(
     open
 }
 
-/// Adds the gradients, lane by lane. They must be followed by a vector of zeros in memory.
+/// Adds the first `open` gradients, lane by lane. A vector of zeros must follow them.
 #[inline(always)]
-unsafe fn add_gradients<V: Vector>(gradients: &[f32], lanes: &mut [f32]) {
+unsafe fn add_gradients<V: Vector>(gradients: &[f32], open: usize, lanes: &mut [f32]) {
+    // SAFETY: the caller promises the instruction set, a vector in `lanes`, and one behind the
+    // first `open` gradients, so that every vector that begins before `open` lies inside the list.
     unsafe {
         let mut sum = V::load(lanes.as_ptr());
-        for i in (0..gradients.len()).step_by(V::LANES) {
+        for i in (0..open).step_by(V::LANES) {
             sum = sum.add(V::load(gradients.as_ptr().add(i)));
         }
         sum.store(lanes.as_mut_ptr());

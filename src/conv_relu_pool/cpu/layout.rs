@@ -45,6 +45,40 @@ impl BlockShape {
         (self.padded_plane() + 1) * channels
     }
 
+    /// Values of a window-major image of `channels`, with one window for every entry of
+    /// [`BlockShape::window_places`].
+    pub(super) fn window_image(&self, channels: usize) -> usize {
+        padded(self.windows()) * channels
+    }
+
+    /// Whether the gradient of the weights has every patch of an image written out (im2col).
+    pub(super) fn writes_patches_out(&self) -> bool {
+        self.in_channels < LINE
+    }
+
+    /// Values of the weights or of one image in the largest layout that the kernels bring them to,
+    /// if `usize` can count them. All offsets that the kernels keep in `u32` are below.
+    pub(super) fn largest_layout(&self) -> Option<usize> {
+        let padded = |n: usize| n.checked_next_multiple_of(LINE);
+        let border = self.kernel - 1;
+        let (inputs, outputs) = (padded(self.in_channels)?, padded(self.out_channels)?);
+        let plane = product(&[
+            self.height.checked_add(border)?,
+            self.width.checked_add(border)?,
+        ])?;
+        let pixels = product(&[padded(plane)?.checked_add(1)?, inputs])?;
+        let windows = product(&[self.pooled_height(), self.pooled_width()])?;
+        let windows = product(&[padded(windows)?, outputs])?;
+        let weights = product(&[outputs, inputs, self.kernel, self.kernel])?;
+        let patches = if self.writes_patches_out() {
+            let run = padded(self.in_channels * self.taps() + self.kernel - 2)?;
+            product(&[self.height, self.width, run])?
+        } else {
+            0
+        };
+        Some(pixels.max(windows).max(weights).max(patches))
+    }
+
     /// Where every pixel begins in a pixel-major image of `channels`, with as many entries as
     /// [`scatter_columns`] needs.
     pub(super) fn pixel_places(&self, channels: usize) -> Vec<u32> {
@@ -74,6 +108,17 @@ impl BlockShape {
         };
         (0..self.windows()).map(place).collect()
     }
+}
+
+/// The product of all factors if it fits.
+pub fn product(factors: &[usize]) -> Option<usize> {
+    factors.iter().try_fold(1, |n: usize, x| n.checked_mul(*x))
+}
+
+/// Values of a matrix `[rows][columns]` whose rows are filled up, and a cache line more, which
+/// [`scatter_columns`] may read and [`gather_columns`] may write.
+pub fn stage(rows: usize, columns: usize) -> usize {
+    padded(rows * columns) + LINE
 }
 
 /// Copies the channels of one image into padded planes, whose borders must be zero already.
@@ -132,12 +177,38 @@ pub unsafe fn scatter_columns<V: Vector>(
     for row in (0..row_count).step_by(V::LANES) {
         for column in (0..columns).step_by(V::LANES) {
             let column = column_block(column, columns, V::LANES);
+            // SAFETY: the caller promises the instruction set, a vector in `src` from every block
+            // on, and `row_count` values at every place; `transpose` asserts the places' number.
             unsafe {
                 let src = src.as_ptr().add(row * columns + column);
                 V::transpose(src, &src_rows, dst.as_mut_ptr().add(row), &places[column..]);
             }
         }
     }
+}
+
+/// Brings the weights from `[Cout][taps]` to `[taps][out_channels]`, with zeros for the output
+/// channels that only fill up a cache line, by way of `rows`, which is a [`stage`] for them.
+///
+/// # Safety
+/// As for [`Vector`].
+#[inline(always)]
+pub unsafe fn transpose_weights<V: Vector>(
+    weight: &[f32],
+    [out_channels, taps]: [usize; 2],
+    rows: &mut [f32],
+    transposed: &mut [f32],
+) {
+    let places: Vec<u32> = (0..taps.max(LINE))
+        .map(|tap| (tap * out_channels) as u32)
+        .collect();
+    assert!(out_channels.is_multiple_of(LINE) && rows.len() >= out_channels * taps + LINE);
+    assert!(transposed.len() >= out_channels * places.len());
+    rows[..weight.len()].copy_from_slice(weight);
+    rows[weight.len()..].fill(0.0);
+    // SAFETY: the caller promises the instruction set; just asserted: whole cache lines of channels
+    // and one behind them, and `out_channels` values at every place.
+    unsafe { scatter_columns::<V>(rows, [out_channels, taps], transposed, &places) };
 }
 
 /// Collects the columns of a dense matrix `[rows][columns]` from their places: the reverse of
@@ -156,6 +227,8 @@ pub unsafe fn gather_columns<V: Vector>(
     for row in (0..row_count).step_by(V::LANES) {
         for column in (0..columns).step_by(V::LANES) {
             let column = column_block(column, columns, V::LANES);
+            // SAFETY: the caller promises the instruction set, `row_count` values at every place,
+            // and a vector in `dst` from every block on; `transpose` asserts the places' number.
             unsafe {
                 let dst = dst.as_mut_ptr().add(row * columns + column);
                 V::transpose(src.as_ptr().add(row), &places[column..], dst, &dst_rows);
@@ -176,6 +249,8 @@ pub unsafe fn gather_image<V: Vector>(
     matrix: [usize; 2],
     image: &mut [f32],
 ) {
+    // SAFETY: the caller promises all that `gather_columns` wants of `stage`; `image` itself is
+    // used only if all vectors lie inside it, as `is_whole` says.
     unsafe {
         if is_whole(image.len(), matrix) {
             gather_columns::<V>(src, places, image, matrix);
@@ -199,6 +274,8 @@ pub unsafe fn write_pooled<V: Vector>(
     (output, output_codes): (&mut [f32], &mut [u8]),
 ) {
     let matrix = [padded(shape.out_channels), shape.windows()];
+    // SAFETY: the caller promises the instruction set and a stage for this matrix with a cache line
+    // more; values and codes are images with `padded(out_channels)` values at every place.
     unsafe {
         gather_image::<V>(values, places, stage, matrix, output);
         gather_columns::<V>(codes, places, stage, matrix);

@@ -23,6 +23,7 @@
 //!
 //! Dense arithmetic at the peak of both cores would take 0.12 and 1.96 for each of them.
 
+#![warn(clippy::undocumented_unsafe_blocks)]
 #![expect(
     clippy::needless_range_loop,
     reason = "register blocks are indexed by constants in several arrays at once"
@@ -48,7 +49,8 @@ const WINOGRAD_CHANNELS: usize = 8;
 /// Computes the pooled activation and the codes.
 ///
 /// # Panics
-/// If the kernel size is neither 3 nor 5, there are no channels, or a slice's length does not fit.
+/// If the kernel size is neither 3 nor 5, there are no channels, a slice's length does not fit,
+/// or an image or the weights have too many values for offsets of 32 bits.
 pub fn forward(
     shape: &BlockShape,
     input: &[f32],
@@ -73,11 +75,11 @@ pub fn forward_with(
     check(
         shape,
         &[
-            ("input", input.len(), shape.batch * shape.input_image()),
-            ("weight", weight.len(), shape.weights()),
-            ("bias", bias.len(), shape.out_channels),
-            ("output", output.len(), shape.batch * shape.output_image()),
-            ("codes", codes.len(), shape.batch * shape.output_image()),
+            ("input", input.len(), &shape.input_dims()),
+            ("weight", weight.len(), &shape.weight_dims()),
+            ("bias", bias.len(), &[shape.out_channels]),
+            ("output", output.len(), &shape.output_dims()),
+            ("codes", codes.len(), &shape.output_dims()),
         ],
     );
     if !output.is_empty() {
@@ -94,7 +96,8 @@ pub fn forward_with(
 /// Computes the gradients of the weights and the bias, summed over the batch.
 ///
 /// # Panics
-/// If the kernel size is neither 3 nor 5, there are no channels, or a slice's length does not fit.
+/// If the kernel size is neither 3 nor 5, there are no channels, a slice's length does not fit,
+/// or an image or the weights have too many values for offsets of 32 bits.
 pub fn grad_weight_bias(
     shape: &BlockShape,
     input: &[f32],
@@ -128,15 +131,11 @@ pub fn grad_weight_bias_with(
     check(
         shape,
         &[
-            ("input", input.len(), shape.batch * shape.input_image()),
-            ("codes", codes.len(), shape.batch * shape.output_image()),
-            (
-                "grad_output",
-                grad_output.len(),
-                shape.batch * shape.output_image(),
-            ),
-            ("grad_weight", grad_weight.len(), shape.weights()),
-            ("grad_bias", grad_bias.len(), shape.out_channels),
+            ("input", input.len(), &shape.input_dims()),
+            ("codes", codes.len(), &shape.output_dims()),
+            ("grad_output", grad_output.len(), &shape.output_dims()),
+            ("grad_weight", grad_weight.len(), &shape.weight_dims()),
+            ("grad_bias", grad_bias.len(), &[shape.out_channels]),
         ],
     );
     if input.is_empty() || grad_output.is_empty() {
@@ -158,7 +157,8 @@ pub fn grad_weight_bias_with(
 /// Computes the gradient of the input.
 ///
 /// # Panics
-/// If the kernel size is neither 3 nor 5, there are no channels, or a slice's length does not fit.
+/// If the kernel size is neither 3 nor 5, there are no channels, a slice's length does not fit,
+/// or an image or the weights have too many values for offsets of 32 bits.
 pub fn grad_input(
     shape: &BlockShape,
     weight: &[f32],
@@ -181,18 +181,10 @@ pub fn grad_input_with(
     check(
         shape,
         &[
-            ("weight", weight.len(), shape.weights()),
-            ("codes", codes.len(), shape.batch * shape.output_image()),
-            (
-                "grad_output",
-                grad_output.len(),
-                shape.batch * shape.output_image(),
-            ),
-            (
-                "grad_input",
-                grad_input.len(),
-                shape.batch * shape.input_image(),
-            ),
+            ("weight", weight.len(), &shape.weight_dims()),
+            ("codes", codes.len(), &shape.output_dims()),
+            ("grad_output", grad_output.len(), &shape.output_dims()),
+            ("grad_input", grad_input.len(), &shape.input_dims()),
         ],
     );
     if grad_output.is_empty() {
@@ -203,12 +195,21 @@ pub fn grad_input_with(
 }
 
 /// The kernels index without bounds checks: this is where they are made safe.
-fn check(shape: &BlockShape, slices: &[(&str, usize, usize)]) {
+fn check(shape: &BlockShape, slices: &[(&str, usize, &[usize])]) {
     assert!(
         matches!(shape.kernel, 3 | 5) && shape.in_channels > 0 && shape.out_channels > 0,
         "the kernel size must be 3 or 5, with channels on both sides: {shape:?}"
     );
-    for (name, len, expected) in slices {
-        assert_eq!(len, expected, "length of {name} for {shape:?}");
+    for (name, len, dims) in slices {
+        assert_eq!(
+            Some(*len),
+            layout::product(dims),
+            "length of {name} for {shape:?}"
+        );
     }
+    let largest = shape.largest_layout();
+    assert!(
+        largest.is_some_and(|values| u32::try_from(values).is_ok()),
+        "offsets do not fit 32 bits: {shape:?}"
+    );
 }

@@ -28,6 +28,8 @@ impl OpenList {
     /// As for [`Vector`].
     #[inline(always)]
     pub unsafe fn push<V: Vector>(&mut self, mask: V::Mask, gradient: V, offset: V::Index) {
+        // SAFETY: the caller promises the instruction set; that of `new` promised a vector behind
+        // the entries so far.
         unsafe {
             let (gradients, offsets) = (self.gradients.add(self.len), self.offsets.add(self.len));
             self.len += V::compress(mask, gradient, offset, gradients, offsets);

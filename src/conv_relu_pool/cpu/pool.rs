@@ -14,6 +14,7 @@ use crate::simd::Vector;
 /// As for [`Vector`].
 #[inline(always)]
 pub unsafe fn relu_max_pool<V: Vector>(window: [V; 4], tie: f32) -> (V, V::Index) {
+    // SAFETY: the caller promises the instruction set; nothing here touches memory.
     unsafe {
         // Maxima of the first two, three and all four positions.
         let two = window[0].max(window[1]);

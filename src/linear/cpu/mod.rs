@@ -8,6 +8,7 @@
 //! Each element is summed in a fixed order by one thread: results are the same bits for any number
 //! of threads.
 
+#![warn(clippy::undocumented_unsafe_blocks)]
 #![expect(
     clippy::needless_range_loop,
     reason = "register tiles are indexed by constants in several arrays at once"

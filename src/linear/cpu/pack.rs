@@ -1,5 +1,6 @@
 //! Operands brought into the form that the product reads fastest.
 
+use crate::scratch::LINE;
 use crate::simd::{Kernel, Vector};
 
 /// Copies the gradient of a layer's output, as it is before the ReLU, into rows of `stride`
@@ -67,13 +68,15 @@ impl Kernel for Transpose<'_> {
         } = self;
         let rows = self.matrix.len() / columns;
         assert!(rows <= stride && columns * stride <= self.transposed.len());
-        let matrix_rows: [u32; 16] = std::array::from_fn(|i| (i * columns) as u32);
-        let transposed_rows: [u32; 16] = std::array::from_fn(|i| (i * stride) as u32);
+        assert!(u32::try_from(LINE * columns.max(stride)).is_ok());
+        let matrix_rows: [u32; LINE] = std::array::from_fn(|i| (i * columns) as u32);
+        let transposed_rows: [u32; LINE] = std::array::from_fn(|i| (i * stride) as u32);
         for row in (0..rows).step_by(V::LANES) {
             for column in (0..columns).step_by(V::LANES) {
                 let (row_end, column_end) = (row + V::LANES, column + V::LANES);
                 if row_end <= rows && column_end <= columns {
-                    // SAFETY: the block lies within both matrices, as just checked.
+                    // SAFETY: the caller promises the instruction set; the block lies within both
+                    // matrices, as just checked.
                     unsafe {
                         let from = self.matrix.as_ptr().add(row * columns + column);
                         let to = self.transposed.as_mut_ptr().add(column * stride + row);

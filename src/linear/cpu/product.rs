@@ -4,6 +4,7 @@
 //! however rows and columns are divided into parts and tiles: the division never changes a bit.
 
 use super::parts;
+use crate::scratch::LINE;
 use crate::simd::{Isa, Kernel, Vector};
 
 /// Rows of a tile that is several vectors wide; with [`Vector::ACCUMULATORS`] / 6 vectors it fills
@@ -56,7 +57,7 @@ impl Product {
         parts::for_each(tiles, work, |tiles| {
             let first = tiles.start * WIDE_ROWS;
             let rows = self.rows.min(tiles.end * WIDE_ROWS) - first;
-            // SAFETY: these rows exist.
+            // SAFETY: these rows exist: `first` < `self.rows`, as parts are never empty.
             isa.run(unsafe { self.part_of_rows(first, rows) });
         });
     }
@@ -66,9 +67,8 @@ impl Product {
     unsafe fn part_of_rows(&self, first: usize, rows: usize) -> Self {
         Self {
             rows,
-            // SAFETY: promised by the caller.
-            a: unsafe { self.a.add(first * self.a_row_stride) },
-            // SAFETY: as above.
+            a: self.a.wrapping_add(first * self.a_row_stride),
+            // SAFETY: the caller promises that row `first` of `c` exists.
             c: unsafe { self.c.add(first * self.c_stride) },
             ..*self
         }
@@ -77,13 +77,12 @@ impl Product {
     /// The columns `first..first + columns`, for which `b` is given apart.
     ///
     /// # Safety
-    /// The columns exist.
+    /// The columns exist, and the part is as [`Product::run_in_parts`] wants it until it has run.
     pub unsafe fn part_of_columns(&self, first: usize, columns: usize, b: *const f32) -> Self {
         Self {
             columns,
             b,
-            // SAFETY: promised by the caller.
-            c: unsafe { self.c.add(first) },
+            c: self.c.wrapping_add(first),
             ..*self
         }
     }
@@ -95,10 +94,14 @@ impl Product {
             let terms = DEPTH_BLOCK.min(self.depth - depth);
             let mut column = 0;
             while column + VECTORS * V::LANES <= self.columns {
+                // SAFETY: `run` promises the instruction set and the pointers; these columns and
+                // terms exist.
                 unsafe { self.tile_column::<V, WIDE_ROWS, VECTORS>(column, depth, terms) };
                 column += VECTORS * V::LANES;
             }
             while column < self.columns {
+                // SAFETY: as above; `column` exists, and what of its vector does not is neither
+                // stored nor, but from `b`, loaded.
                 unsafe { self.tile_column::<V, NARROW_ROWS, 1>(column, depth, terms) };
                 column += V::LANES;
             }
@@ -119,6 +122,8 @@ impl Product {
     ) {
         let mut row = 0;
         while row < self.rows {
+            // SAFETY: the caller promises the instruction set, the pointers, columns and terms;
+            // `row` exists.
             unsafe { self.tile::<V, ROWS, VECTORS>(row, column, depth, terms) };
             row += ROWS;
         }
@@ -134,12 +139,14 @@ impl Product {
         depth: usize,
         terms: usize,
     ) {
+        // SAFETY: the caller promises the instruction set and pointers: `row` is kept below
+        // `self.rows`, `load` and `store` stop at `valid`, and `b` has whole vectors.
         unsafe {
             let mut a = [self.a; ROWS];
             let mut c = [self.c; ROWS];
             for r in 0..ROWS {
                 let row = (row + r).min(self.rows - 1);
-                a[r] = (self.a).add(row * self.a_row_stride + depth * self.a_depth_stride);
+                a[r] = (self.a).wrapping_add(row * self.a_row_stride + depth * self.a_depth_stride);
                 c[r] = self.c.add(row * self.c_stride + column);
             }
             let valid = self.columns - column;
@@ -149,7 +156,7 @@ impl Product {
                     sums[r] = load(c[r], valid);
                 }
             }
-            let mut b = self.b.add(depth * self.b_stride + column);
+            let mut b = self.b.wrapping_add(depth * self.b_stride + column);
             for k in 0..terms {
                 let mut factors = [V::splat(0.0); VECTORS];
                 for v in 0..VECTORS {
@@ -161,7 +168,8 @@ impl Product {
                         sums[r][v] = x.mul_add(factors[v], sums[r][v]);
                     }
                 }
-                b = b.add(self.b_stride);
+                // At last it points behind the matrix.
+                b = b.wrapping_add(self.b_stride);
             }
             if depth + terms == self.depth {
                 if !self.bias.is_null() {
@@ -191,7 +199,8 @@ impl Product {
 impl Kernel for Product {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        // SAFETY: promised by whoever runs a product.
+        // SAFETY: the caller promises the instruction set; `run_in_parts` and `part_of_columns`, by
+        // which alone products come here, had the promise that the pointers are valid.
         unsafe {
             match V::ACCUMULATORS / WIDE_ROWS {
                 4.. => self.tiles::<V, 4>(),
@@ -203,8 +212,13 @@ impl Kernel for Product {
 }
 
 /// Loads vectors of which only the first `valid` elements exist; the others are zero.
+///
+/// # Safety
+/// As for [`Vector`], with `valid` values; more than one vector exists as a whole.
 #[inline(always)]
 unsafe fn load<V: Vector, const VECTORS: usize>(p: *const f32, valid: usize) -> [V; VECTORS] {
+    // SAFETY: the caller promises the instruction set and `valid` values at `p`; `buffer` holds any
+    // vector.
     unsafe {
         let mut vectors = [V::splat(0.0); VECTORS];
         if valid >= VECTORS * V::LANES {
@@ -212,7 +226,7 @@ unsafe fn load<V: Vector, const VECTORS: usize>(p: *const f32, valid: usize) -> 
                 vectors[v] = V::load(p.add(v * V::LANES));
             }
         } else {
-            let mut buffer = [0.0; MAX_LANES];
+            let mut buffer = [0.0; LINE];
             buffer[..valid].copy_from_slice(std::slice::from_raw_parts(p, valid));
             vectors[0] = V::load(buffer.as_ptr());
         }
@@ -221,20 +235,22 @@ unsafe fn load<V: Vector, const VECTORS: usize>(p: *const f32, valid: usize) -> 
 }
 
 /// Stores the first `valid` elements of vectors.
+///
+/// # Safety
+/// As for [`load`].
 #[inline(always)]
 unsafe fn store<V: Vector, const VECTORS: usize>(vectors: [V; VECTORS], p: *mut f32, valid: usize) {
+    // SAFETY: the caller promises the instruction set and room for `valid` values at `p`, which
+    // nobody else uses meanwhile; `buffer` holds any vector.
     unsafe {
         if valid >= VECTORS * V::LANES {
             for v in 0..VECTORS {
                 vectors[v].store(p.add(v * V::LANES));
             }
         } else {
-            let mut buffer = [0.0; MAX_LANES];
+            let mut buffer = [0.0; LINE];
             vectors[0].store(buffer.as_mut_ptr());
             std::slice::from_raw_parts_mut(p, valid).copy_from_slice(&buffer[..valid]);
         }
     }
 }
-
-/// The most lanes a [`Vector`] has.
-const MAX_LANES: usize = 16;

@@ -39,6 +39,8 @@ impl Windows<'_> {
                 for (i, patch) in patches.iter_mut().enumerate() {
                     *patch = self.patches[(first + i).min(last)] as usize;
                 }
+                // SAFETY: the caller promises the instruction set and buffers; the patches are
+                // windows of this image, and blocks divide `out_channels`.
                 unsafe {
                     let sums = self.sums::<V, WINDOWS, VECTORS>(patches, channel);
                     for (i, sums) in sums.iter().enumerate() {
@@ -66,6 +68,8 @@ impl Windows<'_> {
             ..
         } = *self.plan;
         let width = shape.padded_width();
+        // SAFETY: the caller promises the instruction set, patches in the plane, of which `ky`,
+        // `kx` and position stay within `k + 1` rows and columns, and a block of channels.
         unsafe {
             let mut sums = [[[V::splat(0.0); VECTORS]; 4]; WINDOWS];
             for window in &mut sums {
@@ -107,6 +111,8 @@ impl Windows<'_> {
     /// Pools a vector of windows to where it belongs in the window-major image.
     #[inline(always)]
     unsafe fn pool<V: Vector>(&mut self, window: [V; 4], at: usize) {
+        // SAFETY: the caller promises the instruction set and a vector of values and codes at `at`;
+        // an array of `LINE` holds any vector.
         unsafe {
             let (value, code) = relu_max_pool(window, 1.0);
             value.store(self.values.as_mut_ptr().add(at));

@@ -84,6 +84,8 @@ impl Tiles<'_> {
                 *place = Place::of_tile::<ROWS, COLUMNS>(self.plan.shape, first + i);
             }
             let count = places.len();
+            // SAFETY: the caller promises the instruction set and buffers; `tile` < `GROUP`,
+            // `element` < `ELEMENTS`, and every arm's `VECTORS` is `plan.vectors`.
             unsafe {
                 for (tile, place) in places.iter().enumerate() {
                     self.transform_input::<V, ROWS, COLUMNS>(*place, tile);
@@ -125,6 +127,8 @@ impl Tiles<'_> {
             + 2 * place.row * row_stride
             + 2 * place.column * channels;
         for channel in (0..channels).step_by(V::LANES) {
+            // SAFETY: the caller promises the instruction set and `tile` < `GROUP`; a tile's
+            // `ROWS + 2` rows and columns lie within the image with its border.
             unsafe {
                 let pixels = self.pixels.as_ptr().add(corner + channel);
                 let zero = V::splat(0.0);
@@ -167,6 +171,8 @@ impl Tiles<'_> {
             block,
             ..
         } = *self.plan;
+        // SAFETY: the caller promises the instruction set and this element's weights. `TAIL`
+        // divides `MAIN`, which divides `GROUP` ≥ `count`: no row of tiles is behind `GROUP`.
         unsafe {
             let weights = self.transformed.as_ptr().add(weights);
             let tiles_in = self
@@ -207,6 +213,8 @@ impl Tiles<'_> {
             out_channels,
             ..
         } = *self.plan;
+        // SAFETY: the caller promises the instruction set, a place in an image, so
+        // `window` < windows, and vectors that end with the block and `out_channels`.
         unsafe {
             let zero = V::splat(0.0);
             let products = self.tiles_out.as_ptr().add(products);
@@ -280,6 +288,8 @@ unsafe fn product<V: Vector, const ROWS: usize, const VECTORS: usize>(
     depth: usize,
     out: *mut f32,
 ) {
+    // SAFETY: the caller promises the instruction set and `ROWS` rows of `depth` values in `a`,
+    // `depth` rows of `VECTORS` vectors in `b` and room for `ROWS` such rows in `out`.
     unsafe {
         let mut sums = [[V::splat(0.0); VECTORS]; ROWS];
         for k in 0..depth {

@@ -16,6 +16,7 @@ const POINTS: [f32; 2] = [std::f32::consts::FRAC_1_SQRT_2, std::f32::consts::SQR
 /// `G · g`: the weights' transform.
 #[inline(always)]
 pub unsafe fn weights<V: Vector, const M: usize>(g: [V; 3]) -> [V; 6] {
+    // SAFETY: the caller promises the instruction set; nothing here touches memory.
     unsafe {
         let zero = V::splat(0.0);
         if M == 2 {
@@ -44,6 +45,7 @@ pub unsafe fn weights<V: Vector, const M: usize>(g: [V; 3]) -> [V; 6] {
 /// `Bᵀ · d`: the input's transform.
 #[inline(always)]
 pub unsafe fn input<V: Vector, const M: usize>(d: [V; 6]) -> [V; 6] {
+    // SAFETY: the caller promises the instruction set; nothing here touches memory.
     unsafe {
         if M == 2 {
             return [
@@ -77,6 +79,7 @@ pub unsafe fn input<V: Vector, const M: usize>(d: [V; 6]) -> [V; 6] {
 /// `Aᵀ · m`: the way back to M outputs.
 #[inline(always)]
 pub unsafe fn output<V: Vector, const M: usize>(m: [V; 6]) -> [V; 4] {
+    // SAFETY: the caller promises the instruction set; nothing here touches memory.
     unsafe {
         let (sum_a, odd_a) = (m[1].add(m[2]), m[1].sub(m[2]));
         if M == 2 {

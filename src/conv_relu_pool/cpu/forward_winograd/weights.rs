@@ -1,7 +1,7 @@
 //! The weights' transform, done once per call.
 
 use super::{KINDS, Plan, transforms};
-use crate::conv_relu_pool::cpu::layout::scatter_columns;
+use crate::conv_relu_pool::cpu::layout::{self, transpose_weights};
 use crate::scratch::{LINE, cut};
 use crate::simd::{Kernel, Vector};
 
@@ -20,7 +20,8 @@ pub struct TransformWeights<'a> {
 impl TransformWeights<'_> {
     /// Length of the buffer.
     pub fn scratch(plan: &Plan) -> usize {
-        2 * plan.out_channels * plan.shape.in_channels * 9 + LINE * (plan.out_channels + 1)
+        let taps = plan.shape.in_channels * 9;
+        layout::stage(plan.out_channels, taps) + plan.out_channels * taps.max(LINE)
     }
 }
 
@@ -34,17 +35,12 @@ impl Kernel for TransformWeights<'_> {
             mut buffer,
         } = self;
         let taps = plan.shape.in_channels * 9;
-        let rows = cut(&mut buffer, plan.out_channels * taps + LINE);
-        rows[..weight.len()].copy_from_slice(weight);
-        rows[weight.len()..].fill(0.0);
-        let places: Vec<u32> = (0..taps.max(LINE))
-            .map(|tap| (tap * plan.out_channels) as u32)
-            .collect();
+        let rows = cut(&mut buffer, layout::stage(plan.out_channels, taps));
         let mut rest = transformed;
-        // SAFETY: the instruction set is the caller's promise; the buffers have the sizes that the
-        // functions expect.
+        // SAFETY: the caller promises the instruction set; `transpose_weights` asserted the length
+        // of `buffer`, and `part` has the one that `Plan::weights` gives this kind.
         unsafe {
-            scatter_columns::<V>(rows, [plan.out_channels, taps], buffer, &places);
+            transpose_weights::<V>(weight, [plan.out_channels, taps], rows, buffer);
             for kind in KINDS {
                 let part = rest
                     .split_off_mut(..plan.weights(kind))
@@ -70,6 +66,8 @@ unsafe fn transform<V: Vector, const ROWS: usize, const COLUMNS: usize>(
 ) {
     for channel in 0..plan.shape.in_channels {
         for o in (0..plan.out_channels).step_by(V::LANES) {
+            // SAFETY: the caller promises the instruction set, all `taps` and `Plan::weights`
+            // values in `out`; vectors divide a block, and blocks divide `out_channels`.
             unsafe {
                 let taps = taps.as_ptr().add(channel * 9 * plan.out_channels + o);
                 let mut rows = [[V::splat(0.0); 3]; 6];

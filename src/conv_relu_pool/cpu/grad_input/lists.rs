@@ -17,6 +17,8 @@ pub unsafe fn list_channels<V: Vector>(
     [gradients, offsets, ends]: [&mut [f32]; 3],
 ) {
     ends[0] = 0.0;
+    // SAFETY: the caller promises the instruction set and the plan's lengths: whole vectors of
+    // channels per window, and lists for all of them and a vector more.
     unsafe {
         let mut list = OpenList::new(gradients.as_mut_ptr(), offsets.as_mut_ptr().cast());
         let weights = plan.channel_weights();
@@ -68,7 +70,8 @@ impl Lists<'_> {
             for first_row in (0..K + 1).step_by(ROWS) {
                 for row in 0..shape.pooled_height() {
                     let at = (2 * row + first_row) * row_stride + b * block;
-                    // SAFETY: the rows and the block of channels lie inside the image.
+                    // SAFETY: the caller promises the instruction set; these `ROWS` rows are among
+                    // the `K + 1` of this row of windows, and blocks divide the channels.
                     unsafe {
                         let pixels = pixels.as_mut_ptr().add(at);
                         self.add_row::<V, K, ROWS, VECTORS>(row, first_row, weights, pixels);
@@ -92,6 +95,8 @@ impl Lists<'_> {
             shape, in_channels, ..
         } = *self.plan;
         let row_stride = shape.padded_width() * in_channels;
+        // SAFETY: the caller promises the instruction set and `ROWS` rows from `pixels` on, each of
+        // 2 · (pooled width) + `K` − 1 pixels or one more, which bounds `x`.
         unsafe {
             let pixel = |row: usize, x: usize, v: usize| {
                 pixels.add(row * row_stride + x * in_channels + v * V::LANES)
@@ -159,6 +164,8 @@ impl Lists<'_> {
                 }
             }
             for entry in start..end {
+                // SAFETY: the caller promises the instruction set; entries are within `ends`,
+                // offsets are open channels' `K` rows of `K` blocks, `ky + row` and `x` below `K`.
                 unsafe {
                     let gradient = V::splat(*self.gradients.get_unchecked(entry));
                     let offset = self.offsets.get_unchecked(entry).to_bits() as usize;

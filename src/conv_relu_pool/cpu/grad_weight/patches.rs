@@ -26,7 +26,7 @@ pub struct Patches {
 
 impl Patches {
     pub fn new(shape: &BlockShape) -> Self {
-        if shape.in_channels < LINE {
+        if shape.writes_patches_out() {
             let run = padded(shape.in_channels * shape.taps() + shape.kernel - 2);
             let row = 2 * shape.pooled_width() * run;
             Self {
@@ -86,7 +86,8 @@ impl Patches {
         if self.runs > 1 {
             let matrix = [padded(shape.in_channels), shape.input_plane()];
             let image = filled_up(image, matrix, stage);
-            // SAFETY: the caller's promise; the stage has whole cache lines of channels and one more.
+            // SAFETY: the caller promises the instruction set; `stage` ends with a cache line, and
+            // `pixel_places` was made for a pixel-major image as long as `patches`.
             unsafe { scatter_columns::<V>(image, matrix, patches, &self.pixel_places) };
         } else {
             pad_planes(shape, image, stage);
@@ -115,7 +116,7 @@ impl Patches {
                     let to = y * self.steps[1] + (channel * K + ky) * K;
                     for x in 0..2 * shape.pooled_width() {
                         // SAFETY: the row begins inside a plane, which is followed by a cache line,
-                        // and lies inside its patch.
+                        // and lies inside its patch: both asserted above.
                         unsafe {
                             let row = planes.as_ptr().add(from + x).cast::<[f32; WIDE]>().read();
                             let to = patches.as_mut_ptr().add(to + x * self.steps[0]);
@@ -146,6 +147,8 @@ impl Patches {
             let mut column = 0;
             while column < self.run {
                 let vectors = ((self.run - column) / V::LANES).min(widest);
+                // SAFETY: the caller promises the instruction set and offsets; `first_run + runs` ≤
+                // `self.runs` and `column` + `vectors` · `LANES` ≤ `self.run`.
                 unsafe {
                     let image = image.as_ptr().add(first_run * self.run_stride + column);
                     let sums = sums.as_mut_ptr().add(first_run * self.run + column);
@@ -197,6 +200,8 @@ impl Block<'_> {
     /// need not wait for one addition after the other.
     #[inline(always)]
     unsafe fn add<V: Vector, const CHAINS: usize, const RUNS: usize, const VECTORS: usize>(&self) {
+        // SAFETY: the caller promises the instruction set and, from `self.sums` on, `RUNS` runs
+        // with `VECTORS` vectors; all entries are below the list's length.
         unsafe {
             let mut sums = [[[V::splat(0.0); VECTORS]; RUNS]; CHAINS];
             let whole = self.gradients.len() / CHAINS * CHAINS;
@@ -227,6 +232,8 @@ impl Block<'_> {
         entry: usize,
         sums: &mut [[V; VECTORS]; RUNS],
     ) {
+        // SAFETY: the caller promises the instruction set, an entry below the length of both lists,
+        // and an offset to a patch with `RUNS` runs and `VECTORS` vectors from `self.image` on.
         unsafe {
             let gradient = V::splat(*self.gradients.get_unchecked(entry));
             let offset = self.offsets.get_unchecked(entry).to_bits() as usize;
