@@ -14,6 +14,7 @@
 //! | [`model`] | the dense and the convolutional network |
 //! | [`conv_relu_pool`] | the fused block of the latter, on each backend |
 //! | [`linear`], [`cross_entropy`], [`adam`] | the rest of a training step, likewise |
+//! | `layer_node` | how the block and the layer connect to Burn's autodiff |
 //! | [`simd`], `scratch`, `slices` | what the CPU kernels share |
 //! | `wgsl` | what the GPU kernels share |
 //! | [`train`] | the training loop, its history and its progress |
@@ -32,6 +33,7 @@ pub mod conv_relu_pool;
 pub mod cross_entropy;
 pub mod dataset;
 pub mod device;
+mod layer_node;
 pub mod linear;
 pub mod model;
 pub mod report;

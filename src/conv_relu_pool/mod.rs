@@ -12,7 +12,7 @@
 //! | --- | --- |
 //! | `shape.rs` | the sizes of one call, and what is supported |
 //! | `reference.rs` | the block made of Burn's own operations: slow, obvious, kept for ever |
-//! | `autodiff.rs` | the node that connects [`BlockKernels`] to Burn's autodiff |
+//! | `autodiff.rs` | how [`BlockKernels`] connects to Burn's autodiff |
 //! | `ndarray.rs`, `cpu/` | the block on `burn-ndarray`: the binding, the kernels on slices |
 //! | `wgpu.rs`, `plan.rs`, `shaders/conv_relu_pool/` | the block on `burn-wgpu`: the binding, what to launch, the kernels |
 //!
