@@ -156,7 +156,9 @@ fn permuted_and_sliced_inputs(device: &Device) {
 
     // Weight and gradient arrive permuted as well.
     let swapped: Block = |input, weight, bias| {
-        let weight = weight.permute([0, 1, 3, 2]).permute([0, 1, 3, 2]);
+        // The product lies in memory with its taps transposed.
+        let transposed = weight.permute([0, 1, 3, 2]).reshape([5, 3, 3, 3]) * 1.0;
+        let weight = transposed.permute([0, 1, 3, 2]);
         let output = conv_relu_pool(input, weight, bias);
         let channels_last = output.permute([0, 2, 3, 1]);
         (channels_last * 1.0).permute([0, 3, 1, 2])

@@ -31,8 +31,8 @@ pub struct DataArgs {
 
 #[derive(Subcommand, Debug)]
 enum DataCommand {
-    /// Download Fashion-MNIST (30 MB): into data/fashion-mnist/ if the current folder is this
-    /// project, else into the user's cache folder
+    /// Download Fashion-MNIST (30 MB) into the folder FMNIST_DATA_DIR if that is set, into
+    /// data/fashion-mnist/ if the current folder is this project, else into the user's cache folder
     Fetch {
         /// Folder to download into
         #[arg(long, value_name = "DIR")]
