@@ -13,10 +13,11 @@ use std::time::{Duration, Instant};
 use burn::Tensor;
 use burn::tensor::{Device, Distribution};
 use fmnist::conv_relu_pool::{BlockShape, conv_relu_pool, reference};
-use fmnist::dataset::{Batch, synthetic};
+use fmnist::dataset::{Batch, DeviceSplit, synthetic};
 use fmnist::device::{self, BackendChoice, Selected};
 use fmnist::model::{Kernels, ModelKind};
 use fmnist::train::progress::{Progress, Style};
+use fmnist::train::recipe::Recipe;
 use fmnist::train::{Learner, Settings, Tally};
 
 /// Pairs of samples are taken until the time is spent, but at least `MIN_PAIRS`.
@@ -173,25 +174,26 @@ struct StepCase {
 impl StepCase {
     fn new(kernels: Kernels, batch_size: usize, device: &Device) -> Self {
         let settings = Settings {
-            models: vec![ModelKind::Cnn],
+            recipe: Recipe::Plain,
+            models: vec![Recipe::Plain.model(ModelKind::Cnn)],
             epochs: 1,
             batch_size,
-            learning_rate: 1e-3,
             samples: None,
             seed: 0,
             kernels,
         };
         let images = synthetic::split(0, synthetic::Part::Train, batch_size);
-        let indices: Vec<u32> = (0..batch_size as u32).collect();
+        let images = DeviceSplit::upload(images, device);
         let progress = Progress::new(Style::Quiet, &["cnn"], 1, batch_size);
         Self {
-            learner: Learner::new(ModelKind::Cnn, &settings, device, &progress),
-            batch: Batch::gather(&images, &indices, device),
+            learner: Learner::new(&settings.models[0], &settings, device, &progress),
+            batch: images.batches(batch_size).next().expect("a full batch"),
         }
     }
 
     fn step(&mut self) {
-        self.learner.step(&self.batch, &mut Tally::default());
+        let mut tally = Tally::default();
+        self.learner.step(&self.batch, 0, 1e-3, &mut tally);
     }
 }
 

@@ -13,7 +13,7 @@
 //! | [`dataset`] | finds, downloads, reads, draws and batches images |
 //! | [`model`] | the dense and the convolutional network |
 //! | [`conv_relu_pool`] | the fused block of the latter, on each backend |
-//! | [`linear`], [`cross_entropy`], [`adam`] | the rest of a training step, likewise |
+//! | [`linear`], [`cross_entropy`], [`adamw`] | the rest of a training step, likewise |
 //! | `layer_node` | how the block and the layer connect to Burn's autodiff |
 //! | [`simd`], `scratch`, `slices` | what the CPU kernels share |
 //! | `wgsl` | what the GPU kernels share |
@@ -27,15 +27,18 @@
 #![recursion_limit = "256"]
 #![warn(missing_docs)]
 
-pub mod adam;
+pub mod adamw;
 pub mod cli;
 pub mod conv_relu_pool;
 pub mod cross_entropy;
 pub mod dataset;
 pub mod device;
+pub mod dropout;
+pub mod gather;
 mod layer_node;
 pub mod linear;
 pub mod model;
+mod pcg4d;
 pub mod report;
 pub mod run_folder;
 mod scratch;

@@ -17,7 +17,7 @@ use burn::tensor::{Bytes, Device};
 use serde::{Deserialize, Serialize};
 
 use crate::device::Backend;
-use crate::model::{Classifier, ModelKind};
+use crate::model::{Architecture, Classifier, Kernels, ModelKind};
 use crate::train::Settings;
 use crate::whole_file;
 
@@ -132,8 +132,13 @@ impl RunFolder {
         let path = self.file("config.json");
         let json = fs::read_to_string(&path)
             .with_context(|| format!("{} cannot be read", path.display()))?;
-        serde_json::from_str(&json)
-            .with_context(|| format!("{} is not a run's configuration", path.display()))
+        let config: Config = serde_json::from_str(&json)
+            .with_context(|| format!("{} is not a run's configuration", path.display()))?;
+        for model in &config.settings.models {
+            let unfit = || format!("{} names an impossible model", path.display());
+            model.architecture.check().with_context(unfit)?;
+        }
+        Ok(config)
     }
 
     /// Writes a model's weights.
@@ -160,10 +165,11 @@ impl RunFolder {
     /// If the file cannot be read, is damaged, or holds another model's weights.
     pub fn read_model(
         &self,
-        kind: ModelKind,
-        settings: &Settings,
+        architecture: &Architecture,
+        kernels: Kernels,
         device: &Device,
     ) -> Result<Classifier> {
+        let kind = architecture.model;
         let path = self.model_file(kind);
         let size = fs::metadata(&path)
             .with_context(|| format!("{} cannot be read", path.display()))?
@@ -183,7 +189,7 @@ impl RunFolder {
             )
         };
         let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(unfit)?;
-        Classifier::new(kind, settings.kernels, settings.seed, device)
+        Classifier::new(architecture, kernels, 0, device)
             .try_load_record(record)
             .map_err(unfit)
     }

@@ -53,7 +53,15 @@ pub fn floats(tensor: NdArrayTensor) -> RowMajor<f32> {
 pub fn bytes(tensor: NdArrayTensor) -> RowMajor<u8> {
     RowMajor::new(tensor, |tensor| match tensor {
         NdArrayTensor::U8(storage) => storage.view(),
-        _ => panic!("codes are u8"),
+        _ => panic!("codes and pixels are u8"),
+    })
+}
+
+/// The elements of a u32 tensor.
+pub fn words(tensor: NdArrayTensor) -> RowMajor<u32> {
+    RowMajor::new(tensor, |tensor| match tensor {
+        NdArrayTensor::U32(storage) => storage.view(),
+        _ => panic!("indices are u32"),
     })
 }
 

@@ -1,11 +1,14 @@
 //! Hand-written WGSL on Burn's tensors: how a shader is launched through CubeCL.
 
+use std::sync::Arc;
+
 use burn::backend::DType;
-use burn::tensor::Shape;
+use burn::tensor::{Element, Shape};
 use burn_cubecl::cubecl::prelude::{CubeCount, ExecutionMode, KernelId};
 use burn_cubecl::cubecl::server::KernelArguments;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
-use burn_wgpu::{CubeDim, CubeTensor, KernelSource, SourceKernel, SourceTemplate, into_contiguous};
+use burn_wgpu::{CubeDim, CubeTensor, KernelSource, SourceKernel, SourceTemplate};
+use bytemuck::NoUninit;
 
 /// Workgroups per grid dimension that every WebGPU device has.
 pub const MAX_GRID: u32 = 65_535;
@@ -53,33 +56,40 @@ pub fn empty(like: &CubeTensor, dims: &[usize], dtype: DType) -> CubeTensor {
     )
 }
 
-/// A tensor whose buffer a kernel may change: itself where nobody else holds it, else a copy.
-pub fn exclusive(tensor: CubeTensor) -> CubeTensor {
-    let tensor = into_contiguous(tensor);
-    if tensor.can_mut() {
-        tensor
-    } else {
-        tensor.copy()
+/// Makes a contiguous tensor one whose buffer a kernel may change: nobody else holds it.
+pub fn make_exclusive(tensor: &mut CubeTensor) {
+    if !tensor.can_mut() {
+        *tensor = tensor.copy();
     }
 }
 
-/// A small tensor of these values on the device of `like`.
-pub fn upload(like: &CubeTensor, values: &[f32]) -> CubeTensor {
+/// A tensor of these values on the device of `like`.
+pub fn upload<E: Element + NoUninit>(like: &CubeTensor, values: &[E]) -> CubeTensor {
     let handle = like.client.create_from_slice(bytemuck::cast_slice(values));
     let (client, device) = (like.client.clone(), like.device.clone());
-    CubeTensor::new_contiguous(client, device, [values.len()].into(), handle, DType::F32)
+    CubeTensor::new_contiguous(client, device, [values.len()].into(), handle, E::dtype())
 }
 
 /// Queues a kernel with these contiguous tensors bound in order.
 pub fn launch(plan: Launch, tensors: &[&CubeTensor]) {
+    queue(Wgsl { plan, code: None }, tensors);
+}
+
+/// Like [`launch`], for a template that leaves `{{ code }}` to the host to write.
+pub fn launch_generated(plan: Launch, code: &Arc<str>, tensors: &[&CubeTensor]) {
+    let code = Some(Arc::clone(code));
+    queue(Wgsl { plan, code }, tensors);
+}
+
+fn queue(kernel: Wgsl, tensors: &[&CubeTensor]) {
     let client = tensors[0].client.clone();
-    let [x, y, z] = plan.grid;
+    let [x, y, z] = kernel.plan.grid;
     let bindings = tensors
         .iter()
         .map(|tensor| tensor.handle.clone().binding())
         .collect();
     // The workgroup's size stands in the shader; CubeCL has no use for it.
-    let kernel = SourceKernel::new(Wgsl(plan), CubeDim::new_single());
+    let kernel = SourceKernel::new(kernel, CubeDim::new_single());
     client.launch(
         Box::new(kernel),
         CubeCount::Static(x, y, z),
@@ -88,23 +98,33 @@ pub fn launch(plan: Launch, tensors: &[&CubeTensor]) {
 }
 
 /// A shader with its sizes filled in.
-struct Wgsl(Launch);
+struct Wgsl {
+    plan: Launch,
+    code: Option<Arc<str>>,
+}
 
 impl KernelSource for Wgsl {
     fn source(&self) -> SourceTemplate {
-        let template = SourceTemplate::new(self.0.template);
-        let values = self.0.values.iter();
-        values.fold(template, |template, (name, value)| {
+        let template = SourceTemplate::new(self.plan.template);
+        let template = (self.plan.values.iter()).fold(template, |template, (name, value)| {
             template.register(*name, value.to_string())
-        })
+        });
+        match &self.code {
+            Some(code) => template.register("code", code.to_string()),
+            None => template,
+        }
     }
 
     fn id(&self) -> KernelId {
-        // A cached pipeline is found by this: it tells the shader, by where its text lies, and
-        // every size in it. The shaders' loops all end, so that wgpu need not bound them.
-        let template = (self.0.template.as_ptr() as usize, self.0.template.len());
+        // A cached pipeline is found by this: it tells the shader, by where its text lies, every
+        // size in it and what the host wrote. The shaders' loops all end, so that wgpu need not
+        // bound them.
+        let template = (
+            self.plan.template.as_ptr() as usize,
+            self.plan.template.len(),
+        );
         KernelId::new::<Self>()
-            .info((template, self.0.values.clone()))
+            .info((template, self.plan.values.clone(), self.code.clone()))
             .mode(ExecutionMode::Unchecked)
     }
 

@@ -3,49 +3,26 @@
 mod common;
 
 use burn::tensor::Device;
-use common::{cpu, fashion_mnist, wgpu};
-use fmnist::dataset::{Batch, Split, shuffled};
+use common::{cpu, fashion_mnist, first, learner, losses, plain, wgpu};
+use fmnist::dataset::DeviceSplit;
 use fmnist::model::{Kernels, ModelKind};
-use fmnist::train::progress::{Progress, Style};
-use fmnist::train::{Learner, Metrics, Settings, Tally};
+use fmnist::train::{Metrics, Settings};
 
 const STEPS: usize = 100;
 const BATCH: usize = 8;
-
-fn first(split: &Split, n: usize) -> Split {
-    let mut split = split.clone();
-    split.truncate(n);
-    split
-}
 
 /// Loss of each step of one epoch on a subset, and the test metrics after it.
 fn run(kernels: Kernels, device: &Device) -> (Vec<f64>, Metrics) {
     let data = fashion_mnist();
     let settings = Settings {
-        models: vec![ModelKind::Cnn],
-        epochs: 1,
-        batch_size: BATCH,
-        learning_rate: 3e-4,
-        samples: None,
-        seed: 5,
         kernels,
+        ..plain(&[ModelKind::Cnn], BATCH, 5)
     };
-    let progress = Progress::new(Style::Quiet, &["cnn"], 1, 1);
-    let mut learner = Learner::new(ModelKind::Cnn, &settings, device, &progress);
-    let losses = shuffled(STEPS * BATCH, settings.seed, 1)
-        .chunks(BATCH)
-        .map(|indices| {
-            let mut tally = Tally::default();
-            learner.step(&Batch::gather(&data.train, indices, device), &mut tally);
-            tally.read().expect("the device works").loss
-        })
-        .collect();
-    (
-        losses,
-        learner
-            .evaluate(&first(&data.test, 500))
-            .expect("the device works"),
-    )
+    let [training, test] = [first(&data.train, STEPS * BATCH), first(&data.test, 500)]
+        .map(|split| DeviceSplit::upload(split, device));
+    let mut learner = learner(&settings, device);
+    let losses = losses(&mut learner, &training, STEPS, 3e-4);
+    (losses, learner.evaluate(&test).expect("the device works"))
 }
 
 fn fused_follows_reference(device: &Device) {

@@ -1,16 +1,13 @@
-//! The fused layer, loss and optimizer on each backend against their definitions and Burn's own.
+//! The fused layer and loss on each backend against their definitions and Burn's own.
 
 #[macro_use]
 mod common;
 
 use burn::Tensor;
-use burn::module::{Module, Param};
-use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, TensorData};
 use common::{cpu, relative_error, values, wgpu};
 use fmnist::cross_entropy::{self, cross_entropy};
 use fmnist::linear::{self, linear};
-use fmnist::model::Kernels;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -22,8 +19,6 @@ on_each_device!(
     extreme_logits_stay_finite,
     equal_logits_answer_the_first_class,
     soft_targets_agree_with_burns_own,
-    adam_follows_burns_own_for_100_steps,
-    adam_does_what_its_formula_says,
 );
 
 /// `[batch, inputs, outputs]`: the models' layers, partial batches, and odd sizes.
@@ -247,73 +242,4 @@ fn soft_targets_agree_with_burns_own(device: &Device) {
     assert!(relative_error(&gradient, &expected) <= 1e-5);
     assert!(relative_error(&[loss], &values(expected_loss)) <= 1e-5);
     assert!(relative_error(&sums, &values(expected_sums)) <= 1e-5);
-}
-
-/// Two parameters, a large and a small one.
-#[derive(Module, Debug)]
-struct Parameters {
-    matrix: Param<Tensor<2>>,
-    vector: Param<Tensor<1>>,
-}
-
-/// The parameters after `steps` steps towards the zeros of a bumpy function.
-fn descend(
-    mut optimizer: ModuleOptimizer,
-    rate: f64,
-    steps: usize,
-    device: &Device,
-) -> [Vec<f32>; 2] {
-    let device = device.clone().autodiff();
-    let start = |len, seed, dims: &[usize]| TensorData::new(random(len, seed), dims.to_vec());
-    let mut parameters = Parameters {
-        matrix: Param::from_data(start(300 * 131, 1, &[300, 131]), &device),
-        vector: Param::from_data(start(7, 2, &[7]), &device),
-    };
-    for step in 0..steps {
-        let phase = step as f32 / 10.0;
-        let loss = (parameters.matrix.val() + phase).cos().sum()
-            + (parameters.vector.val().powi_scalar(2) * 3.0 + phase).sum();
-        let gradients = GradientsParams::from_grads(loss.backward(), &parameters);
-        parameters = optimizer.step(rate, parameters, gradients);
-    }
-    [
-        values(parameters.matrix.val()),
-        values(parameters.vector.val()),
-    ]
-}
-
-fn adam_follows_burns_own_for_100_steps(device: &Device) {
-    let fused = descend(Kernels::Fused.adam(), 1e-2, 100, device);
-    let burn = descend(Kernels::Reference.adam(), 1e-2, 100, device);
-    for (actual, expected) in fused.iter().zip(&burn) {
-        let error = relative_error(actual, expected);
-        assert!(error <= 1e-4, "error {error:e}");
-    }
-    let start = descend(Kernels::Fused.adam(), 1e-2, 0, device);
-    assert!(relative_error(&fused[1], &start[1]) > 0.1, "nothing moved");
-}
-
-fn adam_does_what_its_formula_says(device: &Device) {
-    for steps in 0..4 {
-        // The gradient of the vector's part of the loss is six times the value.
-        let mut expected: Vec<f64> = random(7, 2).into_iter().map(f64::from).collect();
-        for value in &mut expected {
-            let (mut mean, mut square) = (0.0, 0.0);
-            for step in 1..=steps {
-                let gradient = 6.0 * *value;
-                mean = 0.9 * mean + 0.1 * gradient;
-                square = 0.999 * square + 0.001 * gradient * gradient;
-                let mean = mean / (1.0 - 0.9f64.powi(step));
-                let square = square / (1.0 - 0.999f64.powi(step));
-                *value -= 0.25 * mean / (square.sqrt() + 1e-8);
-            }
-        }
-        let [_, actual] = descend(Kernels::Fused.adam(), 0.25, steps as usize, device);
-        for (actual, expected) in actual.iter().zip(&expected) {
-            assert!(
-                (f64::from(*actual) - expected).abs() <= 1e-5,
-                "step {steps}: {actual}, expected {expected}"
-            );
-        }
-    }
 }

@@ -3,33 +3,23 @@
 mod common;
 
 use burn::tensor::Device;
-use common::{cpu, fashion_mnist, wgpu};
-use fmnist::dataset::Split;
-use fmnist::model::{Kernels, ModelKind};
+use common::{cpu, fashion_mnist, first, plain, wgpu};
+use fmnist::dataset::DeviceSplit;
+use fmnist::model::ModelKind;
 use fmnist::train::progress::{Progress, Style};
 use fmnist::train::{Settings, train};
-
-fn first(split: &Split, n: usize) -> Split {
-    let mut split = split.clone();
-    split.truncate(n);
-    split
-}
 
 /// Trains both models for two epochs; the training loss must fall below `loss_factor` times the
 /// first epoch's, and the test accuracy must exceed `accuracy`.
 fn both_models_learn(device: &Device, samples: usize, loss_factor: f64, accuracy: f64) {
     let data = fashion_mnist();
     let settings = Settings {
-        models: ModelKind::ALL.to_vec(),
         epochs: 2,
-        batch_size: 32,
-        learning_rate: 1e-3,
-        samples: Some(samples),
-        seed: 1,
-        kernels: Kernels::Fused,
+        ..plain(&ModelKind::ALL, 32, 1)
     };
     let progress = Progress::new(Style::Quiet, &["dense", "cnn"], 2, samples);
-    let (training, test) = (first(&data.train, samples), first(&data.test, 1000));
+    let [training, test] = [first(&data.train, samples), first(&data.test, 1000)]
+        .map(|split| DeviceSplit::upload(split, device));
     let mut epochs_seen = 0;
     let (mut learners, history) =
         train(&settings, &training, &test, device, &progress, |history| {

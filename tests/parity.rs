@@ -2,43 +2,25 @@
 
 mod common;
 
-use burn::tensor::Device;
-use common::{cpu, fashion_mnist, forward_backward, relative_error, wgpu};
-use fmnist::dataset::{Batch, Split, shuffled};
-use fmnist::model::{Classifier, Kernels, ModelKind};
-use fmnist::train::progress::{Progress, Style};
-use fmnist::train::{Learner, Settings, Tally};
+use common::{
+    cpu, fashion_mnist, first, forward_backward, learner, losses, plain, relative_error, wgpu,
+};
+use fmnist::dataset::DeviceSplit;
+use fmnist::model::{Architecture, Classifier, Kernels, ModelKind};
 
 /// Rounding of one pass, relative to the largest value of each array.
 const PASS_BOUND: f32 = 2e-5;
 /// Loss differences after a few steps, absolute.
 const LOSS_BOUND: f64 = 1e-4;
 
-fn settings(kind: ModelKind, batch_size: usize) -> Settings {
-    Settings {
-        models: vec![kind],
-        epochs: 1,
-        batch_size,
-        learning_rate: 1e-3,
-        samples: None,
-        seed: 42,
-        kernels: Kernels::Fused,
-    }
-}
-
-fn learner(settings: &Settings, device: &Device) -> Learner {
-    let kind = settings.models[0];
-    let progress = Progress::new(Style::Quiet, &[kind.name()], 1, 1);
-    Learner::new(kind, settings, device, &progress)
-}
-
 #[test]
 fn logits_loss_and_every_gradient_agree() {
-    let indices: Vec<u32> = (100..108).collect();
     for kind in ModelKind::ALL {
         let [on_cpu, on_wgpu] = [cpu(), wgpu()].map(|device| {
-            let model = Classifier::new(kind, Kernels::Fused, 42, &device.clone().autodiff());
-            let batch = Batch::gather(&fashion_mnist().train, &indices, &device);
+            let (architecture, autodiff) = (Architecture::of(kind), device.clone().autodiff());
+            let model = Classifier::new(&architecture, Kernels::Fused, 42, &autodiff);
+            let images = DeviceSplit::upload(first(&fashion_mnist().train, 100), &device);
+            let batch = images.batches(8).last().expect("there are images");
             forward_backward(&model, &batch)
         });
         let error = relative_error(&on_wgpu.logits, &on_cpu.logits);
@@ -60,18 +42,10 @@ fn logits_loss_and_every_gradient_agree() {
 fn losses_agree_over_ten_steps() {
     let data = &fashion_mnist().train;
     for kind in ModelKind::ALL {
-        let settings = settings(kind, 8);
-        let order = shuffled(data.len(), settings.seed, 1);
         let [on_cpu, on_wgpu] = [cpu(), wgpu()].map(|device| {
-            let mut learner = learner(&settings, &device);
-            let steps = order.chunks(settings.batch_size).take(10);
-            steps
-                .map(|indices| {
-                    let mut tally = Tally::default();
-                    learner.step(&Batch::gather(data, indices, &device), &mut tally);
-                    tally.read().expect("the device works").loss
-                })
-                .collect::<Vec<f64>>()
+            let training = DeviceSplit::upload(data.clone(), &device);
+            let mut learner = learner(&plain(&[kind], 8, 42), &device);
+            losses(&mut learner, &training, 10, 1e-3)
         });
         assert!(on_cpu[9] < on_cpu[0], "{kind} learns nothing: {on_cpu:?}");
         for (step, (a, b)) in on_wgpu.iter().zip(&on_cpu).enumerate() {
@@ -84,15 +58,11 @@ fn losses_agree_over_ten_steps() {
 #[test]
 fn test_accuracy_agrees_after_an_epoch_on_a_subset() {
     let data = fashion_mnist();
-    let subset = |split: &Split, n: usize| {
-        let mut split = split.clone();
-        split.truncate(n);
-        split
-    };
-    let (training, test) = (subset(&data.train, 1024), subset(&data.test, 1000));
     for kind in ModelKind::ALL {
         let [on_cpu, on_wgpu] = [cpu(), wgpu()].map(|device| {
-            let mut learner = learner(&settings(kind, 16), &device);
+            let [training, test] = [first(&data.train, 1024), first(&data.test, 1000)]
+                .map(|split| DeviceSplit::upload(split, &device));
+            let mut learner = learner(&plain(&[kind], 16, 42), &device);
             learner
                 .train_epoch(1, &training)
                 .expect("training does not fail");

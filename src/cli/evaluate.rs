@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 use super::{DeviceArgs, dataset};
+use crate::dataset::DeviceSplit;
 use crate::device::{self, Backend, BackendChoice};
 use crate::report::summary::Summary;
 use crate::run_folder::{Config, RunFolder};
@@ -45,15 +46,13 @@ pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
         selected.backend,
         selected.name
     );
-    for kind in &config.settings.models {
-        let model = folder.read_model(*kind, &config.settings, &selected.device)?;
+    let test = DeviceSplit::upload(data.test, &selected.device);
+    for settings in &config.settings.models {
+        let kind = settings.architecture.model;
+        let kernels = config.settings.kernels;
+        let model = folder.read_model(&settings.architecture, kernels, &selected.device)?;
         let started = Instant::now();
-        let metrics = evaluate(
-            &model,
-            config.settings.kernels,
-            &data.test,
-            &selected.device,
-        )?;
+        let metrics = evaluate(&model, kernels, &test)?;
         let note = match summary.as_ref().and_then(|s| s.models.get(kind.name())) {
             Some(then) if same(then.test_accuracy, metrics.accuracy) => "as in summary.json".into(),
             Some(then) => format!(

@@ -24,6 +24,7 @@ mod data;
 mod dataset;
 mod devices;
 mod evaluate;
+mod recipe;
 mod train;
 
 use anyhow::{Context, Result};
@@ -90,7 +91,7 @@ impl DeviceArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Train the models, compare them on the test set, and leave a run folder
-    Train(train::TrainArgs),
+    Train(Box<train::TrainArgs>),
     /// Measure the models of a run on the test set again
     Evaluate(evaluate::EvaluateArgs),
     /// Download, check or look at the dataset
@@ -107,7 +108,7 @@ impl Cli {
     /// If the work fails; the message is for the user.
     pub fn run(self) -> Result<()> {
         match self.command {
-            Command::Train(args) => self.device.on_pool(|| train::run(args, &self.device)),
+            Command::Train(args) => self.device.on_pool(|| train::run(*args, &self.device)),
             Command::Evaluate(args) => self.device.on_pool(|| evaluate::run(args, &self.device)),
             Command::Data(args) => data::run(args),
             Command::Devices => {

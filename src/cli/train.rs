@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::{DeviceArgs, dataset, positive};
+use super::recipe::RecipeArgs;
+use super::{DeviceArgs, dataset};
+use crate::dataset::DeviceSplit;
 use crate::device::Selected;
-use crate::model::{Kernels, ModelKind};
 use crate::report::curves::{Metric, draw_curves};
 use crate::report::summary::{ModelSummary, Summary};
 use crate::report::table::table;
@@ -20,27 +21,8 @@ use crate::wgsl::MAX_GRID;
 /// Flags of `fmnist train`.
 #[derive(Args, Debug)]
 pub struct TrainArgs {
-    /// Model to train
-    #[arg(long, value_enum, default_value_t = Models::Both)]
-    model: Models,
-    /// Passes over the training images
-    #[arg(long, default_value_t = 10, value_parser = positive)]
-    epochs: usize,
-    /// Images per step
-    #[arg(long, default_value_t = 128, value_parser = positive)]
-    batch_size: usize,
-    /// Step size of Adam
-    #[arg(long, default_value_t = 1e-3, value_parser = learning_rate, allow_negative_numbers = true)]
-    learning_rate: f64,
-    /// Train on the first N images only
-    #[arg(long, value_name = "N", value_parser = positive)]
-    samples: Option<usize>,
-    /// Seed of the initial weights and of the order of the images
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// Run Burn's own operations instead of this program's fused kernels
-    #[arg(long)]
-    no_fused: bool,
+    #[command(flatten)]
+    recipe: RecipeArgs,
     /// Folder for the run; must not exist yet [default: runs/<date-time>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -51,36 +33,6 @@ pub struct TrainArgs {
     quiet: bool,
 }
 
-/// The value of `--model`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Models {
-    Dense,
-    Cnn,
-    Both,
-}
-
-impl TrainArgs {
-    fn settings(&self) -> Settings {
-        Settings {
-            models: match self.model {
-                Models::Dense => vec![ModelKind::Dense],
-                Models::Cnn => vec![ModelKind::Cnn],
-                Models::Both => ModelKind::ALL.to_vec(),
-            },
-            epochs: self.epochs,
-            batch_size: self.batch_size,
-            learning_rate: self.learning_rate,
-            samples: self.samples,
-            seed: self.seed,
-            kernels: if self.no_fused {
-                Kernels::Reference
-            } else {
-                Kernels::Fused
-            },
-        }
-    }
-}
-
 /// Trains, reports, and leaves a run folder.
 pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
     let say = |line: &str| {
@@ -88,7 +40,7 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
             errln!("{line}");
         }
     };
-    let settings = args.settings();
+    let settings = args.recipe.settings()?;
     RunFolder::check_new(args.out.as_deref())?;
     let mut data = args.dataset.load(args.quiet)?;
     let (training, validation) = train::split(&settings, &mut data)?;
@@ -110,13 +62,15 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
         data.test.len()
     ));
 
-    let names: Vec<&str> = settings.models.iter().map(|kind| kind.name()).collect();
+    let names: Vec<&str> = settings.kinds().map(|kind| kind.name()).collect();
     let progress = Progress::new(
         Style::detect(args.quiet),
         &names,
         settings.epochs,
         training.len(),
     );
+    let [training, validation, test] =
+        [training, validation, data.test].map(|split| DeviceSplit::upload(split, &selected.device));
     let (mut learners, history) = train::train(
         &settings,
         &training,
@@ -138,8 +92,8 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
         let kind = learner.kind();
         folder.write_model(kind, &learner.model())?;
         // The only time that training or its report looks at the test images.
-        let test = learner.evaluate(&data.test)?;
-        let result = model_summary(learner, &history, test);
+        let metrics = learner.evaluate(&test)?;
+        let result = model_summary(learner, &history, metrics);
         summary.models.insert(kind.name().to_string(), result);
     }
     summary.write(&folder.file("summary.json"))?;
@@ -155,15 +109,17 @@ fn check_batch_size(settings: &Settings, images: usize, selected: &Selected) -> 
     let Some(largest_tensor) = selected.largest_tensor else {
         return Ok(());
     };
-    for kind in &settings.models {
-        let bytes = (kind.largest_activation(settings.kernels) * size_of::<f32>()) as u64;
+    for model in &settings.models {
+        let values = model.architecture.largest_activation(settings.kernels);
+        let bytes = (values * size_of::<f32>()) as u64;
         // A dispatch has at most so many workgroups in each direction, one of which counts images.
         let most = (largest_tensor / bytes).min(MAX_GRID.into());
         ensure!(
             settings.batch_size.min(images) as u64 <= most,
-            "--batch-size {}: the {kind} model's tensors would be larger than {} can address — use \
-             at most {most}",
+            "--batch-size {}: the {} model's tensors would be larger than {} can address — use at \
+             most {most}",
             settings.batch_size,
+            model.architecture.model,
             selected.name
         );
     }
@@ -210,11 +166,4 @@ fn draw(
 /// A path as it can be printed.
 fn shown(path: &Path) -> String {
     crate::text::one_line(&path.to_string_lossy(), 4096)
-}
-
-fn learning_rate(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(rate) if rate > 0.0 && rate.is_finite() => Ok(rate),
-        _ => Err("expected a number above 0, such as 0.001".to_string()),
-    }
 }

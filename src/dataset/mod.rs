@@ -14,7 +14,7 @@ pub mod manifest;
 mod raster;
 pub mod synthetic;
 
-pub use batches::{Batch, shuffled};
+pub use batches::{Batch, Batches, DeviceSplit, shuffled};
 pub use load::{Places, load, load_from};
 
 /// Height and width of an image in pixels.

@@ -1,9 +1,8 @@
 //! What a training step needs besides the model, in both forms.
 
 use burn::Tensor;
-use burn::optim::{AdamConfig, ModuleOptimizer};
 
-use crate::adam::{Adam, EPSILON};
+use crate::adamw::AdamW;
 use crate::cross_entropy::{cross_entropy, reference};
 use crate::model::Kernels;
 
@@ -16,11 +15,11 @@ impl Kernels {
         }
     }
 
-    /// Adam with its usual decays of 0.9 and 0.999.
-    pub fn adam(self) -> ModuleOptimizer {
+    /// The optimizer: see [`AdamW::new`].
+    pub fn adamw(self, weight_decay: f64, average_decay: Option<f64>) -> AdamW {
         match self {
-            Self::Fused => ModuleOptimizer::from(Adam),
-            Self::Reference => AdamConfig::new().with_epsilon(EPSILON as f32).init(),
+            Self::Fused => AdamW::new(weight_decay, average_decay),
+            Self::Reference => AdamW::reference(weight_decay, average_decay),
         }
     }
 }

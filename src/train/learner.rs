@@ -4,12 +4,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use burn::module::Module;
-use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::optim::GradientsParams;
 use burn::tensor::Device;
 
 use super::progress::{ModelProgress, Progress};
-use super::{Metrics, Settings, Tally};
-use crate::dataset::{Batch, Split, shuffled};
+use super::{Metrics, ModelSettings, Settings, Tally, Training};
+use crate::adamw::AdamW;
+use crate::dataset::{Batch, Batches, DeviceSplit};
+use crate::dropout::Dropout;
 use crate::model::{Classifier, Kernels, ModelKind};
 
 /// Images per batch where nothing is learned. Fixed, so that sums round the same way each time; it
@@ -24,38 +26,55 @@ const READ_AFTER_STEPS: usize = 32;
 
 /// A model with its optimizer.
 pub struct Learner {
-    kind: ModelKind,
+    settings: ModelSettings,
+    epochs: usize,
+    batch_size: usize,
+    seed: u64,
+    kernels: Kernels,
     model: Classifier,
-    optimizer: ModuleOptimizer,
-    settings: Settings,
+    optimizer: AdamW,
     device: Device,
     progress: ModelProgress,
+    /// Seconds of training and evaluation.
     busy_seconds: f64,
 }
 
 impl Learner {
     /// A model with fresh weights on `device`, which is without autodiff.
-    pub fn new(kind: ModelKind, settings: &Settings, device: &Device, progress: &Progress) -> Self {
+    pub fn new(
+        model: &ModelSettings,
+        run: &Settings,
+        device: &Device,
+        progress: &Progress,
+    ) -> Self {
+        let Training {
+            weight_decay,
+            average_decay,
+            ..
+        } = model.training;
         let training_device = device.clone().autodiff();
         Self {
-            kind,
-            model: Classifier::new(kind, settings.kernels, settings.seed, &training_device),
-            optimizer: settings.kernels.adam(),
-            settings: settings.clone(),
+            settings: model.clone(),
+            epochs: run.epochs,
+            batch_size: run.batch_size,
+            seed: run.seed,
+            kernels: run.kernels,
+            model: Classifier::new(&model.architecture, run.kernels, run.seed, &training_device),
+            optimizer: run.kernels.adamw(weight_decay, average_decay),
             device: device.clone(),
-            progress: progress.model(kind.name()),
+            progress: progress.model(model.architecture.model.name()),
             busy_seconds: 0.0,
         }
     }
 
     /// Which model it is.
     pub fn kind(&self) -> ModelKind {
-        self.kind
+        self.settings.architecture.model
     }
 
-    /// The model as it stands, for inference.
+    /// The model as it stands, for inference: with averaged weights if the recipe averages.
     pub fn model(&self) -> Classifier {
-        self.model.valid()
+        self.optimizer.averaged(self.model.valid())
     }
 
     /// Number of the model's trainable weights.
@@ -68,22 +87,35 @@ impl Learner {
         &mut self.progress
     }
 
+    /// The batches of an epoch, counted from 1, as the recipe wants them.
+    pub fn batches(&self, epoch: usize, training: &DeviceSplit) -> Batches {
+        let training = training.epoch(self.batch_size, self.seed, epoch);
+        let Training {
+            augment,
+            label_smoothing,
+            ..
+        } = self.settings.training;
+        training.augmented(augment).smoothed(label_smoothing)
+    }
+
     /// Trains on every image of `training` once; returns the metrics that the model had on each
     /// batch before it learned from it, and the seconds it took.
     ///
     /// # Errors
     ///
     /// If the device fails.
-    pub fn train_epoch(&mut self, epoch: usize, training: &Split) -> Result<(Metrics, f64)> {
+    pub fn train_epoch(&mut self, epoch: usize, training: &DeviceSplit) -> Result<(Metrics, f64)> {
         let started = Instant::now();
         self.progress.begin_epoch(epoch);
-        let order = shuffled(training.len(), self.settings.seed, epoch);
+        let batches = self.batches(epoch, training);
+        let steps = batches.len();
+        let schedule = self.settings.training.schedule(self.epochs, steps);
         let mut tally = Tally::default();
         let mut last_read = (Instant::now(), 0);
-        let mut model = self.model.clone();
-        for (step, indices) in order.chunks(self.settings.batch_size).enumerate() {
-            let batch = Batch::gather(training, indices, &self.device);
-            model = self.stepped(model, &batch, &mut tally);
+        for (step, batch) in batches.enumerate() {
+            let step_of_run = (epoch - 1) * steps + step;
+            let learning_rate = schedule.learning_rate(step_of_run);
+            self.step(&batch, step_of_run, learning_rate, &mut tally);
 
             let (time, at_step) = last_read;
             let due = time.elapsed() >= READ_AFTER || step - at_step >= READ_AFTER_STEPS;
@@ -96,7 +128,6 @@ impl Learner {
             };
             self.progress.advance(batch.len(), running);
         }
-        self.model = model;
         let metrics = tally.read()?;
         self.device
             .sync()
@@ -106,22 +137,19 @@ impl Learner {
         Ok((metrics, seconds))
     }
 
-    /// One step on a batch, whose metrics are added to `tally`. The weights are copied, which
-    /// [`Self::train_epoch`] avoids.
-    pub fn step(&mut self, batch: &Batch, tally: &mut Tally) {
-        self.model = self.stepped(self.model.clone(), batch, tally);
-    }
-
-    /// Forward, loss, backward, update. The optimizer works in place on a model that nobody else
-    /// holds.
-    fn stepped(&mut self, model: Classifier, batch: &Batch, tally: &mut Tally) -> Classifier {
-        let logits = model.forward(batch.images.clone().autodiff());
+    /// Forward, loss, backward, update: step number `step` of the run, counted from 0. The batch's
+    /// metrics are added to `tally`.
+    pub fn step(&mut self, batch: &Batch, step: usize, learning_rate: f64, tally: &mut Tally) {
+        let mut dropout = Dropout::new(self.settings.training.dropout, self.seed, step as u64);
+        let images = batch.images.clone().autodiff();
+        let logits = self.model.forward_training(images, &mut dropout);
         let targets = batch.targets.clone().autodiff();
-        let (loss, sums) = self.settings.kernels.cross_entropy(logits, targets);
+        let (loss, sums) = self.kernels.cross_entropy(logits, targets);
         tally.add(sums.inner(), batch.len());
-        let gradients = GradientsParams::from_grads(loss.backward(), &model);
-        self.optimizer
-            .step(self.settings.learning_rate, model, gradients)
+        let gradients = GradientsParams::from_grads(loss.backward(), &self.model);
+        // The optimizer works in place on a model that nobody else holds.
+        let model = std::mem::replace(&mut self.model, Classifier::empty());
+        self.model = self.optimizer.step(learning_rate, model, gradients);
     }
 
     /// Loss and accuracy on `split`.
@@ -129,9 +157,9 @@ impl Learner {
     /// # Errors
     ///
     /// If the device fails.
-    pub fn evaluate(&mut self, split: &Split) -> Result<Metrics> {
+    pub fn evaluate(&mut self, split: &DeviceSplit) -> Result<Metrics> {
         let started = Instant::now();
-        let metrics = evaluate(&self.model(), self.settings.kernels, split, &self.device)?;
+        let metrics = evaluate(&self.model(), self.kernels, split)?;
         self.busy_seconds += started.elapsed().as_secs_f64();
         Ok(metrics)
     }
@@ -147,16 +175,9 @@ impl Learner {
 /// # Errors
 ///
 /// If the device fails.
-pub fn evaluate(
-    model: &Classifier,
-    kernels: Kernels,
-    split: &Split,
-    device: &Device,
-) -> Result<Metrics> {
-    let order: Vec<u32> = (0..split.len() as u32).collect();
+pub fn evaluate(model: &Classifier, kernels: Kernels, split: &DeviceSplit) -> Result<Metrics> {
     let mut tally = Tally::default();
-    for indices in order.chunks(EVALUATION_BATCH) {
-        let batch = Batch::gather(split, indices, device);
+    for batch in split.batches(EVALUATION_BATCH) {
         let logits = model.forward(batch.images.clone());
         let (_, sums) = kernels.cross_entropy(logits, batch.targets.clone());
         tally.add(sums, batch.len());

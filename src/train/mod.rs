@@ -4,41 +4,24 @@ pub mod history;
 mod kernels;
 mod learner;
 pub mod progress;
+pub mod recipe;
+pub mod schedule;
+mod settings;
 mod tally;
 
 use anyhow::{Result, ensure};
 use burn::tensor::Device;
-use serde::{Deserialize, Serialize};
 
-use crate::dataset::{Dataset, Split};
-use crate::model::{Kernels, ModelKind};
+use crate::dataset::{Dataset, DeviceSplit, Split};
 use history::{EpochRecord, History};
 use progress::Progress;
 
 pub use learner::{Learner, evaluate};
+pub use settings::{ModelSettings, Settings, Training};
 pub use tally::{Metrics, Tally};
 
 /// Images held out of the training set, its last ones, to validate with after each epoch.
 pub const VALIDATION_IMAGES: usize = 5_000;
-
-/// Everything that a training run depends on besides the dataset and the device.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Settings {
-    /// The models to train.
-    pub models: Vec<ModelKind>,
-    /// Passes over the training images.
-    pub epochs: usize,
-    /// Images per step; an epoch's last batch may be smaller.
-    pub batch_size: usize,
-    /// Step size of Adam.
-    pub learning_rate: f64,
-    /// Train on the first `samples` images only.
-    pub samples: Option<usize>,
-    /// Source of the initial weights and of the order of the images.
-    pub seed: u64,
-    /// The project's kernels or Burn's own operations.
-    pub kernels: Kernels,
-}
 
 /// Splits the training set into images to train on and images held out for validation.
 ///
@@ -77,8 +60,8 @@ pub fn split(settings: &Settings, dataset: &mut Dataset) -> Result<(Split, Split
 /// If the device fails, or `after_epoch` does.
 pub fn train(
     settings: &Settings,
-    training: &Split,
-    validation: &Split,
+    training: &DeviceSplit,
+    validation: &DeviceSplit,
     device: &Device,
     progress: &Progress,
     mut after_epoch: impl FnMut(&History) -> Result<()>,
@@ -86,7 +69,7 @@ pub fn train(
     let mut learners: Vec<Learner> = settings
         .models
         .iter()
-        .map(|&kind| Learner::new(kind, settings, device, progress))
+        .map(|model| Learner::new(model, settings, device, progress))
         .collect();
     let mut history = History::default();
     for epoch in 1..=settings.epochs {

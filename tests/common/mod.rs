@@ -20,9 +20,12 @@ use std::sync::OnceLock;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
-use fmnist::dataset::{self, Batch, Choice, Dataset};
+use fmnist::dataset::{self, Batch, Choice, Dataset, DeviceSplit, Split};
 use fmnist::device::{self, BackendChoice};
-use fmnist::model::{Classifier, Kernels};
+use fmnist::model::{Classifier, Kernels, ModelKind};
+use fmnist::train::progress::{Progress, Style};
+use fmnist::train::recipe::Recipe;
+use fmnist::train::{Learner, Settings, Tally};
 
 /// The CPU, without autodiff.
 pub fn cpu() -> Device {
@@ -61,6 +64,47 @@ pub fn fashion_mnist() -> &'static Dataset {
         dataset::load(Choice::FashionMnist, Some(&data_dir()), &mut |_| ())
             .expect("the real data can be read")
     })
+}
+
+/// The first `n` images of a split.
+pub fn first(split: &Split, n: usize) -> Split {
+    let mut split = split.clone();
+    split.truncate(n);
+    split
+}
+
+/// One epoch of the plain recipe.
+pub fn plain(models: &[ModelKind], batch_size: usize, seed: u64) -> Settings {
+    let models = models.iter().map(|&kind| Recipe::Plain.model(kind));
+    Settings {
+        recipe: Recipe::Plain,
+        models: models.collect(),
+        epochs: 1,
+        batch_size,
+        samples: None,
+        seed,
+        kernels: Kernels::Fused,
+    }
+}
+
+/// A learner of the first model of these settings.
+pub fn learner(settings: &Settings, device: &Device) -> Learner {
+    let model = &settings.models[0];
+    let name = model.architecture.model.name();
+    let progress = Progress::new(Style::Quiet, &[name], 1, 1);
+    Learner::new(model, settings, device, &progress)
+}
+
+/// The loss of each of the learner's first steps.
+pub fn losses(learner: &mut Learner, split: &DeviceSplit, steps: usize, rate: f64) -> Vec<f64> {
+    let batches = learner.batches(1, split).take(steps).enumerate();
+    batches
+        .map(|(step, batch)| {
+            let mut tally = Tally::default();
+            learner.step(&batch, step, rate, &mut tally);
+            tally.read().expect("the device works").loss
+        })
+        .collect()
 }
 
 /// Logits, loss and the gradient of every parameter, in the model's order.

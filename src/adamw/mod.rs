@@ -1,0 +1,214 @@
+//! AdamW over all parameters of a model, and the running average of its weights.
+//!
+//! "Decoupled Weight Decay Regularization" (Loshchilov and Hutter, 2019), with the bias corrections
+//! folded into the step as PyTorch does; without decay it is Adam (Kingma and Ba, 2015).
+//!
+//! Burn's optimizers see one parameter at a time. This one sees them together, so that a GPU keeps
+//! all weights in one buffer and updates them in one launch. Burn's extension macro takes no lists
+//! of tensors: here the backends are told apart by hand.
+
+// burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
+#![allow(deprecated)]
+
+pub mod cpu;
+mod ndarray;
+mod parameters;
+mod plan;
+mod reference;
+mod wgpu;
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, NdArray};
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use burn_wgpu::CubeBackend;
+
+use parameters::{Primitives, parameters_of, put, take};
+
+/// Decay of the first moment.
+const BETA_1: f64 = 0.9;
+/// Decay of the second moment.
+const BETA_2: f64 = 0.999;
+/// Keeps the step finite where the second moment is 0.
+pub const EPSILON: f64 = 1e-8;
+
+/// One step's numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamStep {
+    /// Step size.
+    pub learning_rate: f32,
+    /// What the step leaves of a weight before it moves: `1 - learning_rate * weight_decay`.
+    pub keep: f32,
+    /// Decay of the first moment.
+    pub beta_1: f32,
+    /// Decay of the second moment.
+    pub beta_2: f32,
+    /// Keeps the step finite where the second moment is 0.
+    pub epsilon: f32,
+    /// `1 - beta_1^t` in step `t`.
+    pub bias_correction_1: f32,
+    /// `1 - beta_2^t` in step `t`.
+    pub bias_correction_2: f32,
+    /// How far the average moves towards the new weight, in [0, 1].
+    pub averaging: f32,
+}
+
+impl AdamStep {
+    /// The numbers of step `time`, counted from 1.
+    ///
+    /// The average of the weights would remember the random ones of the beginning for `1 / (1 -
+    /// average_decay)` steps; therefore it decays by no more than `(1 + t) / (10 + t)`.
+    pub fn new(learning_rate: f64, weight_decay: f64, average_decay: f64, time: usize) -> Self {
+        let time = time as f64;
+        let correction = |beta: f64| (1.0 - beta.powf(time)) as f32;
+        Self {
+            learning_rate: learning_rate as f32,
+            keep: (1.0 - learning_rate * weight_decay) as f32,
+            beta_1: BETA_1 as f32,
+            beta_2: BETA_2 as f32,
+            epsilon: EPSILON as f32,
+            bias_correction_1: correction(BETA_1),
+            bias_correction_2: correction(BETA_2),
+            averaging: (1.0 - average_decay.min((1.0 + time) / (10.0 + time))) as f32,
+        }
+    }
+
+    /// The fields in their order, as the GPU kernel takes them.
+    fn to_array(self) -> [f32; 8] {
+        [
+            self.learning_rate,
+            self.keep,
+            self.beta_1,
+            self.beta_2,
+            self.epsilon,
+            self.bias_correction_1,
+            self.bias_correction_2,
+            self.averaging,
+        ]
+    }
+}
+
+/// The optimizer of one model.
+pub struct AdamW {
+    weight_decay: f64,
+    average_decay: Option<f64>,
+    of_burn: bool,
+    time: usize,
+    store: Option<Store>,
+}
+
+/// Moments and averages where the model is.
+enum Store {
+    Cpu(ndarray::Store),
+    Gpu(Box<wgpu::Store>),
+    Reference(reference::Store),
+}
+
+/// What a backend implements. Tensors come in the order of the model's parameters.
+trait Update<B: Backend> {
+    /// The parameters after `step`.
+    fn update(
+        &mut self,
+        step: &AdamStep,
+        parameters: Vec<FloatTensor<B>>,
+        gradients: Vec<FloatTensor<B>>,
+    ) -> Vec<FloatTensor<B>>;
+
+    /// The averaged parameters; none without averaging.
+    fn averages(&self) -> Option<Vec<FloatTensor<B>>>;
+}
+
+impl AdamW {
+    /// An optimizer that has seen no gradient yet. With `average_decay` it averages the weights.
+    pub fn new(weight_decay: f64, average_decay: Option<f64>) -> Self {
+        Self {
+            weight_decay,
+            average_decay,
+            of_burn: false,
+            time: 0,
+            store: None,
+        }
+    }
+
+    /// The same made of Burn's own operations.
+    pub fn reference(weight_decay: f64, average_decay: Option<f64>) -> Self {
+        Self {
+            of_burn: true,
+            ..Self::new(weight_decay, average_decay)
+        }
+    }
+
+    /// The model after a step of size `learning_rate`. Weights that nobody else holds are changed
+    /// in place.
+    ///
+    /// # Panics
+    ///
+    /// If a parameter has no gradient, or the model is not of the shape of the step before.
+    pub fn step<M: Module>(
+        &mut self,
+        learning_rate: f64,
+        model: M,
+        gradients: GradientsParams,
+    ) -> M {
+        self.time += 1;
+        let step = AdamStep::new(
+            learning_rate,
+            self.weight_decay,
+            self.average_decay.unwrap_or(0.0),
+            self.time,
+        );
+        if self.store.is_none() {
+            self.store = Some(self.new_store(&model));
+        }
+        match &mut self.store {
+            None => unreachable!("it was made above"),
+            Some(Store::Cpu(store)) => step_on::<NdArray, M>(store, &step, model, gradients),
+            Some(Store::Gpu(store)) => {
+                step_on::<CubeBackend, M>(&mut **store, &step, model, gradients)
+            }
+            Some(Store::Reference(store)) => store.step(learning_rate, &step, model, gradients),
+        }
+    }
+
+    /// A model for inference, which is without autodiff, with the averaged weights; with its own
+    /// if there was no step yet, or without averaging.
+    pub fn averaged<M: Module>(&self, model: M) -> M {
+        match &self.store {
+            None => model,
+            Some(Store::Cpu(store)) => with_averages::<NdArray, M>(store, model),
+            Some(Store::Gpu(store)) => with_averages::<CubeBackend, M>(&**store, model),
+            Some(Store::Reference(store)) => store.averaged(model),
+        }
+    }
+
+    fn new_store(&self, model: &impl Module) -> Store {
+        let averaging = self.average_decay.is_some();
+        if self.of_burn {
+            Store::Reference(reference::Store::new(model, self.weight_decay, averaging))
+        } else if let Some(parameters) = parameters_of::<CubeBackend>(model) {
+            Store::Gpu(Box::new(wgpu::Store::new(&parameters, averaging)))
+        } else {
+            let parameters = parameters_of::<NdArray>(model);
+            let parameters = parameters.expect("a model is on one of the two backends");
+            Store::Cpu(ndarray::Store::new(parameters, averaging))
+        }
+    }
+}
+
+fn step_on<B: Primitives, M: Module>(
+    store: &mut impl Update<B>,
+    step: &AdamStep,
+    model: M,
+    gradients: GradientsParams,
+) -> M {
+    let (model, taken) = take::<B, M>(model, gradients);
+    let parameters = store.update(step, taken.parameters, taken.gradients);
+    put::<B, M>(model, parameters, true)
+}
+
+fn with_averages<B: Primitives, M: Module>(store: &impl Update<B>, model: M) -> M {
+    match store.averages() {
+        Some(averages) => put::<B, M>(model, averages, false),
+        None => model,
+    }
+}

@@ -1,0 +1,68 @@
+//! AdamW on `burn-ndarray`: moments in plain memory, parameters in place.
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{NdArray, TensorMetadata};
+use burn::tensor::Shape;
+
+use super::{AdamStep, Update, cpu};
+use crate::slices::{floats, into_vec, tensor};
+
+/// What AdamW remembers of each parameter.
+pub struct Store(Vec<Remembered>);
+
+struct Remembered {
+    shape: Shape,
+    moment_1: Vec<f32>,
+    moment_2: Vec<f32>,
+    average: Option<Vec<f32>>,
+}
+
+impl Store {
+    /// Zeros; with `averaging` the averages start from the parameters.
+    pub fn new(parameters: Vec<FloatTensor<NdArray>>, averaging: bool) -> Self {
+        let remembered = parameters.into_iter().map(|parameter| {
+            let shape = parameter.shape();
+            let parameter = floats(parameter);
+            Remembered {
+                shape,
+                moment_1: vec![0.0; parameter.len()],
+                moment_2: vec![0.0; parameter.len()],
+                average: averaging.then(|| parameter.to_vec()),
+            }
+        });
+        Self(remembered.collect())
+    }
+}
+
+impl Update<NdArray> for Store {
+    fn update(
+        &mut self,
+        step: &AdamStep,
+        parameters: Vec<FloatTensor<NdArray>>,
+        gradients: Vec<FloatTensor<NdArray>>,
+    ) -> Vec<FloatTensor<NdArray>> {
+        let tensors = parameters.into_iter().zip(gradients).zip(&mut self.0);
+        tensors
+            .map(|((parameter, gradient), remembered)| {
+                let mut parameter = into_vec(parameter);
+                cpu::update(
+                    step,
+                    &mut parameter,
+                    &floats(gradient),
+                    &mut remembered.moment_1,
+                    &mut remembered.moment_2,
+                    remembered.average.as_deref_mut(),
+                );
+                tensor(parameter, &remembered.shape)
+            })
+            .collect()
+    }
+
+    fn averages(&self) -> Option<Vec<FloatTensor<NdArray>>> {
+        let averages = self.0.iter().map(|remembered| {
+            let average = remembered.average.clone()?;
+            Some(tensor(average, &remembered.shape))
+        });
+        averages.collect()
+    }
+}

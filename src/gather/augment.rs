@@ -1,0 +1,57 @@
+//! What can be done to an image before it is shown to a network.
+
+use crate::dataset::SIDE;
+use serde::{Deserialize, Serialize};
+
+/// Random changes to the images of a batch. The default changes nothing.
+///
+/// An image is flipped, shifted and erased in this order; then it may be mixed with another image
+/// of its batch, which was changed likewise. Percentages are probabilities per image, and what is
+/// above 100 counts as 100.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Augment {
+    /// Mirror left to right, with probability 1/2.
+    pub flip: bool,
+    /// Shift by up to so many pixels, in x and in y: uniform in `-shift..=shift`. What comes in
+    /// is background, 0. More than 28 counts as 28.
+    pub shift: u8,
+    /// Percentage of images of which a rectangle is erased: "Random Erasing Data Augmentation"
+    /// (Zhong et al., 2020). The erased pixels are random bytes, which the paper found best: zeros
+    /// would be the background, and hardly show.
+    pub erase: u8,
+    /// Largest side of the erased rectangle in pixels. Width and height are uniform in
+    /// `1..=erase_side`, its place is uniform among all that lie in the image. More than 28 counts
+    /// as 28.
+    pub erase_side: u8,
+    /// Percentage of images of which a square shows another image instead: "CutMix" (Yun et al.,
+    /// 2019). Its area is uniform in 0 to 1, its centre is any pixel, and what lies outside is cut
+    /// off. Targets are mixed by the pixels that each image has in the result.
+    pub cutmix: u8,
+    /// Percentage of images that are blended with another: "mixup" (Zhang et al., 2018), with
+    /// weights uniform in 0 to 1 (the paper's α = 1). An image is either cut or blended: where the
+    /// two percentages exceed 100 together, this one is what `cutmix` leaves.
+    pub mixup: u8,
+}
+
+impl Augment {
+    /// Leaves the images as they are.
+    pub const NONE: Self = Self {
+        flip: false,
+        shift: 0,
+        erase: 0,
+        erase_side: 0,
+        cutmix: 0,
+        mixup: 0,
+    };
+
+    /// The same within the limits that the kernels rely on.
+    pub(super) fn clamped(self) -> Self {
+        let side = SIDE as u8;
+        Self {
+            shift: self.shift.min(side),
+            erase: if self.erase_side == 0 { 0 } else { self.erase },
+            erase_side: self.erase_side.min(side),
+            ..self
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What a model is made of.
+
+use anyhow::{Result, ensure};
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use super::Kernels;
+use crate::dataset::{CLASSES, PIXELS, SIDE};
+
+/// Channels and outputs beyond which a layer is taken for a mistake.
+const MOST_UNITS: usize = 8192;
+/// Parameters beyond which a model is taken for a mistake; so many take 256 MB with AdamW's memory.
+const MOST_PARAMETERS: usize = 1 << 24;
+
+/// Which of the two models.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum ModelKind {
+    /// Fully connected layers.
+    Dense,
+    /// Convolutional blocks, then fully connected layers.
+    Cnn,
+}
+
+impl ModelKind {
+    /// Both models, in the order in which they are shown.
+    pub const ALL: [Self; 2] = [Self::Dense, Self::Cnn];
+
+    /// Its name in tables and files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dense => "dense",
+            Self::Cnn => "cnn",
+        }
+    }
+}
+
+impl std::fmt::Display for ModelKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The layers of a model: images → blocks → hidden layers with ReLU → logits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Architecture {
+    /// Which model it is.
+    pub model: ModelKind,
+    /// Channels that each convolutional block makes; none in a dense model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub widths: Vec<usize>,
+    /// Outputs of each hidden fully connected layer.
+    pub hidden: Vec<usize>,
+}
+
+impl Architecture {
+    /// 784 → 128 ReLU → 10; 101,770 parameters.
+    pub fn dense() -> Self {
+        Self {
+            model: ModelKind::Dense,
+            widths: Vec::new(),
+            hidden: vec![128],
+        }
+    }
+
+    /// block(1→32) → block(32→64) → 3136 → 128 ReLU → 10; 421,642 parameters.
+    pub fn cnn() -> Self {
+        Self {
+            model: ModelKind::Cnn,
+            widths: vec![32, 64],
+            hidden: vec![128],
+        }
+    }
+
+    /// The usual one of its kind.
+    pub fn of(model: ModelKind) -> Self {
+        match model {
+            ModelKind::Dense => Self::dense(),
+            ModelKind::Cnn => Self::cnn(),
+        }
+    }
+
+    /// Inputs and outputs of the fully connected layers, the last one's included.
+    pub(super) fn connected(&self) -> Vec<[usize; 2]> {
+        let mut inputs = self.features();
+        let outputs = self.hidden.iter().copied().chain([CLASSES]);
+        outputs
+            .map(|outputs| [std::mem::replace(&mut inputs, outputs), outputs])
+            .collect()
+    }
+
+    /// Input and output channels of the blocks.
+    pub(super) fn convolutions(&self) -> Vec<[usize; 2]> {
+        let mut channels = 1;
+        let widths = self.widths.iter().copied();
+        widths
+            .map(|width| [std::mem::replace(&mut channels, width), width])
+            .collect()
+    }
+
+    /// Values per image that reach the first fully connected layer.
+    fn features(&self) -> usize {
+        let side = SIDE >> self.widths.len();
+        self.widths.last().unwrap_or(&1) * side * side
+    }
+
+    /// Number of weights.
+    pub fn parameters(&self) -> usize {
+        let convolutions = self.convolutions();
+        let convolutions = convolutions.iter().map(|[from, to]| from * 9 * to + to);
+        let connected = self.connected();
+        let connected = connected.iter().map(|[from, to]| from * to + to);
+        convolutions.chain(connected).sum()
+    }
+
+    /// Multiplications with a weight that an image takes on its way to the logits, for each layer.
+    pub fn multiplications(&self) -> Vec<usize> {
+        let mut side = SIDE;
+        let convolutions = self.convolutions().into_iter().map(|[from, to]| {
+            let here = side;
+            side /= 2;
+            from * 9 * to * here * here
+        });
+        let mut all: Vec<usize> = convolutions.collect();
+        all.extend(self.connected().iter().map(|[from, to]| from * to));
+        all
+    }
+
+    /// Values per image of the largest tensor in a training step.
+    pub fn largest_activation(&self, kernels: Kernels) -> usize {
+        let mut side = SIDE;
+        let blocks = self.widths.iter().map(|width| {
+            let convolved = width * side * side;
+            side /= 2;
+            match kernels {
+                Kernels::Fused => width * side * side,
+                // Burn's own operations keep the convolution's output at full size.
+                Kernels::Reference => convolved,
+            }
+        });
+        let largest = blocks.chain(self.hidden.iter().copied()).max();
+        largest.unwrap_or(0).max(PIXELS)
+    }
+
+    /// Whether the model can be built.
+    ///
+    /// # Errors
+    ///
+    /// If not: which flag to change.
+    pub fn check(&self) -> Result<()> {
+        let blocks = self.widths.len();
+        ensure!(
+            (self.model == ModelKind::Cnn) == (blocks > 0),
+            "a cnn model has convolutional blocks and a dense one has none — see --widths"
+        );
+        ensure!(
+            SIDE >> blocks > 0,
+            "--widths: {blocks} blocks are too many, each halves the image and {SIDE} pixels allow \
+             {} — name fewer",
+            SIDE.ilog2()
+        );
+        for (flag, sizes) in [("--widths", &self.widths), ("--hidden", &self.hidden)] {
+            for size in sizes {
+                ensure!(
+                    (1..=MOST_UNITS).contains(size),
+                    "{flag}: {size} is no size of a layer — use 1 to {MOST_UNITS}"
+                );
+            }
+        }
+        ensure!(
+            self.hidden.len() <= 16,
+            "--hidden: {} layers are too many — name at most 16",
+            self.hidden.len()
+        );
+        let parameters = self.parameters();
+        ensure!(
+            parameters <= MOST_PARAMETERS,
+            "the {} model would have {parameters} parameters, more than {MOST_PARAMETERS} — name \
+             smaller layers by --hidden or --widths",
+            self.model
+        );
+        Ok(())
+    }
+}

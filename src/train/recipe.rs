@@ -1,0 +1,70 @@
+//! Named settings.
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use super::schedule::Decay;
+use super::{ModelSettings, Training};
+use crate::gather::Augment;
+use crate::model::{Architecture, ModelKind};
+
+/// Images per step of every recipe.
+pub const BATCH_SIZE: usize = 128;
+
+/// How well, and for how long, models are trained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Recipe {
+    /// Adam with a fixed step size, no tricks: 10 epochs
+    Plain,
+    /// The best accuracy that 10 epochs give
+    #[default]
+    Standard,
+    /// The best accuracy, as long as it takes
+    Best,
+}
+
+impl Recipe {
+    /// Passes over the training images.
+    pub fn epochs(self) -> usize {
+        match self {
+            Self::Plain | Self::Standard => 10,
+            Self::Best => 60,
+        }
+    }
+
+    /// What it trains, and how.
+    pub fn model(self, kind: ModelKind) -> ModelSettings {
+        ModelSettings {
+            architecture: Architecture::of(kind),
+            training: match self {
+                Self::Plain => Training::PLAIN,
+                Self::Standard => standard(kind),
+                Self::Best => best(kind),
+            },
+        }
+    }
+}
+
+fn standard(_kind: ModelKind) -> Training {
+    Training {
+        learning_rate: 2e-3,
+        warm_up_epochs: 1.0,
+        decay: Decay::Cosine,
+        weight_decay: 0.05,
+        average_decay: Some(0.99),
+        label_smoothing: 0.05,
+        dropout: 0.2,
+        augment: Augment {
+            flip: true,
+            ..Augment::NONE
+        },
+    }
+}
+
+fn best(kind: ModelKind) -> Training {
+    Training {
+        average_decay: Some(0.999),
+        ..standard(kind)
+    }
+}
