@@ -1,10 +1,12 @@
 //! The `fmnist` program: parse, run, say what went wrong.
 
 use std::io::Write;
+use std::panic;
 use std::process::ExitCode;
 
 use clap::Parser;
 use fmnist::cli::Cli;
+use fmnist::device;
 
 /// Keeps the pages of one step's tensors for the next: the system's allocator may return them to
 /// the kernel and fault them in again.
@@ -12,6 +14,13 @@ use fmnist::cli::Cli;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // Without memory on the device Burn's threads panic one after the other: one message will do.
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if !device::ran_out_of_memory() {
+            hook(info);
+        }
+    }));
     match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -23,7 +23,7 @@ pub struct RecipeArgs {
     epochs: Option<usize>,
     /// Images per step
     #[arg(long, default_value_t = BATCH_SIZE, value_parser = positive)]
-    batch_size: usize,
+    pub batch_size: usize,
     /// Train on the first N images only
     #[arg(long, value_name = "N", value_parser = positive)]
     samples: Option<usize>,

@@ -33,6 +33,14 @@ pub struct TrainArgs {
     quiet: bool,
 }
 
+impl TrainArgs {
+    /// What to do if the device runs out of memory.
+    pub fn memory_advice(&self) -> String {
+        let batch_size = self.recipe.batch_size;
+        format!("--batch-size {batch_size} is too large for this device — use a smaller one")
+    }
+}
+
 /// Trains, reports, and leaves a run folder.
 pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
     let say = |line: &str| {

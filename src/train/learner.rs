@@ -1,12 +1,13 @@
 //! One model while it learns: the steps of an epoch, and evaluation.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
 
+use super::pace::Pace;
 use super::progress::{ModelProgress, Progress};
 use super::{Metrics, ModelSettings, Settings, Tally, Training};
 use crate::adamw::AdamW;
@@ -18,11 +19,6 @@ use crate::model::{Classifier, Kernels, ModelKind};
 /// divides the usual splits, and its tensors stay in the allocator's hands, which makes the CPU
 /// twice as fast as batches of 250.
 const EVALUATION_BATCH: usize = 125;
-
-/// Reading the running metrics waits for the device: not more often than people can read, but
-/// often enough that the device's queue of work stays short.
-const READ_AFTER: Duration = Duration::from_millis(250);
-const READ_AFTER_STEPS: usize = 32;
 
 /// A model with its optimizer.
 pub struct Learner {
@@ -111,21 +107,18 @@ impl Learner {
         let steps = batches.len();
         let schedule = self.settings.training.schedule(self.epochs, steps);
         let mut tally = Tally::default();
-        let mut last_read = (Instant::now(), 0);
+        let mut pace = Pace::new();
         for (step, batch) in batches.enumerate() {
             let step_of_run = (epoch - 1) * steps + step;
             let learning_rate = schedule.learning_rate(step_of_run);
             self.step(&batch, step_of_run, learning_rate, &mut tally);
 
-            let (time, at_step) = last_read;
-            let due = time.elapsed() >= READ_AFTER || step - at_step >= READ_AFTER_STEPS;
-            let running = if due {
+            let mut running = None;
+            if pace.is_due() {
                 let metrics = tally.read()?;
-                last_read = (Instant::now(), step);
-                Some((metrics.loss, metrics.accuracy))
-            } else {
-                None
-            };
+                pace.has_read();
+                running = Some((metrics.loss, metrics.accuracy));
+            }
             self.progress.advance(batch.len(), running);
         }
         let metrics = tally.read()?;

@@ -3,6 +3,7 @@
 pub mod history;
 mod kernels;
 mod learner;
+mod pace;
 pub mod progress;
 pub mod recipe;
 pub mod schedule;

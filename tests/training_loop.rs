@@ -1,0 +1,100 @@
+//! What the training loop does besides learning: it reads metrics back and keeps its memory.
+
+#[macro_use]
+mod common;
+
+use std::fs;
+
+use burn::module::Module;
+use burn::tensor::Device;
+use common::{cpu, fashion_mnist, first, learner, plain, wgpu};
+use fmnist::dataset::DeviceSplit;
+use fmnist::model::ModelKind;
+use fmnist::train::recipe::Recipe;
+use fmnist::train::{Learner, Settings, Tally};
+
+/// One test for all, since memory is the whole process's.
+#[test]
+fn reading_changes_nothing_and_memory_stays() {
+    for device in [cpu(), wgpu()] {
+        reading_metrics_back_changes_no_weight(&device);
+        memory_stays_constant_over_50_epochs(&device);
+    }
+}
+
+fn weights(learner: &Learner) -> Vec<u8> {
+    let record = learner.model().into_record();
+    record.into_bytes().expect("weights become bytes").to_vec()
+}
+
+/// The recipe with everything in it, on the dense model with odd batches.
+fn standard(kind: ModelKind, epochs: usize) -> Settings {
+    Settings {
+        models: vec![Recipe::Standard.model(kind)],
+        epochs,
+        ..plain(&[kind], 24, 3)
+    }
+}
+
+fn reading_metrics_back_changes_no_weight(device: &Device) {
+    let images = DeviceSplit::upload(first(&fashion_mnist().train, 500), device);
+    let settings = standard(ModelKind::Dense, 2);
+
+    let mut reading = learner(&settings, device);
+    for epoch in 1..=2 {
+        reading.train_epoch(epoch, &images).expect("it trains");
+    }
+
+    let mut blind = learner(&settings, device);
+    let steps = blind.batches(1, &images).len();
+    let training = settings.models[0].training;
+    let schedule = training.schedule(settings.epochs, steps);
+    let mut tally = Tally::default();
+    let epochs = (1..=2).flat_map(|epoch| blind.batches(epoch, &images).collect::<Vec<_>>());
+    for (step, batch) in epochs.collect::<Vec<_>>().iter().enumerate() {
+        blind.step(batch, step, schedule.learning_rate(step), &mut tally);
+    }
+    assert_eq!(weights(&reading), weights(&blind));
+}
+
+/// Bytes of memory that the process holds, which under software Vulkan includes the device's.
+#[cfg(target_os = "linux")]
+fn resident_bytes() -> f64 {
+    let status = fs::read_to_string("/proc/self/status").expect("Linux tells");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok());
+    1024.0 * kib.expect("a number of kB")
+}
+
+#[cfg(target_os = "linux")]
+fn memory_stays_constant_over_50_epochs(device: &Device) {
+    let images = DeviceSplit::upload(first(&fashion_mnist().train, 60), device);
+    let mut learner = learner(&standard(ModelKind::Cnn, 50), device);
+    let mut host = Vec::new();
+    let mut on_device = Vec::new();
+    for epoch in 1..=50 {
+        learner.train_epoch(epoch, &images).expect("it trains");
+        learner.evaluate(&images).expect("it evaluates");
+        host.push(resident_bytes());
+        if let Some(usage) = device.memory_pool_usage() {
+            on_device.push((usage.bytes_in_use, usage.bytes_reserved));
+        }
+    }
+    let most = |epochs: &[f64]| epochs.iter().copied().fold(0.0, f64::max);
+    let (early, late) = (most(&host[5..20]), most(&host[35..]));
+    println!(
+        "host: {early:e} bytes early, {late:e} late; device: {:?}",
+        on_device.last()
+    );
+    assert!(
+        late <= 1.02 * early,
+        "from {early} to {late} bytes: {host:?}"
+    );
+    assert!(
+        on_device.iter().skip(5).all(|usage| *usage == on_device[5]),
+        "{on_device:?}"
+    );
+}
+
+#[cfg(not(target_os = "linux"))]
+fn memory_stays_constant_over_50_epochs(_device: &Device) {}
