@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use burn::backend::DType;
 use burn::tensor::{Element, Shape};
-use burn_cubecl::cubecl::prelude::{CubeCount, ExecutionMode, KernelId};
+use burn_cubecl::cubecl::ir::ElemType;
+use burn_cubecl::cubecl::prelude::{CubeCount, ExecutionMode, KernelDefinition, KernelId};
 use burn_cubecl::cubecl::server::KernelArguments;
+use burn_cubecl::cubecl::{CubeKernel, PrecompiledSource};
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
-use burn_wgpu::{CubeDim, CubeTensor, KernelSource, SourceKernel, SourceTemplate};
+use burn_wgpu::{CubeDim, CubeTensor, KernelMetadata, KernelSource, SourceKernel, SourceTemplate};
 use bytemuck::NoUninit;
 
 /// Workgroups per grid dimension that every WebGPU device has.
@@ -16,6 +18,8 @@ pub const MAX_GRID: u32 = 65_535;
 /// One kernel launch.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Launch {
+    /// What the kernel is called wherever launches are counted and timed: its file in `shaders`.
+    pub name: &'static str,
     /// The text of the shader's file.
     pub template: &'static str,
     /// What each `{{ name }}` in the template stands for. Together with the template it
@@ -88,8 +92,11 @@ fn queue(kernel: Wgsl, tensors: &[&CubeTensor]) {
         .iter()
         .map(|tensor| tensor.handle.clone().binding())
         .collect();
-    // The workgroup's size stands in the shader; CubeCL has no use for it.
-    let kernel = SourceKernel::new(kernel, CubeDim::new_single());
+    let kernel = Named {
+        name: kernel.plan.name,
+        // The workgroup's size stands in the shader; CubeCL has no use for it.
+        kernel: SourceKernel::new(kernel, CubeDim::new_single()),
+    };
     client.launch(
         Box::new(kernel),
         CubeCount::Static(x, y, z),
@@ -130,5 +137,36 @@ impl KernelSource for Wgsl {
 
     fn lang(&self) -> &'static str {
         "wgsl"
+    }
+}
+
+/// A kernel that tells CubeCL, and whoever observes its launches, the shader's name instead of the
+/// name of a Rust type.
+struct Named {
+    name: &'static str,
+    kernel: SourceKernel<Wgsl>,
+}
+
+impl KernelMetadata for Named {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn id(&self) -> KernelId {
+        self.kernel.id()
+    }
+
+    fn address_type(&self) -> ElemType {
+        self.kernel.address_type()
+    }
+}
+
+impl CubeKernel for Named {
+    fn define(&self) -> KernelDefinition {
+        self.kernel.define()
+    }
+
+    fn source(&self) -> Option<PrecompiledSource> {
+        self.kernel.source()
     }
 }

@@ -50,13 +50,18 @@ pub struct Step {
 
 /// A copy of so many elements.
 pub fn join(len: usize) -> Launch {
-    elementwise(include_str!("../../shaders/adamw/join.wgsl"), len)
+    elementwise(
+        "adamw/join",
+        include_str!("../../shaders/adamw/join.wgsl"),
+        len,
+    )
 }
 
 /// One invocation for each of `length` elements, as far as the grid reaches.
-fn elementwise(template: &'static str, length: usize) -> Launch {
+fn elementwise(name: &'static str, template: &'static str, length: usize) -> Launch {
     let groups = length.div_ceil(INVOCATIONS);
     Launch {
+        name,
         template,
         values: vec![("length", length), ("invocations", INVOCATIONS)],
         grid: grid([groups.min(MAX_GRID as usize), 1, 1]),
@@ -103,7 +108,11 @@ impl Layout {
         Step {
             start,
             len,
-            launch: elementwise(include_str!("../../shaders/adamw/step.wgsl"), len / 4),
+            launch: elementwise(
+                "adamw/step",
+                include_str!("../../shaders/adamw/step.wgsl"),
+                len / 4,
+            ),
             code: self.code(segments.clone(), averaging).into(),
             segments,
         }

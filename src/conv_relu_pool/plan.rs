@@ -127,7 +127,7 @@ impl Tiling {
         }
     }
 
-    fn launch(self, shape: &BlockShape, template: &'static str) -> Launch {
+    fn launch(self, shape: &BlockShape, name: &'static str, template: &'static str) -> Launch {
         let mut values = shape.values();
         values.extend([
             ("tile_height", self.height),
@@ -137,6 +137,7 @@ impl Tiling {
             ("channel_block", self.channel_block),
         ]);
         Launch {
+            name,
             template,
             values,
             grid: self.grid,
@@ -149,6 +150,7 @@ pub fn forward(shape: &BlockShape) -> Launch {
     let (down, across) = (shape.pooled_height(), shape.pooled_width());
     Tiling::new(shape, down, across, shape.out_channels, shape.in_channels).launch(
         shape,
+        "conv_relu_pool/forward",
         include_str!("../../shaders/conv_relu_pool/forward.wgsl"),
     )
 }
@@ -158,6 +160,7 @@ pub fn grad_input(shape: &BlockShape) -> Launch {
     let (down, across) = (shape.height.div_ceil(2), shape.width.div_ceil(2));
     Tiling::new(shape, down, across, shape.in_channels, shape.out_channels).launch(
         shape,
+        "conv_relu_pool/grad_input",
         include_str!("../../shaders/conv_relu_pool/grad_input.wgsl"),
     )
 }
@@ -227,6 +230,7 @@ pub fn grad_weight(shape: &BlockShape) -> GradWeight {
     ]);
     GradWeight {
         partial: Launch {
+            name: "conv_relu_pool/grad_weight",
             template: include_str!("../../shaders/conv_relu_pool/grad_weight.wgsl"),
             values,
             grid: grid([
@@ -245,6 +249,7 @@ fn reduce_partials(shape: &BlockShape, rows: usize) -> Launch {
     // Many elements keep a GPU busy by themselves; few have their rows shared out.
     let (elements, stride) = if row_length >= 4096 { (64, 2) } else { (8, 32) };
     Launch {
+        name: "conv_relu_pool/reduce_partials",
         template: include_str!("../../shaders/conv_relu_pool/reduce_partials.wgsl"),
         values: vec![
             ("rows", rows),

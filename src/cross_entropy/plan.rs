@@ -15,6 +15,7 @@ pub fn is_supported(batch: usize, classes: usize) -> bool {
 /// Loss, gradient and tally of a batch.
 pub fn step(batch: usize, classes: usize) -> Launch {
     Launch {
+        name: "cross_entropy/step",
         template: include_str!("../../shaders/cross_entropy/step.wgsl"),
         values: vec![
             ("batch", batch),

@@ -16,6 +16,7 @@ pub fn is_supported(len: usize) -> bool {
 pub fn drop_out(len: usize) -> Launch {
     let groups = len.div_ceil(4 * INVOCATIONS);
     Launch {
+        name: "dropout/drop",
         template: concat!(
             include_str!("../../shaders/random/pcg4d.wgsl"),
             include_str!("../../shaders/dropout/drop.wgsl")

@@ -18,6 +18,7 @@ pub fn is_supported(images: usize, batch: usize) -> bool {
 /// A batch of so many images. One pipeline serves all: what differs is in [`parameters`].
 pub fn batch(len: usize) -> Launch {
     Launch {
+        name: "gather/batch",
         template: include_str!("../../shaders/gather/batch.wgsl"),
         values: vec![
             ("side", SIDE),

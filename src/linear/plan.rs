@@ -125,7 +125,12 @@ impl Tiling {
         self.counts[2]
     }
 
-    fn launch(&self, template: &'static str, mut values: Vec<(&'static str, usize)>) -> Launch {
+    fn launch(
+        &self,
+        name: &'static str,
+        template: &'static str,
+        mut values: Vec<(&'static str, usize)>,
+    ) -> Launch {
         values.extend([
             ("down", self.down),
             ("across", self.across),
@@ -134,6 +139,7 @@ impl Tiling {
             ("split_depth", self.split_depth),
         ]);
         Launch {
+            name,
             template,
             values,
             grid: grid(self.counts),
@@ -166,6 +172,7 @@ pub fn forward(shape: &LinearShape, relu: bool) -> Forward {
     values.push(("relu", usize::from(relu && splits == 1)));
     Forward {
         product: tiling.launch(
+            "linear/forward",
             template!(shape.is_aligned(), "forward.wgsl", "tiled_matmul.wgsl"),
             values,
         ),
@@ -187,7 +194,7 @@ pub fn grad_input(shape: &LinearShape, relu: bool) -> Launch {
             "grad_input.wgsl",
             "tiled_matmul.wgsl"
         );
-        tiling.launch(template, values)
+        tiling.launch("linear/grad_input", template, values)
     } else {
         let template = template!(
             aligned,
@@ -195,7 +202,7 @@ pub fn grad_input(shape: &LinearShape, relu: bool) -> Launch {
             "grad_input.wgsl",
             "tiled_matmul.wgsl"
         );
-        tiling.launch(template, values)
+        tiling.launch("linear/grad_input", template, values)
     }
 }
 
@@ -232,7 +239,7 @@ pub fn grad_weight(shape: &LinearShape, relu: bool) -> GradWeight {
         )
     };
     GradWeight {
-        product: tiling.launch(template, values),
+        product: tiling.launch("linear/grad_weight", template, values),
         splits,
         sums: (splits > 1).then(|| {
             [shape.inputs * shape.outputs, shape.outputs]
@@ -249,6 +256,7 @@ fn sum_splits(splits: usize, length: usize, relu: bool) -> Launch {
     let aligned = length.is_multiple_of(QUAD);
     let elements = if aligned { length / QUAD } else { length };
     Launch {
+        name: "linear/sum_splits",
         template: template!(aligned, "sum_splits.wgsl"),
         values: vec![
             ("splits", splits),
