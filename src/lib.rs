@@ -22,6 +22,7 @@
 //! | [`run_folder`] | the files that a run leaves behind |
 //! | [`device`] | chooses a GPU or the CPU |
 //! | [`cli`] | the commands |
+//! | [`recorder`] | what kernels run, how long, and what is transferred |
 //! | [`text`], `whole_file` | numbers for people, files that are never half-written |
 
 #![recursion_limit = "256"]
@@ -39,6 +40,7 @@ mod layer_node;
 pub mod linear;
 pub mod model;
 mod pcg4d;
+pub mod recorder;
 pub mod report;
 pub mod run_folder;
 mod scratch;

@@ -12,6 +12,8 @@ use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_wgpu::{CubeDim, CubeTensor, KernelMetadata, KernelSource, SourceKernel, SourceTemplate};
 use bytemuck::NoUninit;
 
+use crate::recorder;
+
 /// Workgroups per grid dimension that every WebGPU device has.
 pub const MAX_GRID: u32 = 65_535;
 
@@ -69,6 +71,7 @@ pub fn make_exclusive(tensor: &mut CubeTensor) {
 
 /// A tensor of these values on the device of `like`.
 pub fn upload<E: Element + NoUninit>(like: &CubeTensor, values: &[E]) -> CubeTensor {
+    recorder::uploaded(size_of_val(values));
     let handle = like.client.create_from_slice(bytemuck::cast_slice(values));
     let (client, device) = (like.client.clone(), like.device.clone());
     CubeTensor::new_contiguous(client, device, [values.len()].into(), handle, E::dtype())

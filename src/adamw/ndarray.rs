@@ -5,6 +5,7 @@ use burn::backend::{NdArray, TensorMetadata};
 use burn::tensor::Shape;
 
 use super::{AdamStep, Update, cpu};
+use crate::recorder;
 use crate::slices::{floats, into_vec, tensor};
 
 /// What AdamW remembers of each parameter.
@@ -41,6 +42,7 @@ impl Update<NdArray> for Store {
         parameters: Vec<FloatTensor<NdArray>>,
         gradients: Vec<FloatTensor<NdArray>>,
     ) -> Vec<FloatTensor<NdArray>> {
+        let _timed = recorder::operation("adamw/step");
         let tensors = parameters.into_iter().zip(gradients).zip(&mut self.0);
         tensors
             .map(|((parameter, gradient), remembered)| {

@@ -5,6 +5,7 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 
 use super::autodiff::block_shape;
 use super::{BlockKernels, BlockShape, ConvReluPool, cpu};
+use crate::recorder;
 use crate::slices::{bytes, floats, tensor};
 
 impl ConvReluPool for NdArray {
@@ -24,6 +25,7 @@ impl BlockKernels for NdArray {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, IntTensor<Self>) {
+        let _timed = recorder::operation("conv_relu_pool/forward");
         let shape = block_shape(&input, &weight, &bias);
         let len = shape.output_dims().iter().product();
         let mut output = vec![0.0; len];
@@ -48,6 +50,7 @@ impl BlockKernels for NdArray {
         codes: IntTensor<Self>,
         grad_output: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
+        let _timed = recorder::operation("conv_relu_pool/grad_input");
         let mut grad_input = vec![0.0; shape.input_dims().iter().product()];
         cpu::grad_input(
             &shape,
@@ -65,6 +68,7 @@ impl BlockKernels for NdArray {
         codes: IntTensor<Self>,
         grad_output: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let _timed = recorder::operation("conv_relu_pool/grad_weight");
         let mut grad_weight = vec![0.0; shape.weight_dims().iter().product()];
         let mut grad_bias = vec![0.0; shape.out_channels];
         cpu::grad_weight_bias(

@@ -4,6 +4,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{NdArray, TensorMetadata};
 
 use super::{CrossEntropy, CrossEntropyKernels, cpu};
+use crate::recorder;
 use crate::slices::{floats, tensor};
 
 impl CrossEntropy for NdArray {
@@ -21,6 +22,7 @@ impl CrossEntropyKernels for NdArray {
         logits: FloatTensor<Self>,
         targets: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let _timed = recorder::operation("cross_entropy/step");
         let [batch, classes] = logits.shape().dims();
         let mut grad_logits = vec![0.0; batch * classes];
         let sums =

@@ -5,6 +5,7 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 
 use super::{Gather, Selection, cpu};
 use crate::dataset::{CLASSES, SIDE};
+use crate::recorder;
 use crate::slices::{bytes, floats, tensor, words};
 
 impl Gather for NdArray {
@@ -15,6 +16,7 @@ impl Gather for NdArray {
         target_values: FloatTensor<Self>,
         selection: Selection,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let _timed = recorder::operation("gather/batch");
         let source = cpu::Source {
             images: &bytes(images),
             labels: &words(labels),

@@ -5,6 +5,7 @@ use burn::backend::tensor::FloatTensor;
 
 use super::autodiff::linear_shape;
 use super::{LinearKernels, LinearLayer, LinearShape, cpu};
+use crate::recorder;
 use crate::slices::{floats, tensor};
 
 impl LinearLayer for NdArray {
@@ -14,6 +15,7 @@ impl LinearLayer for NdArray {
         bias: FloatTensor<Self>,
         relu: bool,
     ) -> FloatTensor<Self> {
+        let _timed = recorder::operation("linear/forward");
         let shape = linear_shape(&input, &weight);
         let mut output = vec![0.0; shape.batch * shape.outputs];
         cpu::forward(
@@ -35,6 +37,7 @@ impl LinearKernels for NdArray {
         weight: FloatTensor<Self>,
         grad_output: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
+        let _timed = recorder::operation("linear/grad_input");
         let mut grad_input = vec![0.0; shape.batch * shape.inputs];
         cpu::grad_input(
             &shape,
@@ -52,6 +55,7 @@ impl LinearKernels for NdArray {
         input: FloatTensor<Self>,
         grad_output: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let _timed = recorder::operation("linear/grad_weight");
         let mut grad_weight = vec![0.0; shape.inputs * shape.outputs];
         let mut grad_bias = vec![0.0; shape.outputs];
         cpu::grad_weight_bias(

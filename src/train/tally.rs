@@ -3,6 +3,8 @@
 use anyhow::{Context, Result};
 use burn::Tensor;
 
+use crate::recorder;
+
 /// Sums of losses and right answers. Nothing waits for the device until [`Tally::read`].
 #[derive(Default)]
 pub struct Tally {
@@ -39,12 +41,14 @@ impl Tally {
     pub fn read(&self) -> Result<Metrics> {
         let sums: Vec<f32> = match &self.sums {
             None => vec![f32::NAN; 2],
-            Some(sums) => sums
-                .clone()
-                .try_into_data()
-                .context("the device failed: its results cannot be read")?
-                .iter()
-                .collect(),
+            Some(sums) => {
+                let data = sums
+                    .clone()
+                    .try_into_data()
+                    .context("the device failed: its results cannot be read")?;
+                recorder::read_back(data.as_bytes().len());
+                data.iter().collect()
+            }
         };
         let images = self.images as f64;
         Ok(Metrics {
