@@ -22,6 +22,7 @@
 //! | [`run_folder`] | the files that a run leaves behind |
 //! | [`device`] | chooses a GPU or the CPU |
 //! | [`cli`] | the commands |
+//! | [`bench`] | how fast a device trains |
 //! | [`recorder`] | what kernels run, how long, and what is transferred |
 //! | [`text`], `whole_file` | numbers for people, files that are never half-written |
 
@@ -29,6 +30,7 @@
 #![warn(missing_docs)]
 
 pub mod adamw;
+pub mod bench;
 pub mod cli;
 pub mod conv_relu_pool;
 pub mod cross_entropy;

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::panic;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::Parser;
 use fmnist::cli::Cli;
@@ -14,6 +15,7 @@ use fmnist::device;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    let process_start = Instant::now();
     // Without memory on the device Burn's threads panic one after the other: one message will do.
     let hook = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
@@ -21,7 +23,7 @@ fn main() -> ExitCode {
             hook(info);
         }
     }));
-    match Cli::parse().run() {
+    match Cli::parse().run(process_start) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // One line: the chain of causes after the message itself.

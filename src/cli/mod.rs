@@ -20,6 +20,7 @@ macro_rules! errln {
     };
 }
 
+mod bench;
 mod data;
 mod dataset;
 mod devices;
@@ -28,6 +29,7 @@ mod recipe;
 mod train;
 
 use std::panic::{self, AssertUnwindSafe};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
@@ -104,6 +106,8 @@ enum Command {
     Train(Box<train::TrainArgs>),
     /// Measure the models of a run on the test set again
     Evaluate(evaluate::EvaluateArgs),
+    /// Measure how fast this machine trains, and what a training step is made of
+    Bench(Box<bench::BenchArgs>),
     /// Download, check or look at the dataset
     Data(data::DataArgs),
     /// List the GPUs that --device can name
@@ -111,26 +115,26 @@ enum Command {
 }
 
 impl Cli {
-    /// Does what the command line asks for.
+    /// Does what the command line asks for. `process_start` is when the program began.
     ///
     /// # Errors
     ///
     /// If the work fails; the message is for the user.
-    pub fn run(self) -> Result<()> {
+    pub fn run(self, process_start: Instant) -> Result<()> {
         match self.command {
             Command::Train(args) => {
-                let advice = args.memory_advice();
-                let work = || train::run(*args, &self.device);
-                self.device.on_pool(work).map_err(|error| {
-                    let no_memory = error.is::<OutOfMemory>();
-                    if no_memory {
-                        error.context(advice)
-                    } else {
-                        error
-                    }
-                })
+                let advice = args.recipe.memory_advice();
+                self.device
+                    .on_pool(|| train::run(*args, &self.device))
+                    .map_err(advice)
             }
             Command::Evaluate(args) => self.device.on_pool(|| evaluate::run(args, &self.device)),
+            Command::Bench(args) => {
+                let advice = args.recipe.memory_advice();
+                self.device
+                    .on_pool(|| bench::run(*args, &self.device, process_start))
+                    .map_err(advice)
+            }
             Command::Data(args) => data::run(args),
             Command::Devices => {
                 devices::run();

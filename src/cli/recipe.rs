@@ -1,9 +1,10 @@
 //! The flags that decide what is trained and how.
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 use clap::{Args, ValueEnum};
 
 use super::positive;
+use crate::device::OutOfMemory;
 use crate::model::{Kernels, ModelKind};
 use crate::train::recipe::{BATCH_SIZE, Recipe};
 use crate::train::schedule::Decay;
@@ -23,7 +24,7 @@ pub struct RecipeArgs {
     epochs: Option<usize>,
     /// Images per step
     #[arg(long, default_value_t = BATCH_SIZE, value_parser = positive)]
-    pub batch_size: usize,
+    batch_size: usize,
     /// Train on the first N images only
     #[arg(long, value_name = "N", value_parser = positive)]
     samples: Option<usize>,
@@ -131,6 +132,17 @@ impl RecipeArgs {
                 Kernels::Fused
             },
         })
+    }
+
+    /// Says what to change if the device runs out of memory.
+    pub fn memory_advice(&self) -> impl FnOnce(Error) -> Error + use<> {
+        let batch_size = self.batch_size;
+        move |error| match error.is::<OutOfMemory>() {
+            false => error,
+            true => error.context(format!(
+                "--batch-size {batch_size} is too large for this device — use a smaller one"
+            )),
+        }
     }
 
     fn model_settings(&self, kind: ModelKind) -> Result<ModelSettings> {

@@ -22,7 +22,7 @@ use crate::wgsl::MAX_GRID;
 #[derive(Args, Debug)]
 pub struct TrainArgs {
     #[command(flatten)]
-    recipe: RecipeArgs,
+    pub recipe: RecipeArgs,
     /// Folder for the run; must not exist yet [default: runs/<date-time>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -31,14 +31,6 @@ pub struct TrainArgs {
     /// Show the final table only
     #[arg(long)]
     quiet: bool,
-}
-
-impl TrainArgs {
-    /// What to do if the device runs out of memory.
-    pub fn memory_advice(&self) -> String {
-        let batch_size = self.recipe.batch_size;
-        format!("--batch-size {batch_size} is too large for this device — use a smaller one")
-    }
 }
 
 /// Trains, reports, and leaves a run folder.
@@ -113,7 +105,7 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
 }
 
 /// Refuses a batch whose tensors the device cannot address, before it fails in the middle of a step.
-fn check_batch_size(settings: &Settings, images: usize, selected: &Selected) -> Result<()> {
+pub fn check_batch_size(settings: &Settings, images: usize, selected: &Selected) -> Result<()> {
     let Some(largest_tensor) = selected.largest_tensor else {
         return Ok(());
     };

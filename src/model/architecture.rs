@@ -5,8 +5,11 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::Kernels;
+use super::block::KERNEL;
 use crate::dataset::{CLASSES, PIXELS, SIDE};
 
+/// Weights of a convolution for a pair of channels.
+const TAPS: usize = KERNEL * KERNEL;
 /// Channels and outputs beyond which a layer is taken for a mistake.
 const MOST_UNITS: usize = 8192;
 /// Parameters beyond which a model is taken for a mistake; so many take 256 MB with AdamW's memory.
@@ -53,6 +56,19 @@ pub struct Architecture {
     pub widths: Vec<usize>,
     /// Outputs of each hidden fully connected layer.
     pub hidden: Vec<usize>,
+}
+
+/// The sizes of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// Values that an image brings.
+    pub inputs: usize,
+    /// Values that it leaves, after the pool.
+    pub outputs: usize,
+    /// Bias included.
+    pub weights: usize,
+    /// Arithmetic that an image takes.
+    pub multiply_adds: usize,
 }
 
 impl Architecture {
@@ -106,26 +122,32 @@ impl Architecture {
         self.widths.last().unwrap_or(&1) * side * side
     }
 
-    /// Number of weights.
-    pub fn parameters(&self) -> usize {
-        let convolutions = self.convolutions();
-        let convolutions = convolutions.iter().map(|[from, to]| from * 9 * to + to);
-        let connected = self.connected();
-        let connected = connected.iter().map(|[from, to]| from * to + to);
-        convolutions.chain(connected).sum()
-    }
-
-    /// Multiplications with a weight that an image takes on its way to the logits, for each layer.
-    pub fn multiplications(&self) -> Vec<usize> {
+    /// The layers from the images on.
+    pub fn layers(&self) -> Vec<Layer> {
         let mut side = SIDE;
         let convolutions = self.convolutions().into_iter().map(|[from, to]| {
             let here = side;
             side /= 2;
-            from * 9 * to * here * here
+            Layer {
+                inputs: from * here * here,
+                outputs: to * side * side,
+                weights: (from * TAPS + 1) * to,
+                multiply_adds: from * TAPS * to * here * here,
+            }
         });
-        let mut all: Vec<usize> = convolutions.collect();
-        all.extend(self.connected().iter().map(|[from, to]| from * to));
-        all
+        let mut layers: Vec<Layer> = convolutions.collect();
+        layers.extend(self.connected().into_iter().map(|[from, to]| Layer {
+            inputs: from,
+            outputs: to,
+            weights: (from + 1) * to,
+            multiply_adds: from * to,
+        }));
+        layers
+    }
+
+    /// Number of weights.
+    pub fn parameters(&self) -> usize {
+        self.layers().iter().map(|layer| layer.weights).sum()
     }
 
     /// Values per image of the largest tensor in a training step.

@@ -7,7 +7,8 @@ use super::Kernels;
 use super::init::Init;
 use crate::conv_relu_pool::{conv_relu_pool, reference};
 
-const KERNEL: usize = 3;
+/// Side of the convolution's window.
+pub(super) const KERNEL: usize = 3;
 
 /// Convolution 3×3 "same" + bias + ReLU + max-pool 2×2.
 #[derive(Module, Debug)]

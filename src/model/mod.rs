@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::dropout::Dropout;
 use init::Init;
 
-pub use architecture::{Architecture, ModelKind};
+pub use architecture::{Architecture, Layer, ModelKind};
 pub use block::Block;
 pub use linear::Linear;
 

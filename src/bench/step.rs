@@ -1,0 +1,198 @@
+//! Training steps, timed from outside and taken apart.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use burn::tensor::Device;
+
+use super::{DeviceMemory, Spread};
+use crate::dataset::{Batch, Batches, DeviceSplit};
+use crate::recorder::{self, Record};
+use crate::train::progress::{Progress, Style};
+use crate::train::{Learner, ModelSettings, Settings, Tally};
+
+/// Before anything is measured: pipelines, memory pools, caches and clocks settle.
+const WARM_UP_STEPS: usize = 10;
+const WARM_UP_SECONDS: f64 = 0.5;
+/// How long to measure where the user names no number of steps.
+const MEASURED_SECONDS: f64 = 3.0;
+/// The steps measured are divided into so many samples, between which the device is waited for.
+const SAMPLES: usize = 20;
+/// How long to look at single kernels.
+const RECORDED_SECONDS: f64 = 1.0;
+const RECORDED_STEPS: [usize; 2] = [2, 20];
+
+/// What was seen of a model's training steps.
+pub struct Steps {
+    /// Trainable weights of the model.
+    pub parameters: usize,
+    /// From fresh weights to the end of the first step: pipelines are compiled in it.
+    pub first_step_seconds: f64,
+    /// Steps in `step_seconds`.
+    pub steps: usize,
+    /// Seconds per step: one value for each sample.
+    pub step_seconds: Spread,
+    /// Seconds until the host has asked for a step that an idle device then works on.
+    pub enqueue_seconds: f64,
+    /// What happened in `recorded_steps` more steps.
+    pub record: Record,
+    /// Steps in `record`.
+    pub recorded_steps: usize,
+    /// Memory of the GPU after the last step.
+    pub memory: Option<DeviceMemory>,
+}
+
+/// Trains a fresh model for a while; `steps` are measured, or as many as take a few seconds. The
+/// batch size of `settings` is at most the number of images.
+///
+/// # Errors
+///
+/// If the device fails.
+pub fn measure(
+    model: &ModelSettings,
+    settings: &Settings,
+    steps: Option<usize>,
+    images: &DeviceSplit,
+    device: &Device,
+) -> Result<Steps> {
+    let started = Instant::now();
+    let mut trainer = Trainer::new(model, settings, images, device);
+    trainer.timed(1)?;
+    let first_step_seconds = started.elapsed().as_secs_f64();
+
+    let (mut warmed_up, warm_up) = (0, Instant::now());
+    while warmed_up < WARM_UP_STEPS || warm_up.elapsed().as_secs_f64() < WARM_UP_SECONDS {
+        trainer.timed(WARM_UP_STEPS)?;
+        warmed_up += WARM_UP_STEPS;
+    }
+    let estimate = warm_up.elapsed().as_secs_f64() / warmed_up as f64;
+    let fitting = |seconds: f64| (seconds / estimate) as usize;
+
+    let steps = steps.unwrap_or_else(|| fitting(MEASURED_SECONDS).max(SAMPLES));
+    let mut step_seconds = Vec::new();
+    for steps in samples(steps) {
+        step_seconds.push(trainer.timed(steps)? / steps as f64);
+    }
+    let mut enqueue_seconds = Vec::new();
+    for _ in 0..SAMPLES.min(steps) {
+        let started = Instant::now();
+        trainer.run(1);
+        enqueue_seconds.push(started.elapsed().as_secs_f64());
+        trainer.wait()?;
+    }
+    let [fewest, most] = RECORDED_STEPS;
+    let recorded_steps = fitting(RECORDED_SECONDS).clamp(fewest, most);
+    let (waited, record) = recorder::record(|| trainer.timed(recorded_steps));
+    waited?;
+
+    Ok(Steps {
+        parameters: trainer.learner.parameters(),
+        first_step_seconds,
+        steps,
+        step_seconds: Spread::of(step_seconds),
+        enqueue_seconds: Spread::of(enqueue_seconds).median,
+        record,
+        recorded_steps,
+        memory: device.memory_pool_usage().map(|usage| DeviceMemory {
+            in_use: usage.bytes_in_use,
+            reserved: usage.bytes_reserved,
+        }),
+    })
+}
+
+/// Divides `steps` into samples of about equal length.
+fn samples(steps: usize) -> impl Iterator<Item = usize> {
+    let samples = steps.min(SAMPLES);
+    (0..samples).map(move |i| (i + 1) * steps / samples - i * steps / samples)
+}
+
+/// A model in training.
+struct Trainer<'a> {
+    learner: Learner,
+    tally: Tally,
+    images: &'a DeviceSplit,
+    device: &'a Device,
+    batch_size: usize,
+    learning_rate: f64,
+    /// What is left of the epoch.
+    batches: Option<Batches>,
+    epoch: usize,
+    steps: usize,
+}
+
+impl<'a> Trainer<'a> {
+    fn new(
+        model: &ModelSettings,
+        settings: &Settings,
+        images: &'a DeviceSplit,
+        device: &'a Device,
+    ) -> Self {
+        let name = model.architecture.model.name();
+        let progress = Progress::new(Style::Quiet, &[name], 1, images.len());
+        Self {
+            learner: Learner::new(model, settings, device, &progress),
+            tally: Tally::default(),
+            images,
+            device,
+            batch_size: settings.batch_size,
+            learning_rate: model.training.learning_rate,
+            batches: None,
+            epoch: 0,
+            steps: 0,
+        }
+    }
+
+    /// Asks the device for `steps` whole steps, each with a full batch of its own.
+    fn run(&mut self, steps: usize) {
+        for _ in 0..steps {
+            let batch = self.full_batch();
+            let step = self.steps;
+            self.steps += 1;
+            self.learner
+                .step(&batch, step, self.learning_rate, &mut self.tally);
+        }
+    }
+
+    fn full_batch(&mut self) -> Batch {
+        loop {
+            match self.batches.as_mut().and_then(Iterator::next) {
+                Some(batch) if batch.len() == self.batch_size => return batch,
+                _ => {
+                    self.epoch += 1;
+                    self.batches = Some(self.learner.batches(self.epoch, self.images));
+                }
+            }
+        }
+    }
+
+    fn wait(&self) -> Result<()> {
+        let waited = self.device.sync();
+        waited.context("the device failed in the benchmark")
+    }
+
+    /// Seconds for `steps` steps, until the device has finished them.
+    fn timed(&mut self, steps: usize) -> Result<f64> {
+        let started = Instant::now();
+        self.run(steps);
+        self.wait()?;
+        Ok(started.elapsed().as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::samples;
+
+    #[test]
+    fn samples_share_out_the_steps() {
+        assert_eq!(samples(1).collect::<Vec<_>>(), [1]);
+        assert_eq!(samples(3).collect::<Vec<_>>(), [1, 1, 1]);
+        for steps in [20, 21, 39, 1_234] {
+            let samples: Vec<usize> = samples(steps).collect();
+            assert_eq!(samples.len(), 20);
+            assert_eq!(samples.iter().sum::<usize>(), steps);
+            let (min, max) = (samples.iter().min(), samples.iter().max());
+            assert!(max.unwrap() - min.unwrap() <= 1, "{samples:?}");
+        }
+    }
+}

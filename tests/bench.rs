@@ -1,0 +1,366 @@
+//! `fmnist bench`: its figures, and the counting behind them.
+
+mod common;
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use burn::Tensor;
+use burn::tensor::{Device, TensorData};
+use common::{cpu, data_dir, learner, plain, values, wgpu};
+use fmnist::bench::ceilings::{ADDEND, FACTOR, GRANULE, ROUNDS, copy, multiply_add};
+use fmnist::dataset::{DeviceSplit, synthetic};
+use fmnist::model::ModelKind;
+use fmnist::recorder::record;
+use fmnist::train::Tally;
+use serde_json::Value;
+
+/// A recording sees the whole process, so tests that record or launch take turns.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// `fmnist ARGS` with the real data at hand.
+fn fmnist(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fmnist"));
+    command.args(args).env("FMNIST_DATA_DIR", data_dir());
+    command
+}
+
+fn output(mut command: Command) -> Output {
+    command.output().expect("the program can be started")
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("the program prints UTF-8")
+}
+
+/// What `fmnist bench --json` with these flags printed.
+fn report(flags: &[&str]) -> Value {
+    let _turn = alone();
+    let args = [
+        &["bench", "--recipe", "plain", "--batch-size", "4", "--json"],
+        flags,
+    ]
+    .concat();
+    let output = output(fmnist(&args));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("stdout is one JSON object")
+}
+
+fn number(value: &Value, field: &str) -> f64 {
+    value[field]
+        .as_f64()
+        .unwrap_or_else(|| panic!("{field} is {}", value[field]))
+}
+
+/// What holds on every backend. Speeds are positive; how large they are depends on what else the
+/// machine does.
+fn check(report: &Value, backend: &str, models: &[&str], steps: u64) {
+    assert_eq!(report["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(report["backend"], backend);
+    assert_eq!(report["dataset"], "Fashion-MNIST");
+    assert_eq!(report["batch_size"], 4);
+    assert!(!report["device"].as_str().expect("a name").is_empty());
+    assert!(number(report, "threads") >= 1.0);
+    for field in ["multiply_add_gflop_per_s", "copy_gb_per_s"] {
+        assert!(number(&report["ceilings"], field) > 0.01, "{field}");
+    }
+    if cfg!(target_os = "linux") {
+        // Less than the dataset it holds would be wrong, and more than this machine's, too.
+        assert!((47e6..64e9).contains(&number(report, "peak_process_bytes")));
+    }
+    let measured: Vec<&str> = report["models"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|model| model["model"].as_str().expect("a name"))
+        .collect();
+    assert_eq!(measured, models);
+    for model in report["models"].as_array().expect("a list") {
+        assert_eq!(model["steps"], steps);
+        let ms = &model["step_ms"];
+        let spread = ["min", "lower_quartile", "median", "upper_quartile", "max"];
+        let spread = spread.map(|field| number(ms, field));
+        assert!(spread[0] > 0.0 && spread.is_sorted(), "{ms}");
+        let seconds = spread[2] * 1e-3;
+        assert_close(number(model, "images_per_s") * seconds, 4.0);
+        for (rate, per_step) in [
+            ("gflop_per_s", "gflop_per_step"),
+            ("gb_per_s", "least_gb_per_step"),
+        ] {
+            assert_close(number(model, rate) * seconds, number(model, per_step));
+        }
+        let first = number(model, "first_step_s");
+        let since_start = number(model, "first_step_since_process_start_s");
+        assert!(first > 0.0);
+        assert_close(since_start - first, number(report, "start_up_s"));
+
+        let kernels = model["kernels"].as_array().expect("a list");
+        let sum = |field: &str| kernels.iter().map(|kernel| number(kernel, field)).sum();
+        assert_close(sum("share"), 1.0);
+        assert_close(sum("ms_per_step"), number(model, "kernels_ms_per_step"));
+        assert!(kernels.iter().all(|kernel| number(kernel, "share") >= 0.0));
+        let names: Vec<&str> = kernels.iter().filter_map(|k| k["name"].as_str()).collect();
+        for name in ["linear/forward", "linear/grad_weight", "cross_entropy/step"] {
+            assert!(names.contains(&name), "{name} is missing in {names:?}");
+        }
+    }
+}
+
+fn assert_close(a: f64, b: f64) {
+    assert!((a - b).abs() <= 1e-9 * b.abs().max(1.0), "{a} and {b}");
+}
+
+#[test]
+fn cpu_report() {
+    let report = report(&["--backend", "cpu", "--steps", "3"]);
+    check(&report, "cpu", &["dense", "cnn"], 3);
+    assert!(report["driver"].is_null());
+    for model in report["models"].as_array().expect("a list") {
+        assert_eq!(model["kernel_clock"], "host");
+        for field in [
+            "launches_per_step",
+            "uploaded_bytes_per_step",
+            "read_back_bytes_per_step",
+            "enqueue_ms",
+            "device_memory_bytes",
+        ] {
+            assert!(model[field].is_null(), "{field}");
+        }
+    }
+    let [dense, cnn] = [&report["models"][0], &report["models"][1]];
+    assert_eq!(dense["parameters"], 101_770);
+    assert_eq!(cnn["parameters"], 421_642);
+    // By hand: multiply-adds of four images, forward and backward.
+    let dense_flop = 4.0 * 2.0 * (2.0 * 784.0 * 128.0 + 3.0 * 128.0 * 10.0);
+    assert_close(number(dense, "gflop_per_step"), dense_flop * 1e-9);
+    assert!(number(cnn, "gflop_per_step") > 20.0 * dense_flop * 1e-9);
+}
+
+#[test]
+fn wgpu_report() {
+    let report = report(&["--backend", "wgpu", "--steps", "2", "--model", "cnn"]);
+    check(&report, "wgpu", &["cnn"], 2);
+    assert!(!report["driver"].as_str().expect("a name").is_empty());
+    let model = &report["models"][0];
+    assert!(number(model, "enqueue_ms") > 0.0);
+    let launches = number(model, "launches_per_step");
+    assert!((10.0..100.0).contains(&launches), "{launches}");
+    let kernels = model["kernels"].as_array().expect("a list");
+    let calls = kernels
+        .iter()
+        .map(|kernel| number(kernel, "calls_per_step"))
+        .sum();
+    assert_close(launches, calls);
+    let names: Vec<&str> = kernels.iter().filter_map(|k| k["name"].as_str()).collect();
+    for name in ["conv_relu_pool/forward", "adamw/step"] {
+        assert!(names.contains(&name), "{name} is missing in {names:?}");
+    }
+    // A kernel is called by its file, Burn's by their types.
+    let shaders = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
+    for name in names.iter().filter(|name| !name.starts_with("Burn: ")) {
+        assert!(shaders.join(format!("{name}.wgsl")).is_file(), "{name}");
+    }
+    assert!(number(model, "kernels_ms_per_step") > 0.0);
+    assert!(number(model, "uploaded_bytes_per_step") > 0.0);
+    let memory = &model["device_memory_bytes"];
+    // Weights and their two moments at least.
+    assert!(number(memory, "in_use") >= 3.0 * 4.0 * 421_642.0);
+    assert!(number(memory, "reserved") >= number(memory, "in_use"));
+}
+
+#[test]
+fn table_shows_the_models_side_by_side() {
+    let _turn = alone();
+    let args = ["bench", "--backend", "cpu", "--batch-size", "4"];
+    let output = output(fmnist(&[&args[..], &["--steps", "1"]].concat()));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let table = text(&output.stdout);
+    for part in [
+        "Fashion-MNIST, batches of 4",
+        "dense",
+        "cnn",
+        "images per second",
+        "first step",
+        "of the ceiling",
+        "conv_relu_pool/grad_input",
+        "ceilings: ",
+    ] {
+        assert!(table.contains(part), "{part} is missing in\n{table}");
+    }
+    assert!(!table.contains("launches"), "the CPU has none");
+    for line in table.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    assert!(text(&output.stderr).contains("backend cpu"));
+}
+
+#[test]
+fn without_data_it_measures_on_drawings_and_downloads_nothing() {
+    let _turn = alone();
+    let cwd = tempfile::tempdir().expect("a temporary folder can be made");
+    let cache = cwd.path().join("cache");
+    let mut command = fmnist(&["bench", "--backend", "cpu", "--model", "dense", "--json"]);
+    command
+        .args(["--batch-size", "8", "--steps", "1"])
+        .env_remove("FMNIST_DATA_DIR")
+        .env("XDG_CACHE_HOME", &cache)
+        .env("HOME", cwd.path())
+        .current_dir(cwd.path());
+    let output = output(command);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("stdout is JSON");
+    assert_eq!(report["dataset"], synthetic::NAME);
+    assert!(is_empty(cwd.path()), "nothing is left behind");
+}
+
+fn is_empty(folder: &Path) -> bool {
+    let mut entries = std::fs::read_dir(folder).expect("the folder is there");
+    entries.next().is_none()
+}
+
+#[test]
+fn help_names_the_flags() {
+    let help = output(fmnist(&["bench", "--help"]));
+    assert!(help.status.success());
+    for flag in ["--model", "--batch-size", "--steps", "--json", "--device"] {
+        assert!(text(&help.stdout).contains(flag), "{flag}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_refused() {
+    for (args, code, parts) in [
+        (
+            vec!["bench", "--steps", "0"],
+            2,
+            vec!["--steps", "at least 1"],
+        ),
+        (
+            vec!["bench", "--batch-size", "x"],
+            2,
+            vec!["--batch-size", "whole number"],
+        ),
+        (vec!["bench", "--model", "vit"], 2, vec!["--model", "dense"]),
+        (
+            vec!["bench", "--batch-size", "60001", "--backend", "cpu"],
+            1,
+            vec!["--batch-size 60001", "60000"],
+        ),
+    ] {
+        let output = output(fmnist(&args));
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {stderr}");
+        assert!(output.stdout.is_empty());
+        for part in parts {
+            assert!(stderr.contains(part), "{part:?} is missing in: {stderr}");
+        }
+    }
+}
+
+/// Counts what wgpu itself reports of its API, without this program's or CubeCL's help.
+struct ApiLog;
+
+static DISPATCHES: AtomicUsize = AtomicUsize::new(0);
+static WRITES: AtomicUsize = AtomicUsize::new(0);
+
+impl log::Log for ApiLog {
+    fn enabled(&self, _: &log::Metadata) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record) {
+        if record.target().starts_with("wgpu_core") {
+            let message = record.args().to_string();
+            if message.starts_with("ComputePass::dispatch") {
+                DISPATCHES.fetch_add(1, Ordering::Relaxed);
+            } else if message == "Queue::write_buffer" {
+                WRITES.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+#[test]
+fn every_launch_and_every_byte_of_a_step_is_counted() {
+    const BATCH: usize = 8;
+    let _turn = alone();
+    let device = wgpu();
+    let images = synthetic::split(0, synthetic::Part::Train, BATCH);
+    let images = DeviceSplit::upload(images, &device);
+    log::set_logger(&ApiLog).expect("no other logger is there");
+    for kind in ModelKind::ALL {
+        let mut learner = learner(&plain(&[kind], BATCH, 0), &device);
+        let mut tally = Tally::default();
+        let batches = learner.batches(1, &images);
+        let mut step = || {
+            let batch = batches.clone().next().expect("there are images");
+            learner.step(&batch, 0, 1e-3, &mut tally);
+            device.sync().expect("the device works");
+        };
+        step();
+        step();
+
+        DISPATCHES.store(0, Ordering::Relaxed);
+        WRITES.store(0, Ordering::Relaxed);
+        log::set_max_level(log::LevelFilter::Trace);
+        let ((), record) = record(&mut step);
+        log::set_max_level(log::LevelFilter::Off);
+        assert_eq!(record.calls(), DISPATCHES.load(Ordering::Relaxed), "{kind}");
+        assert!((10..=40).contains(&record.calls()), "{record:?}");
+        assert_eq!(record.kernels["adamw/step"].calls, 1, "{kind}");
+        assert_eq!(record.kernels["gather/batch"].calls, 1, "{kind}");
+        // Ten words that say which batch, and eight numbers for AdamW.
+        assert_eq!(WRITES.load(Ordering::Relaxed), 2, "{kind}");
+        assert_eq!(record.uploaded_bytes, (10 + 8) * 4, "{kind}");
+        assert_eq!(record.read_back_bytes, 0, "{kind}");
+
+        let (metrics, reading) = record_reading(&tally);
+        assert!(metrics.is_finite());
+        assert_eq!(reading, 2 * 4, "loss and right answers");
+    }
+}
+
+/// The loss in a tally, and the bytes that reading it took.
+fn record_reading(tally: &Tally) -> (f64, usize) {
+    let (metrics, record) = record(|| tally.read().expect("the device works"));
+    (metrics.loss, record.read_back_bytes)
+}
+
+/// The operations behind the ceilings do what they are counted for.
+fn ceilings_compute(device: &Device) {
+    let _turn = alone();
+    // More than one thread's share.
+    let len = 70 * GRANULE;
+    let start: Vec<f32> = (0..len).map(|i| (i % 1000) as f32 * 0.01 - 3.0).collect();
+    let tensor = || Tensor::<1>::from_data(TensorData::new(start.clone(), [len]), device);
+
+    let decay = f64::from(FACTOR).powi(ROUNDS as i32);
+    let fixed_point = f64::from(ADDEND) / (1.0 - f64::from(FACTOR));
+    for (x, y) in start.iter().zip(values(multiply_add(tensor()))) {
+        let expected = fixed_point + (f64::from(*x) - fixed_point) * decay;
+        let error = (f64::from(y) - expected).abs();
+        assert!(error < 1e-4, "{x} became {y}, not {expected}");
+    }
+
+    let kept = tensor();
+    let copied = copy(kept.clone(), Tensor::zeros([len], device));
+    assert_eq!(values(copied), start);
+    assert_eq!(values(kept), start, "the source stays as it is");
+}
+
+#[test]
+fn ceilings_compute_on_cpu() {
+    ceilings_compute(&cpu());
+}
+
+#[test]
+fn ceilings_compute_on_wgpu() {
+    ceilings_compute(&wgpu());
+}
