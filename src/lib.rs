@@ -24,7 +24,7 @@
 //! | [`cli`] | the commands |
 //! | [`bench`] | how fast a device trains |
 //! | [`recorder`] | what kernels run, how long, and what is transferred |
-//! | [`text`], `whole_file` | numbers for people, files that are never half-written |
+//! | [`statistics`], [`text`], `whole_file` | mean and deviation, numbers for people, files that are never half-written |
 
 #![recursion_limit = "256"]
 #![warn(missing_docs)]
@@ -48,6 +48,7 @@ pub mod run_folder;
 mod scratch;
 pub mod simd;
 mod slices;
+pub mod statistics;
 pub mod text;
 pub mod train;
 mod wgsl;

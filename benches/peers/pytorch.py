@@ -1,4 +1,4 @@
-"""Fashion-MNIST with PyTorch on the CPU."""
+"""Fashion-MNIST with PyTorch, on the CPU or with CUDA."""
 
 import ctypes
 import time
@@ -8,6 +8,8 @@ import common
 
 def flags(parser):
     parser.add_argument("--compile", action="store_true", help="through torch.compile")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--batch-size", type=int, default=common.BATCH)
 
 
 args = common.arguments(__doc__, flags)
@@ -25,6 +27,10 @@ from torch.nn import functional as F
 
 torch.set_num_threads(args.threads)
 torch.manual_seed(common.SEED)
+# fp32 all the way, as fmnist computes.
+torch.backends.cuda.matmul.allow_tf32 = False
+torch.backends.cudnn.allow_tf32 = False
+torch.backends.cudnn.benchmark = True
 
 
 class Cnn(nn.Module):
@@ -48,10 +54,10 @@ def dense():
 
 (images, labels), (test_images, test_labels) = (
     # NHWC in memory, NCHW in shape: channels_last.
-    (torch.from_numpy(x).permute(0, 3, 1, 2), torch.from_numpy(y).long())
+    (torch.from_numpy(x).permute(0, 3, 1, 2).to(args.device), torch.from_numpy(y).long().to(args.device))
     for x, y in common.load(args.data_dir)
 )
-model = (Cnn() if args.model == "cnn" else dense()).to(memory_format=torch.channels_last)
+model = (Cnn() if args.model == "cnn" else dense()).to(args.device, memory_format=torch.channels_last)
 optimizer = torch.optim.Adam(model.parameters(), lr=common.LEARNING_RATE, eps=1e-8, fused=True)
 
 
@@ -84,14 +90,22 @@ def evaluate(batch):
         return correct.item() / len(test_labels)
 
 
+def wait():
+    if args.device == "cuda":
+        torch.cuda.synchronize()
+
+
 first_batch_seconds = None
 epoch_seconds = []
 for _ in range(args.epochs):
     started = time.perf_counter()
-    total = torch.zeros(())
-    for indices in torch.randperm(len(labels)).split(common.BATCH):
+    total = torch.zeros((), device=args.device)
+    for indices in torch.randperm(len(labels), device=args.device).split(args.batch_size):
         total += step(indices)
-        first_batch_seconds = first_batch_seconds or common.seconds_since_process_start()
+        if first_batch_seconds is None:
+            wait()
+            first_batch_seconds = common.seconds_since_process_start()
+    wait()
     epoch_seconds.append(time.perf_counter() - started)
 
 peak = common.peak_rss_mib()

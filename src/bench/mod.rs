@@ -4,6 +4,7 @@ pub mod ceilings;
 mod spread;
 mod step;
 mod table;
+mod until;
 mod work;
 
 use std::time::Instant;
@@ -21,6 +22,7 @@ use step::Steps;
 
 pub use spread::Spread;
 pub use table::table;
+pub use until::{UntilReport, run_until, until_table};
 pub use work::Work;
 
 /// What was measured, as `--json` prints it. Units stand in the names; `null` is what this backend or

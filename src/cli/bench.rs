@@ -9,8 +9,9 @@ use super::data::console;
 use super::recipe::RecipeArgs;
 use super::train::check_batch_size;
 use super::{DeviceArgs, positive};
-use crate::bench::{self, table};
-use crate::dataset::{self, Choice, Places, Split, synthetic};
+use crate::bench::{self, UntilReport, table, until_table};
+use crate::dataset::{self, Choice, DeviceSplit, Places, Split, synthetic};
+use crate::train::{self, Settings};
 
 /// Flags of `fmnist bench`.
 #[derive(Args, Debug)]
@@ -20,15 +21,24 @@ pub struct BenchArgs {
     /// Training steps to measure [default: as many as take 3 seconds]
     #[arg(long, value_name = "N", value_parser = positive)]
     steps: Option<usize>,
+    /// Measure the time to this validation accuracy instead, such as 0.92
+    #[arg(long, value_name = "ACCURACY", value_parser = accuracy, conflicts_with = "steps")]
+    until_accuracy: Option<f64>,
+    /// Runs to the accuracy, with seeds counted up from --seed
+    #[arg(long, value_name = "N", value_parser = positive, default_value_t = 1, requires = "until_accuracy")]
+    runs: usize,
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
 }
 
-/// Measures training steps and prints what they take.
+/// Measures training steps, or the time to an accuracy, and prints what they take.
 pub fn run(args: BenchArgs, device: &DeviceArgs, process_start: Instant) -> Result<()> {
     let say = |line: &str| errln!("{line}");
     let settings = args.recipe.settings()?;
+    if let Some(target) = args.until_accuracy {
+        return until(target, &settings, &args, device);
+    }
     let (name, images) = images(settings.batch_size)?;
     ensure!(
         settings.batch_size <= images.len(),
@@ -54,6 +64,41 @@ pub fn run(args: BenchArgs, device: &DeviceArgs, process_start: Instant) -> Resu
         outln!("{}", table(&report).trim_end());
     }
     Ok(())
+}
+
+/// Trains on real data until the accuracy is reached.
+fn until(target: f64, settings: &Settings, args: &BenchArgs, device: &DeviceArgs) -> Result<()> {
+    let say = |line: &str| errln!("{line}");
+    let mut data = dataset::load(Choice::FashionMnist, None, &mut console(false))?;
+    let (training, validation) = train::split(settings, &mut data)?;
+    let selected = device.select(say)?;
+    check_batch_size(settings, training.len(), &selected)?;
+    let [training, validation] =
+        [training, validation].map(|split| DeviceSplit::upload(split, &selected.device));
+    let splits = [&training, &validation];
+    let report = UntilReport {
+        version: env!("CARGO_PKG_VERSION"),
+        device: format!("{} — {}", selected.backend, selected.name),
+        dataset: data.name,
+        recipe: settings.recipe,
+        most_epochs: settings.epochs,
+        batch_size: settings.batch_size,
+        target,
+        models: bench::run_until(settings, target, args.runs, splits, &selected.device, say)?,
+    };
+    if args.json {
+        outln!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        outln!("{}", until_table(&report).trim_end());
+    }
+    Ok(())
+}
+
+fn accuracy(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(accuracy) if accuracy > 0.0 && accuracy <= 1.0 => Ok(accuracy),
+        _ => Err("expected a fraction above 0 and up to 1, such as 0.92".to_string()),
+    }
 }
 
 /// Fashion-MNIST's training images if they are on this machine, else drawings: what is on them has

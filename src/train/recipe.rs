@@ -25,6 +25,15 @@ pub enum Recipe {
 }
 
 impl Recipe {
+    /// Its name in tables and files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Standard => "standard",
+            Self::Best => "best",
+        }
+    }
+
     /// Passes over the training images.
     pub fn epochs(self) -> usize {
         match self {
