@@ -20,6 +20,9 @@ pub struct EvaluateArgs {
     /// Folder of a run
     #[arg(value_name = "RUN")]
     run: PathBuf,
+    /// See each image as it is and mirrored, and average the probabilities
+    #[arg(long)]
+    flip_average: bool,
     #[command(flatten)]
     dataset: dataset::DatasetArgs,
 }
@@ -52,8 +55,9 @@ pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
         let kernels = config.settings.kernels;
         let model = folder.read_model(&settings.architecture, kernels, &selected.device)?;
         let started = Instant::now();
-        let metrics = evaluate(&model, kernels, &test)?;
+        let metrics = evaluate(&model, kernels, &test, args.flip_average)?;
         let note = match summary.as_ref().and_then(|s| s.models.get(kind.name())) {
+            Some(_) if args.flip_average => "averaged with the mirrored images".into(),
             Some(then) if same(then.test_accuracy, metrics.accuracy) => "as in summary.json".into(),
             Some(then) => format!(
                 "summary.json, on {}: {} %",

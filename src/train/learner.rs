@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
+use burn::tensor::activation::softmax;
 
 use super::pace::Pace;
 use super::progress::{ModelProgress, Progress};
@@ -152,7 +153,7 @@ impl Learner {
     /// If the device fails.
     pub fn evaluate(&mut self, split: &DeviceSplit) -> Result<Metrics> {
         let started = Instant::now();
-        let metrics = evaluate(&self.model(), self.kernels, split)?;
+        let metrics = evaluate(&self.model(), self.kernels, split, false)?;
         self.busy_seconds += started.elapsed().as_secs_f64();
         Ok(metrics)
     }
@@ -163,15 +164,27 @@ impl Learner {
     }
 }
 
-/// Loss and accuracy of `model` on `split`, without autodiff.
+/// Loss and accuracy of `model` on `split`, without autodiff. With `flip_average` each image is
+/// seen twice, as it is and mirrored left to right, and the probabilities are averaged.
 ///
 /// # Errors
 ///
 /// If the device fails.
-pub fn evaluate(model: &Classifier, kernels: Kernels, split: &DeviceSplit) -> Result<Metrics> {
+pub fn evaluate(
+    model: &Classifier,
+    kernels: Kernels,
+    split: &DeviceSplit,
+    flip_average: bool,
+) -> Result<Metrics> {
     let mut tally = Tally::default();
     for batch in split.batches(EVALUATION_BATCH) {
-        let logits = model.forward(batch.images.clone());
+        let mut logits = model.forward(batch.images.clone());
+        if flip_average {
+            let mirrored = model.forward(batch.images.clone().flip([3]));
+            // Logits whose softmax is the mean of the two.
+            let sum = softmax(logits, 1) + softmax(mirrored, 1);
+            logits = (sum / 2.0).log();
+        }
         let (_, sums) = kernels.cross_entropy(logits, batch.targets.clone());
         tally.add(sums, batch.len());
     }

@@ -1,0 +1,171 @@
+//! Recipes: their schedules, what they gain, and what they must not see.
+
+#[macro_use]
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use burn::tensor::Device;
+use common::{cpu, fashion_mnist, first, plain, wgpu};
+use fmnist::dataset::{DeviceSplit, Split};
+use fmnist::model::{Architecture, ModelKind};
+use fmnist::train::progress::{Progress, Style};
+use fmnist::train::recipe::Recipe;
+use fmnist::train::schedule::{Decay, Schedule};
+use fmnist::train::{Settings, Training, train};
+
+on_each_device!(standard_beats_plain_on_few_images);
+
+fn assert_close(actual: f64, expected: f64) {
+    assert!(
+        (actual - expected).abs() <= 1e-12,
+        "{actual}, not {expected}"
+    );
+}
+
+#[test]
+fn step_sizes_by_hand() {
+    let schedule = Schedule {
+        peak: 0.6,
+        warm_up_steps: 2,
+        decay: Decay::Cosine,
+        steps: 8,
+    };
+    // Two steps of thirds, then half a cosine over six: cos 0°, 30°, 60°, 90°, 120°, 150°.
+    let root = 3.0f64.sqrt() / 2.0;
+    let cosines = [1.0, root, 0.5, 0.0, -0.5, -root];
+    assert_close(schedule.learning_rate(0), 0.2);
+    assert_close(schedule.learning_rate(1), 0.4);
+    for (step, cosine) in cosines.into_iter().enumerate() {
+        assert_close(schedule.learning_rate(2 + step), 0.3 * (1.0 + cosine));
+    }
+    // A longer run than planned stays at the end.
+    assert_close(schedule.learning_rate(8), 0.0);
+    assert_close(schedule.learning_rate(100), 0.0);
+
+    let constant = Schedule {
+        decay: Decay::Constant,
+        ..schedule
+    };
+    assert_close(constant.learning_rate(1), 0.4);
+    assert_close(constant.learning_rate(7), 0.6);
+}
+
+#[test]
+fn warm_up_is_counted_in_epochs() {
+    let training = Training {
+        warm_up_epochs: 1.5,
+        ..Training::PLAIN
+    };
+    let schedule = training.schedule(10, 20);
+    assert_eq!((schedule.warm_up_steps, schedule.steps), (30, 200));
+    assert_close(Training::PLAIN.schedule(10, 20).learning_rate(0), 1e-3);
+}
+
+#[test]
+fn sizes_of_models() {
+    let parameters = |widths: &[usize], hidden: &[usize]| {
+        let architecture = Architecture {
+            model: ModelKind::Cnn,
+            widths: widths.to_vec(),
+            hidden: hidden.to_vec(),
+        };
+        architecture.check().map(|()| architecture.parameters())
+    };
+    assert_eq!(Architecture::dense().parameters(), 101_770);
+    assert_eq!(Architecture::cnn().parameters(), 421_642);
+    // 10·32 + 289·64 + 577·128 in the blocks, 1153·10 after 3×3 pixels.
+    let deep = 320 + 18_496 + 73_856 + 11_530;
+    assert_eq!(parameters(&[32, 64, 128], &[]).expect("it fits"), deep);
+    for (widths, hidden, message) in [
+        (vec![8; 5], vec![], "--widths: 5 blocks are too many"),
+        (vec![0], vec![], "--widths: 0 is no size"),
+        (vec![8], vec![9000], "--hidden: 9000 is no size"),
+        (vec![8192, 8192], vec![], "more than 16777216"),
+        (vec![], vec![], "--widths"),
+    ] {
+        let error = parameters(&widths, &hidden).expect_err("it cannot be built");
+        assert!(error.to_string().contains(message), "{error}");
+    }
+}
+
+/// Validation accuracy after a few epochs on a few real images.
+fn accuracy(recipe: Recipe, device: &Device) -> f64 {
+    const IMAGES: usize = 2_000;
+    let kind = ModelKind::Dense;
+    let settings = Settings {
+        recipe,
+        models: vec![recipe.model(kind)],
+        epochs: 10,
+        ..plain(&[kind], 32, 0)
+    };
+    let data = &fashion_mnist().train;
+    let mut validation = data.clone();
+    let validation = validation.split_off_last(2_000);
+    let [training, validation] =
+        [first(data, IMAGES), validation].map(|split| DeviceSplit::upload(split, device));
+    let progress = Progress::new(Style::Quiet, &["dense"], 10, IMAGES);
+    let (_, history) = train(&settings, &training, &validation, device, &progress, |_| {
+        Ok(())
+    })
+    .expect("training does not fail");
+    let last = history.records.last().expect("it has epochs");
+    last.validation_accuracy
+}
+
+fn standard_beats_plain_on_few_images(device: &Device) {
+    let [plain, standard] = [Recipe::Plain, Recipe::Standard].map(|r| accuracy(r, device));
+    println!("plain {plain}, standard {standard}");
+    assert!(standard > plain, "plain {plain}, standard {standard}");
+}
+
+/// Trains in `cwd` on the data in `data`, and returns the history without times and the weights.
+fn run_on(data: &Path, cwd: &Path, name: &str) -> (Vec<String>, Vec<u8>) {
+    let status = Command::new(env!("CARGO_BIN_EXE_fmnist"))
+        .args(["train", "--backend", "cpu", "--model", "dense", "--quiet"])
+        .args(["--samples", "500", "--epochs", "2", "--out", name])
+        .arg("--data-dir")
+        .arg(data)
+        .current_dir(cwd)
+        .status();
+    assert!(status.expect("the program can be started").success());
+    let run = cwd.join(name);
+    let history = fs::read_to_string(run.join("history.csv")).expect("it has a history");
+    let without_time = |line: &str| line.rsplit_once(',').expect("columns").0.to_string();
+    let weights = fs::read(run.join("dense/model.bpk")).expect("it has weights");
+    (history.lines().map(without_time).collect(), weights)
+}
+
+/// A dataset of 6,000 real training images and of these test images.
+fn write_dataset(folder: &Path, test: &Split) {
+    fs::create_dir(folder).expect("a folder can be made");
+    let training = first(&fashion_mnist().train, 6_000);
+    for (name, split) in [("train", &training), ("t10k", test)] {
+        let len = split.len() as u32;
+        let mut images = [0x803, len, 28, 28].map(u32::to_be_bytes).concat();
+        images.extend(&split.images);
+        let mut labels = [0x801, len].map(u32::to_be_bytes).concat();
+        labels.extend(&split.labels);
+        let write = |kind: &str, bytes| fs::write(folder.join(format!("{name}-{kind}")), bytes);
+        write("images-idx3-ubyte", images).expect("it can be written");
+        write("labels-idx1-ubyte", labels).expect("it can be written");
+    }
+}
+
+/// Whatever the test images are, training, validation and the weights kept are the same.
+#[test]
+fn no_test_image_reaches_training_or_selection() {
+    let cwd = tempfile::tempdir().expect("a temporary folder can be made");
+    let [with_real, with_forged] = ["a", "b"].map(|name| cwd.path().join(name));
+    write_dataset(&with_real, &first(&fashion_mnist().test, 100));
+    let forged = Split {
+        images: (0..100 * 784).map(|i| (i * 31 % 251) as u8).collect(),
+        labels: (0..100).map(|i| (i * 7 % 10) as u8).collect(),
+    };
+    write_dataset(&with_forged, &forged);
+    let real = run_on(&with_real, cwd.path(), "real");
+    assert_eq!(real.0.len(), 3, "a header and two epochs");
+    assert_eq!(run_on(&with_forged, cwd.path(), "forged"), real);
+}
