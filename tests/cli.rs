@@ -441,3 +441,19 @@ fn a_device_without_memory_is_an_error_that_names_the_batch_size() {
     });
     assert!(told, "no limit made the device run out of memory");
 }
+
+#[test]
+fn samples_are_drawn_as_they_are_and_augmented() {
+    let cwd = folder();
+    let draw = |name: &str, flags: &[&str]| {
+        let args = ["data", "show", "--dataset", "synthetic", "--out", name];
+        assert_success(&output(fmnist(cwd.path(), &[&args, flags].concat())));
+        std::fs::read(cwd.path().join(name)).expect("there is a picture")
+    };
+    let plain = draw("plain.png", &[]);
+    let augmented = draw("augmented.png", &["--augment"]);
+    assert!(plain != augmented);
+    assert!(plain == draw("plain-again.png", &[]));
+    assert!(augmented == draw("augmented-again.png", &["--augment"]));
+    assert!(augmented != draw("others.png", &["--augment", "--seed", "1"]));
+}

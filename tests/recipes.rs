@@ -10,6 +10,7 @@ use std::process::Command;
 use burn::tensor::Device;
 use common::{cpu, fashion_mnist, first, plain, wgpu};
 use fmnist::dataset::{DeviceSplit, Split};
+use fmnist::gather::Pixels;
 use fmnist::model::{Architecture, ModelKind};
 use fmnist::train::progress::{Progress, Style};
 use fmnist::train::recipe::Recipe;
@@ -71,6 +72,7 @@ fn sizes_of_models() {
             model: ModelKind::Cnn,
             widths: widths.to_vec(),
             hidden: hidden.to_vec(),
+            pixels: Pixels::Unit,
         };
         architecture.check().map(|()| architecture.parameters())
     };

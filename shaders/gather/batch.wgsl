@@ -1,4 +1,4 @@
-// A batch from a dataset that lies on the device: images as floats in [0, 1], changed at random,
+// A batch from a dataset that lies on the device: images as floats, changed at random,
 // and their targets.
 //
 //   dispatch.x  images of the batch
@@ -25,6 +25,9 @@ struct Selection {
     erase_side: u32,
     cutmix: u32,
     mixup: u32,
+    // A byte becomes (byte - offset) * factor.
+    offset: i32,
+    factor: f32,
 }
 
 const SIDE: u32 = {{ side }};
@@ -41,8 +44,6 @@ const POSE: u32 = 0;
 const ERASE: u32 = 1;
 const MIX: u32 = 2;
 const CUT: u32 = 3;
-// Two for each row of pixels.
-const NOISE: u32 = 4;
 
 @group(0) @binding(0) var<storage, read_write> images: array<u32>;
 @group(0) @binding(1) var<storage, read_write> labels: array<u32>;
@@ -52,20 +53,9 @@ const NOISE: u32 = 4;
 @group(0) @binding(5) var<storage, read_write> batch_images: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> batch_targets: array<f32>;
 
-// The hash pcg4d of "Hash Functions for GPU Rendering" (Jarzynski and Olano, JCGT 9(3), 2020), of
-// what all choices of the epoch depend on, the image, and what the words are for.
+// Random words for an image, from what all choices of the epoch depend on and what they are for.
 fn words(image: u32, stream: u32) -> vec4<u32> {
-    var v = vec4<u32>(selection.key, image, stream) * 1664525u + 1013904223u;
-    v.x += v.y * v.w;
-    v.y += v.z * v.x;
-    v.z += v.x * v.y;
-    v.w += v.y * v.z;
-    v ^= v >> vec4<u32>(16u);
-    v.x += v.y * v.w;
-    v.y += v.z * v.x;
-    v.z += v.x * v.y;
-    v.w += v.y * v.z;
-    return v;
+    return pcg4d(vec4<u32>(selection.key, image, stream));
 }
 
 // A number below n <= 2^16 from the upper half of a random word.
@@ -79,8 +69,12 @@ struct Rectangle {
     high: vec2<u32>,
 }
 
-fn is_inside(rectangle: Rectangle, place: vec2<u32>) -> bool {
-    return all(place >= rectangle.low) && all(place < rectangle.high);
+// Which of the four pixels from a place on lie in it.
+fn inside(rectangle: Rectangle, place: vec2<u32>) -> vec4<bool> {
+    let columns = place.x + vec4<u32>(0u, 1u, 2u, 3u);
+    let row = place.y >= rectangle.low.y && place.y < rectangle.high.y;
+    let column = (columns >= vec4<u32>(rectangle.low.x)) & (columns < vec4<u32>(rectangle.high.x));
+    return column & vec4<bool>(row);
 }
 
 // How an image is changed by itself.
@@ -126,7 +120,7 @@ fn four_bytes(image: u32, row: i32, column: i32) -> vec4<u32> {
         }
     }
     let bits = 8u * (u32(column) & 3u);
-    let bytes = select(pair.x >> bits | pair.y << (32u - bits), pair.x, bits == 0u);
+    let bytes = select((pair.x >> bits) | (pair.y << (32u - bits)), pair.x, bits == 0u);
     return (vec4<u32>(bytes) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(255u);
 }
 
@@ -139,16 +133,7 @@ fn pixels_at(image: u32, pose: Pose, place: vec2<u32>) -> vec4<u32> {
     } else {
         pixels = four_bytes(image, source.y, source.x);
     }
-    if (place.y >= pose.erased.low.y && place.y < pose.erased.high.y) {
-        let word = place.x / 4u;
-        let noise = words(image, NOISE + 2u * place.y + word / 4u)[word % 4u];
-        for (var i = 0u; i < 4u; i++) {
-            if (is_inside(pose.erased, place + vec2<u32>(i, 0u))) {
-                pixels[i] = (noise >> (8u * i)) & 255u;
-            }
-        }
-    }
-    return pixels;
+    return select(pixels, vec4<u32>(), inside(pose.erased, place));
 }
 
 // How an image is mixed with another.
@@ -206,13 +191,10 @@ fn main(
             let others = pixels_at(partner, partner_pose, place);
             // To the nearest.
             pixels = (mix.blend * pixels + (PIXELS - mix.blend) * others + PIXELS / 2u) / PIXELS;
-            for (var i = 0u; i < 4u; i++) {
-                if (is_inside(mix.cut, place + vec2<u32>(i, 0u))) {
-                    pixels[i] = others[i];
-                }
-            }
+            pixels = select(pixels, others, inside(mix.cut, place));
         }
-        batch_images[row * WORDS + word] = vec4<f32>(pixels) * (1.0 / 255.0);
+        let centered = vec4<i32>(pixels) - selection.offset;
+        batch_images[row * WORDS + word] = vec4<f32>(centered) * selection.factor;
     }
 
     if (local < CLASSES) {

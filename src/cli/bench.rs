@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 use super::data::console;
+use super::dataset::check_size;
 use super::recipe::RecipeArgs;
 use super::train::check_batch_size;
 use super::{DeviceArgs, positive};
@@ -49,6 +50,7 @@ pub fn run(args: BenchArgs, device: &DeviceArgs, process_start: Instant) -> Resu
     );
     let selected = device.select(say)?;
     check_batch_size(&settings, images.len(), &selected)?;
+    check_size("train on", &images, &selected)?;
     let report = bench::run(
         &settings,
         args.steps,
@@ -73,6 +75,7 @@ fn until(target: f64, settings: &Settings, args: &BenchArgs, device: &DeviceArgs
     let (training, validation) = train::split(settings, &mut data)?;
     let selected = device.select(say)?;
     check_batch_size(settings, training.len(), &selected)?;
+    check_size("train on", &training, &selected)?;
     let [training, validation] =
         [training, validation].map(|split| DeviceSplit::upload(split, &selected.device));
     let splits = [&training, &validation];

@@ -13,11 +13,22 @@ use rand_chacha::rand_core::SeedableRng;
 
 use super::dataset::DatasetArgs;
 use crate::dataset::manifest::{self, Manifest, State};
-use crate::dataset::{CLASSES, Event, Places, Split, fetch};
+use crate::dataset::{CLASSES, Event, PIXELS, Places, Split, fetch};
+use crate::gather::{Augment, Pixels, Selection, cpu, epoch_key, target_values};
 use crate::report::grid::draw_grid;
 
 /// Magnification of the images that `show` draws.
 const SCALE: usize = 3;
+
+/// What `show --augment` does to them.
+const SHOWN: Augment = Augment {
+    flip: true,
+    shift: 3,
+    erase: 50,
+    erase_side: 14,
+    cutmix: 25,
+    mixup: 25,
+};
 
 /// How long `fetch` waits for silent mirrors: longer than a training run, which can go on without.
 const FETCH_PATIENCE: Duration = Duration::from_secs(30);
@@ -53,7 +64,10 @@ enum DataCommand {
         #[arg(long, value_name = "N", default_value_t = 12)]
         #[arg(value_parser = clap::value_parser!(u16).range(1..=100))]
         per_class: u16,
-        /// Which images are drawn
+        /// Change the images at random, in all ways that training can
+        #[arg(long)]
+        augment: bool,
+        /// Which images are drawn, and how they are changed
         #[arg(long, default_value_t = 0)]
         seed: u64,
         #[command(flatten)]
@@ -73,11 +87,13 @@ pub fn run(args: DataArgs) -> Result<()> {
         DataCommand::Show {
             out,
             per_class,
+            augment,
             seed,
             dataset,
         } => {
             let data = dataset.load(false)?;
-            show(&data.train, &out, per_class.into(), seed)?;
+            let augment = if augment { SHOWN } else { Augment::NONE };
+            show(&data.train, &out, per_class.into(), augment, seed)?;
             outln!(
                 "{}: {} images per class in {}",
                 data.name,
@@ -149,24 +165,52 @@ fn verify_files(data_dir: Option<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-fn show(split: &Split, out: &Path, per_class: usize, seed: u64) -> Result<()> {
+fn show(split: &Split, out: &Path, per_class: usize, augment: Augment, seed: u64) -> Result<()> {
+    let classes = samples(split, per_class, seed);
+    let order = classes.concat();
+    let labels: Vec<u32> = split.labels.iter().copied().map(u32::from).collect();
+    let source = cpu::Source {
+        images: &split.images,
+        labels: &labels,
+        order: &order,
+        target_values: &target_values(0.0),
+    };
+    let selection = Selection {
+        first: 0,
+        len: u32::try_from(order.len())?,
+        key: epoch_key(seed, 0),
+        augment,
+        pixels: Pixels::Unit,
+    };
+    let (pixels, _) = cpu::gather(source, &selection);
+    let pixels: Vec<u8> = pixels.iter().map(|x| (255.0 * x).round() as u8).collect();
+    let mut images = pixels.chunks_exact(PIXELS);
+    let rows: Vec<Vec<&[u8]>> = classes
+        .iter()
+        .map(|class| images.by_ref().take(class.len()).collect())
+        .collect();
+    draw_grid(out, &rows, SCALE)
+}
+
+/// Indices of `per_class` images of each class, or of as many as there are.
+fn samples(split: &Split, per_class: usize, seed: u64) -> Vec<Vec<u32>> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut rows: Vec<Vec<&[u8]>> = vec![Vec::new(); CLASSES];
+    let mut classes = vec![Vec::new(); CLASSES];
     let mut seen = [0; CLASSES];
     // Reservoir sampling: every image of a class is drawn with the same probability.
-    for (index, &label) in split.labels.iter().enumerate() {
+    for (index, &label) in (0..).zip(&split.labels) {
         let class = usize::from(label);
         seen[class] += 1;
-        if rows[class].len() < per_class {
-            rows[class].push(split.image(index));
+        if classes[class].len() < per_class {
+            classes[class].push(index);
         } else {
             let place = (rng.next_u64() % seen[class]) as usize;
             if place < per_class {
-                rows[class][place] = split.image(index);
+                classes[class][place] = index;
             }
         }
     }
-    draw_grid(out, &rows, SCALE)
+    classes
 }
 
 /// Tells the user on stderr what happens to the data: lines, and a bar for a download if stderr is

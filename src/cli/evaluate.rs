@@ -49,13 +49,20 @@ pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
         selected.backend,
         selected.name
     );
+    dataset::check_size("test with", &data.test, &selected)?;
     let test = DeviceSplit::upload(data.test, &selected.device);
     for settings in &config.settings.models {
         let kind = settings.architecture.model;
         let kernels = config.settings.kernels;
         let model = folder.read_model(&settings.architecture, kernels, &selected.device)?;
         let started = Instant::now();
-        let metrics = evaluate(&model, kernels, &test, args.flip_average)?;
+        let metrics = evaluate(
+            &model,
+            settings.architecture.pixels,
+            kernels,
+            &test,
+            args.flip_average,
+        )?;
         let note = match summary.as_ref().and_then(|s| s.models.get(kind.name())) {
             Some(_) if args.flip_average => "averaged with the mirrored images".into(),
             Some(then) if same(then.test_accuracy, metrics.accuracy) => "as in summary.json".into(),

@@ -5,6 +5,7 @@ use clap::{Args, ValueEnum};
 
 use super::positive;
 use crate::device::OutOfMemory;
+use crate::gather::Pixels;
 use crate::model::{Kernels, ModelKind};
 use crate::train::recipe::{BATCH_SIZE, Recipe};
 use crate::train::schedule::Decay;
@@ -68,12 +69,15 @@ pub struct RecipeArgs {
     dropout: Option<f64>,
 
     #[command(flatten)]
-    augment: AugmentArgs,
+    images: ImageArgs,
 }
 
-/// Random changes to the images.
+/// What the models see of the images.
 #[derive(Args, Debug)]
-struct AugmentArgs {
+struct ImageArgs {
+    /// What number the models see for a pixel
+    #[arg(long, value_enum, help_heading = IMAGES)]
+    pixels: Option<Pixels>,
     /// Mirror half of the images left to right
     #[arg(long, value_name = "BOOL", help_heading = IMAGES)]
     flip: Option<bool>,
@@ -96,7 +100,7 @@ struct AugmentArgs {
 
 const MODEL: &str = "Layers";
 const LEARNING: &str = "Learning";
-const IMAGES: &str = "Changes to the images";
+const IMAGES: &str = "Images";
 
 /// The value of `--model`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -153,6 +157,7 @@ impl RecipeArgs {
         };
         set(&mut model.architecture.hidden, hidden);
         set(&mut model.architecture.widths, widths);
+        set(&mut model.architecture.pixels, &self.images.pixels);
         model.architecture.check()?;
 
         let training = &mut model.training;
@@ -167,12 +172,12 @@ impl RecipeArgs {
             training.average_decay = (decay > 0.0).then_some(decay);
         }
         let augment = &mut training.augment;
-        set(&mut augment.flip, &self.augment.flip);
-        set(&mut augment.shift, &self.augment.shift);
-        set(&mut augment.erase, &self.augment.erase);
-        set(&mut augment.erase_side, &self.augment.erase_side);
-        set(&mut augment.cutmix, &self.augment.cutmix);
-        set(&mut augment.mixup, &self.augment.mixup);
+        set(&mut augment.flip, &self.images.flip);
+        set(&mut augment.shift, &self.images.shift);
+        set(&mut augment.erase, &self.images.erase);
+        set(&mut augment.erase_side, &self.images.erase_side);
+        set(&mut augment.cutmix, &self.images.cutmix);
+        set(&mut augment.mixup, &self.images.mixup);
         Ok(model)
     }
 }

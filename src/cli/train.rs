@@ -46,6 +46,8 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
     let (training, validation) = train::split(&settings, &mut data)?;
     let selected = device.select(say)?;
     check_batch_size(&settings, training.len(), &selected)?;
+    dataset::check_size("train on", &training, &selected)?;
+    dataset::check_size("test with", &data.test, &selected)?;
     let folder = RunFolder::create(args.out.as_deref())?;
     folder.write_config(&Config {
         version: env!("CARGO_PKG_VERSION").to_string(),

@@ -7,7 +7,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::{PIXELS, Split};
-use crate::gather::{Augment, Selection, epoch_key, gather, target_values};
+use crate::gather::{Augment, Pixels, Selection, epoch_key, gather, target_values};
 
 /// The order in which epoch number `epoch` visits `len` images.
 ///
@@ -80,6 +80,7 @@ impl DeviceSplit {
             batch_size,
             key,
             augment: Augment::NONE,
+            pixels: Pixels::Unit,
             next: 0,
         }
     }
@@ -95,6 +96,7 @@ pub struct Batches {
     batch_size: usize,
     key: [u32; 2],
     augment: Augment,
+    pixels: Pixels,
     /// Position in the order.
     next: usize,
 }
@@ -103,6 +105,11 @@ impl Batches {
     /// The same with images changed at random, for each epoch and seed in another way.
     pub fn augmented(self, augment: Augment) -> Self {
         Self { augment, ..self }
+    }
+
+    /// The same with bytes made numbers in this way, instead of [`Pixels::Unit`].
+    pub fn scaled(self, pixels: Pixels) -> Self {
+        Self { pixels, ..self }
     }
 
     /// The same with soft targets: see [`target_values`]. `label_smoothing` is in 0..1.
@@ -128,6 +135,7 @@ impl Iterator for Batches {
             len: len as u32,
             key: self.key,
             augment: self.augment,
+            pixels: self.pixels,
         };
         self.next += len;
         let (images, targets) = gather(
@@ -151,7 +159,7 @@ impl ExactSizeIterator for Batches {}
 /// Images and what they are, on a device.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// `[batch, 1, 28, 28]`, pixels in [0, 1].
+    /// `[batch, 1, 28, 28]`.
     pub images: Tensor<4>,
     /// `[batch, 10]`, rows that sum to 1: without augmentation and label smoothing 1 at the label
     /// and 0 elsewhere.

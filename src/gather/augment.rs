@@ -1,7 +1,8 @@
 //! What can be done to an image before it is shown to a network.
 
-use crate::dataset::SIDE;
 use serde::{Deserialize, Serialize};
+
+use crate::dataset::SIDE;
 
 /// Random changes to the images of a batch. The default changes nothing.
 ///
@@ -16,16 +17,17 @@ pub struct Augment {
     /// is background, 0. More than 28 counts as 28.
     pub shift: u8,
     /// Percentage of images of which a rectangle is erased: "Random Erasing Data Augmentation"
-    /// (Zhong et al., 2020). The erased pixels are random bytes, which the paper found best: zeros
-    /// would be the background, and hardly show.
+    /// (Zhong et al., 2020). It becomes background, 0: the paper's random bytes trained no better
+    /// here.
     pub erase: u8,
     /// Largest side of the erased rectangle in pixels. Width and height are uniform in
     /// `1..=erase_side`, its place is uniform among all that lie in the image. More than 28 counts
     /// as 28.
     pub erase_side: u8,
     /// Percentage of images of which a square shows another image instead: "CutMix" (Yun et al.,
-    /// 2019). Its area is uniform in 0 to 1, its centre is any pixel, and what lies outside is cut
-    /// off. Targets are mixed by the pixels that each image has in the result.
+    /// 2019). Its area is a share of the whole that is uniform in 0 to 1, its centre is any pixel,
+    /// and what lies outside is cut off. Targets are mixed by the pixels that each image has in the
+    /// result.
     pub cutmix: u8,
     /// Percentage of images that are blended with another: "mixup" (Zhang et al., 2018), with
     /// weights uniform in 0 to 1 (the paper's α = 1). An image is either cut or blended: where the

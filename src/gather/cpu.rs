@@ -1,7 +1,7 @@
 //! Batches on slices.
 
 use super::random::{Choices, Mix, Pose};
-use super::{Augment, Selection};
+use super::{Augment, Pixels, Selection};
 use crate::dataset::{CLASSES, PIXELS, SIDE};
 use crate::simd::{Isa, Kernel, Vector};
 
@@ -18,7 +18,7 @@ pub struct Source<'a> {
     pub target_values: &'a [f32],
 }
 
-/// Images `[batch, 784]` in [0, 1] and targets `[batch, 10]`.
+/// Images `[batch, 784]` and targets `[batch, 10]`.
 ///
 /// # Panics
 ///
@@ -31,6 +31,7 @@ pub fn gather(source: Source, selection: &Selection) -> (Vec<f32>, Vec<f32>) {
         source,
         key: selection.key,
         augment: selection.augment.clamped(),
+        pixels: selection.pixels,
         window: &source.order[first..][..len],
         images: &mut images,
         targets: &mut targets,
@@ -43,6 +44,7 @@ struct Batch<'a> {
     source: Source<'a>,
     key: [u32; 2],
     augment: Augment,
+    pixels: Pixels,
     window: &'a [u32],
     images: &'a mut Vec<f32>,
     targets: &'a mut Vec<f32>,
@@ -54,7 +56,7 @@ impl Kernel for Batch<'_> {
     unsafe fn run<V: Vector>(mut self) {
         if self.augment == Augment::NONE {
             for &index in self.window {
-                normalize(self.source.image(index), self.images);
+                normalize(self.source.image(index), self.pixels, self.images);
                 self.target(index, index, PIXELS);
             }
         } else {
@@ -67,44 +69,26 @@ impl Batch<'_> {
     #[inline(always)]
     fn augmented(&mut self) {
         let augment = self.augment;
+        let len = self.window.len();
         let mut canvas = Canvas::new();
-        let (mut own, mut other) = ([0; PIXELS], [0; PIXELS]);
+        let (mut picture, mut other) = ([0; PIXELS], [0; PIXELS]);
         for (row, &index) in self.window.iter().enumerate() {
             let choices = Choices {
                 key: self.key,
                 image: index,
             };
-            canvas.paint(self.source.image(index), choices, &augment, &mut own);
-            let (mix, distance) = choices.mix(&augment, self.window.len() as u32);
-            let partner = self.window[(row + distance as usize) % self.window.len()];
-            if !matches!(mix, Mix::No) {
+            canvas.paint(self.source.image(index), choices, &augment, &mut picture);
+            let partner = self.window[(row + choices.distance(len)) % len];
+            let mix = choices.mix(&augment);
+            if mix != Mix::No {
                 let choices = Choices {
                     image: partner,
                     ..choices
                 };
                 canvas.paint(self.source.image(partner), choices, &augment, &mut other);
             }
-            let parts = match mix {
-                Mix::No => PIXELS,
-                Mix::Cut(rectangle) => {
-                    for y in rectangle.rows.clone() {
-                        let columns =
-                            y * SIDE + rectangle.columns.start..y * SIDE + rectangle.columns.end;
-                        own[columns.clone()].copy_from_slice(&other[columns]);
-                    }
-                    PIXELS - rectangle.area()
-                }
-                Mix::Blend(parts) => {
-                    for (own, other) in own.iter_mut().zip(&other) {
-                        let sum =
-                            parts * u32::from(*own) + (PIXELS as u32 - parts) * u32::from(*other);
-                        // To the nearest.
-                        *own = ((sum + PIXELS as u32 / 2) / PIXELS as u32) as u8;
-                    }
-                    parts as usize
-                }
-            };
-            normalize(&own, self.images);
+            let parts = mix_in(&other, mix, &mut picture);
+            normalize(&picture, self.pixels, self.images);
             self.target(index, partner, parts);
         }
     }
@@ -129,10 +113,38 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Appends pixels scaled to [0, 1].
+/// Mixes another image into `picture`; returns how many parts in 784 are still its own.
 #[inline(always)]
-fn normalize(pixels: &[u8], images: &mut Vec<f32>) {
-    images.extend(pixels.iter().map(|&pixel| f32::from(pixel) * (1.0 / 255.0)));
+fn mix_in(other: &[u8; PIXELS], mix: Mix, picture: &mut [u8; PIXELS]) -> usize {
+    match mix {
+        Mix::No => PIXELS,
+        Mix::Cut(rectangle) => {
+            for row in rectangle.rows() {
+                picture[row.clone()].copy_from_slice(&other[row]);
+            }
+            PIXELS - rectangle.area()
+        }
+        Mix::Blend(parts) => {
+            const ALL: u32 = PIXELS as u32;
+            for (pixel, &other) in picture.iter_mut().zip(other) {
+                let sum = parts * u32::from(*pixel) + (ALL - parts) * u32::from(other);
+                // To the nearest.
+                *pixel = ((sum + ALL / 2) / ALL) as u8;
+            }
+            parts as usize
+        }
+    }
+}
+
+/// Appends bytes as the numbers of the network.
+#[inline(always)]
+fn normalize(bytes: &[u8], pixels: Pixels, images: &mut Vec<f32>) {
+    let (offset, factor) = (i16::from(pixels.offset()), pixels.factor());
+    images.extend(
+        bytes
+            .iter()
+            .map(|&byte| f32::from(i16::from(byte) - offset) * factor),
+    );
 }
 
 /// Room for an image in the middle of background, so that a shifted one is a part of it.
@@ -173,10 +185,8 @@ impl Canvas {
             pixels.copy_from_slice(&row[left..][..SIDE]);
         }
         if let Some(rectangle) = erased {
-            for y in rectangle.rows {
-                let columns = rectangle.columns.clone();
-                picture[y * SIDE..][..SIDE][columns.clone()]
-                    .copy_from_slice(&choices.noise(y)[columns]);
+            for row in rectangle.rows() {
+                picture[row].fill(0);
             }
         }
     }

@@ -11,6 +11,7 @@
 mod augment;
 pub mod cpu;
 mod ndarray;
+mod pixels;
 mod plan;
 mod random;
 mod wgpu;
@@ -23,6 +24,7 @@ use burn::tensor::Int;
 use crate::dataset::{CLASSES, PIXELS};
 
 pub use augment::Augment;
+pub use pixels::Pixels;
 pub use random::epoch_key;
 
 /// Which images make a batch, and what is done to them.
@@ -36,6 +38,8 @@ pub struct Selection {
     pub key: [u32; 2],
     /// What is chosen.
     pub augment: Augment,
+    /// What becomes of the bytes.
+    pub pixels: Pixels,
 }
 
 /// The making of a batch, as Burn dispatches it to the backend of its tensors.
@@ -51,14 +55,14 @@ pub trait Gather: Backend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
-/// A batch: images `[batch, 1, 28, 28]` with pixels in [0, 1], and targets `[batch, 10]`.
+/// A batch: images `[batch, 1, 28, 28]`, with pixels as [`Pixels`] says, and targets `[batch, 10]`.
 ///
 /// `images` are `[len, 784]` of u8, `labels` `[len]` of u32 below 10, and `order` lists their
 /// indices in u32; `target_values` is [`target_values`] as a tensor.
 ///
 /// # Panics
 ///
-/// If the selection ends behind the order, or is too large for one launch.
+/// If the selection is empty, ends behind the order, or is too large for one launch.
 pub fn gather(
     images: Tensor<2, Int>,
     labels: Tensor<1, Int>,
@@ -67,10 +71,10 @@ pub fn gather(
     selection: Selection,
 ) -> (Tensor<4>, Tensor<2>) {
     let [positions] = order.dims();
-    let end = u64::from(selection.first) + u64::from(selection.len);
+    let Selection { first, len, .. } = selection;
     assert!(
-        end <= positions as u64,
-        "gather: position {end} of {positions}"
+        len > 0 && u64::from(first) + u64::from(len) <= positions as u64,
+        "gather: {len} positions from {first} on, of {positions}"
     );
     let (images, targets) = Dispatch::gather(
         images.into_dispatch(),

@@ -19,7 +19,10 @@ pub fn is_supported(images: usize, batch: usize) -> bool {
 pub fn batch(len: usize) -> Launch {
     Launch {
         name: "gather/batch",
-        template: include_str!("../../shaders/gather/batch.wgsl"),
+        template: concat!(
+            include_str!("../../shaders/random/pcg4d.wgsl"),
+            include_str!("../../shaders/gather/batch.wgsl")
+        ),
         values: vec![
             ("side", SIDE),
             ("classes", CLASSES),
@@ -30,7 +33,7 @@ pub fn batch(len: usize) -> Launch {
 }
 
 /// The fields of the shader's `Selection`, in order.
-pub fn parameters(selection: &Selection) -> [u32; 10] {
+pub fn parameters(selection: &Selection) -> [u32; 12] {
     let augment = selection.augment.clamped();
     [
         selection.first,
@@ -43,5 +46,7 @@ pub fn parameters(selection: &Selection) -> [u32; 10] {
         augment.erase_side.into(),
         augment.cutmix.into(),
         augment.mixup.into(),
+        selection.pixels.offset().into(),
+        selection.pixels.factor().to_bits(),
     ]
 }

@@ -14,8 +14,6 @@ const POSE: u32 = 0;
 const ERASE: u32 = 1;
 const MIX: u32 = 2;
 const CUT: u32 = 3;
-/// Two for each row of pixels.
-const NOISE: u32 = 4;
 
 /// A number below `n`, which is at most 2^16, from the upper half of a random word: each with the
 /// same probability but for `n` in 2^16.
@@ -30,16 +28,26 @@ pub fn epoch_key(seed: u64, epoch: usize) -> [u32; 2] {
     [x, y]
 }
 
-/// Some columns of some rows of an image.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A part of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rectangle {
-    pub columns: Range<usize>,
-    pub rows: Range<usize>,
+    /// First column and row.
+    low: [usize; 2],
+    /// Those behind the last.
+    high: [usize; 2],
 }
 
 impl Rectangle {
-    pub fn area(&self) -> usize {
-        self.columns.len() * self.rows.len()
+    /// Which of the image's pixels lie in it, row by row.
+    #[inline(always)]
+    pub fn rows(self) -> impl Iterator<Item = Range<usize>> {
+        let Self { low, high } = self;
+        (low[1]..high[1]).map(move |y| y * SIDE + low[0]..y * SIDE + high[0])
+    }
+
+    /// Number of pixels.
+    pub fn area(self) -> usize {
+        (self.high[0] - self.low[0]) * (self.high[1] - self.low[1])
     }
 }
 
@@ -52,6 +60,7 @@ pub struct Pose {
 }
 
 /// How an image is mixed with another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mix {
     No,
     /// The other image shows in the rectangle.
@@ -92,61 +101,46 @@ impl Choices {
     #[inline(always)]
     fn erased(self, largest: u32) -> Rectangle {
         let [width, height, left, top] = self.words(ERASE);
-        let range = |size, place| {
-            let size = 1 + below(size, largest);
-            let first = below(place, SIDE as u32 - size + 1);
-            first as usize..(first + size) as usize
-        };
+        let size = [width, height].map(|word| 1 + below(word, largest) as usize);
+        let low = [(left, size[0]), (top, size[1])]
+            .map(|(word, size)| below(word, (SIDE - size + 1) as u32) as usize);
         Rectangle {
-            columns: range(width, left),
-            rows: range(height, top),
+            low,
+            high: [low[0] + size[0], low[1] + size[1]],
         }
     }
 
-    /// Bytes to erase row `y` of the image with, one for each pixel and four more.
     #[inline(always)]
-    pub fn noise(self, y: usize) -> [u8; 32] {
-        let stream = NOISE + 2 * y as u32;
-        let mut bytes = [0; 32];
-        for (i, word) in [self.words(stream), self.words(stream + 1)]
-            .iter()
-            .flatten()
-            .enumerate()
-        {
-            bytes[4 * i..][..4].copy_from_slice(&word.to_le_bytes());
-        }
-        bytes
-    }
-
-    /// How the image is mixed, and in a batch of `batch` images with the one how many rows further
-    /// on, where the first follows the last: any but itself.
-    #[inline(always)]
-    pub fn mix(self, augment: &Augment, batch: u32) -> (Mix, u32) {
-        let [kind, partner, a, b] = self.words(MIX);
+    pub fn mix(self, augment: &Augment) -> Mix {
+        let [kind, _, a, b] = self.words(MIX);
         let (kind, cutmix) = (below(kind, 100), u32::from(augment.cutmix));
-        let mix = if kind < cutmix {
+        if kind < cutmix {
             Mix::Cut(self.cut(a, b))
         } else if kind < cutmix + u32::from(augment.mixup) {
             Mix::Blend(below(a, PIXELS as u32 + 1))
         } else {
             Mix::No
-        };
-        (mix, 1 + below(partner, batch - 1))
+        }
+    }
+
+    /// The image that it is mixed with is so many rows further on in the batch of `batch`, where
+    /// the first row follows the last: any but itself, if there is another.
+    #[inline(always)]
+    pub fn distance(self, batch: usize) -> usize {
+        let [_, distance, _, _] = self.words(MIX);
+        1 + below(distance, batch as u32 - 1) as usize
     }
 
     #[inline(always)]
     fn cut(self, a: u32, b: u32) -> Rectangle {
+        let below_side = |word| below(word, SIDE as u32) as usize;
         // The greater of two uniform sides: its square is uniform.
-        let size = 1 + below(a, SIDE as u32).max(below(b, SIDE as u32));
+        let size = 1 + below_side(a).max(below_side(b));
         let [x, y, _, _] = self.words(CUT);
-        let range = |word| {
-            let (center, before) = (below(word, SIDE as u32), size / 2);
-            let end = (center + size - before).min(SIDE as u32);
-            center.saturating_sub(before) as usize..end as usize
-        };
+        let center = [x, y].map(below_side);
         Rectangle {
-            columns: range(x),
-            rows: range(y),
+            low: center.map(|center| center.saturating_sub(size / 2)),
+            high: center.map(|center| (center + size - size / 2).min(SIDE)),
         }
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Kernels;
 use super::block::KERNEL;
 use crate::dataset::{CLASSES, PIXELS, SIDE};
+use crate::gather::Pixels;
 
 /// Weights of a convolution for a pair of channels.
 const TAPS: usize = KERNEL * KERNEL;
@@ -56,6 +57,8 @@ pub struct Architecture {
     pub widths: Vec<usize>,
     /// Outputs of each hidden fully connected layer.
     pub hidden: Vec<usize>,
+    /// What the model sees of an image.
+    pub pixels: Pixels,
 }
 
 /// The sizes of a layer.
@@ -78,6 +81,7 @@ impl Architecture {
             model: ModelKind::Dense,
             widths: Vec::new(),
             hidden: vec![128],
+            pixels: Pixels::Unit,
         }
     }
 
@@ -87,6 +91,7 @@ impl Architecture {
             model: ModelKind::Cnn,
             widths: vec![32, 64],
             hidden: vec![128],
+            pixels: Pixels::Unit,
         }
     }
 

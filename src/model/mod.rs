@@ -63,7 +63,7 @@ impl Classifier {
         }
     }
 
-    /// Logits `[batch, 10]` of images `[batch, 1, 28, 28]` with pixels in [0, 1].
+    /// Logits `[batch, 10]` of images `[batch, 1, 28, 28]`.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         self.forward_training(images, &mut Dropout::off())
     }

@@ -14,6 +14,7 @@ use super::{Metrics, ModelSettings, Settings, Tally, Training};
 use crate::adamw::AdamW;
 use crate::dataset::{Batch, Batches, DeviceSplit};
 use crate::dropout::Dropout;
+use crate::gather::Pixels;
 use crate::model::{Classifier, Kernels, ModelKind};
 
 /// Images per batch where nothing is learned. Fixed, so that sums round the same way each time; it
@@ -92,7 +93,9 @@ impl Learner {
             label_smoothing,
             ..
         } = self.settings.training;
-        training.augmented(augment).smoothed(label_smoothing)
+        let pixels = self.settings.architecture.pixels;
+        let training = training.scaled(pixels).augmented(augment);
+        training.smoothed(label_smoothing)
     }
 
     /// Trains on every image of `training` once; returns the metrics that the model had on each
@@ -153,7 +156,8 @@ impl Learner {
     /// If the device fails.
     pub fn evaluate(&mut self, split: &DeviceSplit) -> Result<Metrics> {
         let started = Instant::now();
-        let metrics = evaluate(&self.model(), self.kernels, split, false)?;
+        let pixels = self.settings.architecture.pixels;
+        let metrics = evaluate(&self.model(), pixels, self.kernels, split, false)?;
         self.busy_seconds += started.elapsed().as_secs_f64();
         Ok(metrics)
     }
@@ -164,7 +168,7 @@ impl Learner {
     }
 }
 
-/// Loss and accuracy of `model` on `split`, without autodiff. With `flip_average` each image is
+/// Loss and accuracy of `model`, which sees `pixels`, on `split`, without autodiff. With `flip_average` each image is
 /// seen twice, as it is and mirrored left to right, and the probabilities are averaged.
 ///
 /// # Errors
@@ -172,12 +176,13 @@ impl Learner {
 /// If the device fails.
 pub fn evaluate(
     model: &Classifier,
+    pixels: Pixels,
     kernels: Kernels,
     split: &DeviceSplit,
     flip_average: bool,
 ) -> Result<Metrics> {
     let mut tally = Tally::default();
-    for batch in split.batches(EVALUATION_BATCH) {
+    for batch in split.batches(EVALUATION_BATCH).scaled(pixels) {
         let mut logits = model.forward(batch.images.clone());
         if flip_average {
             let mirrored = model.forward(batch.images.clone().flip([3]));
