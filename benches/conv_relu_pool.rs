@@ -186,7 +186,7 @@ impl StepCase {
         let images = DeviceSplit::upload(images, device);
         let progress = Progress::new(Style::Quiet, &["cnn"], 1, batch_size);
         Self {
-            learner: Learner::new(&settings.models[0], &settings, device, &progress),
+            learner: Learner::new(&settings.models[0], &settings, &images, device, &progress),
             batch: images.batches(batch_size).next().expect("a full batch"),
         }
     }

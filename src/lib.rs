@@ -31,6 +31,7 @@
 
 pub mod adamw;
 pub mod bench;
+pub mod channel_norm;
 pub mod cli;
 pub mod conv_relu_pool;
 pub mod cross_entropy;

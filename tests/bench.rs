@@ -296,9 +296,9 @@ fn every_launch_and_every_byte_of_a_step_is_counted() {
     let images = DeviceSplit::upload(images, &device);
     log::set_logger(&ApiLog).expect("no other logger is there");
     for kind in ModelKind::ALL {
-        let mut learner = learner(&plain(&[kind], BATCH, 0), &device);
+        let mut learner = learner(&plain(&[kind], BATCH, 0), &images, &device);
         let mut tally = Tally::default();
-        let batches = learner.batches(1, &images);
+        let batches = learner.batches(1);
         let mut step = || {
             let batch = batches.clone().next().expect("there are images");
             learner.step(&batch, 0, 1e-3, &mut tally);

@@ -20,8 +20,8 @@ fn run(kernels: Kernels, device: &Device) -> (Vec<f64>, Metrics) {
     };
     let [training, test] = [first(&data.train, STEPS * BATCH), first(&data.test, 500)]
         .map(|split| DeviceSplit::upload(split, device));
-    let mut learner = learner(&settings, device);
-    let losses = losses(&mut learner, &training, STEPS, 3e-4);
+    let mut learner = learner(&settings, &training, device);
+    let losses = losses(&mut learner, STEPS, 3e-4);
     (losses, learner.evaluate(&test).expect("the device works"))
 }
 

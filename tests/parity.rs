@@ -44,8 +44,8 @@ fn losses_agree_over_ten_steps() {
     for kind in ModelKind::ALL {
         let [on_cpu, on_wgpu] = [cpu(), wgpu()].map(|device| {
             let training = DeviceSplit::upload(data.clone(), &device);
-            let mut learner = learner(&plain(&[kind], 8, 42), &device);
-            losses(&mut learner, &training, 10, 1e-3)
+            let mut learner = learner(&plain(&[kind], 8, 42), &training, &device);
+            losses(&mut learner, 10, 1e-3)
         });
         assert!(on_cpu[9] < on_cpu[0], "{kind} learns nothing: {on_cpu:?}");
         for (step, (a, b)) in on_wgpu.iter().zip(&on_cpu).enumerate() {
@@ -62,10 +62,8 @@ fn test_accuracy_agrees_after_an_epoch_on_a_subset() {
         let [on_cpu, on_wgpu] = [cpu(), wgpu()].map(|device| {
             let [training, test] = [first(&data.train, 1024), first(&data.test, 1000)]
                 .map(|split| DeviceSplit::upload(split, &device));
-            let mut learner = learner(&plain(&[kind], 16, 42), &device);
-            learner
-                .train_epoch(1, &training)
-                .expect("training does not fail");
+            let mut learner = learner(&plain(&[kind], 16, 42), &training, &device);
+            learner.train_epoch(1).expect("training does not fail");
             learner.evaluate(&test).expect("the device works")
         });
         println!("{kind}: {on_cpu:?} on cpu, {on_wgpu:?} on wgpu");

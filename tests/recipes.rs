@@ -73,6 +73,7 @@ fn sizes_of_models() {
             widths: widths.to_vec(),
             hidden: hidden.to_vec(),
             pixels: Pixels::Unit,
+            normalize: false,
         };
         architecture.check().map(|()| architecture.parameters())
     };

@@ -40,17 +40,17 @@ fn reading_metrics_back_changes_no_weight(device: &Device) {
     let images = DeviceSplit::upload(first(&fashion_mnist().train, 500), device);
     let settings = standard(ModelKind::Dense, 2);
 
-    let mut reading = learner(&settings, device);
+    let mut reading = learner(&settings, &images, device);
     for epoch in 1..=2 {
-        reading.train_epoch(epoch, &images).expect("it trains");
+        reading.train_epoch(epoch).expect("it trains");
     }
 
-    let mut blind = learner(&settings, device);
-    let steps = blind.batches(1, &images).len();
+    let mut blind = learner(&settings, &images, device);
+    let steps = blind.batches(1).len();
     let training = settings.models[0].training;
     let schedule = training.schedule(settings.epochs, steps);
     let mut tally = Tally::default();
-    let epochs = (1..=2).flat_map(|epoch| blind.batches(epoch, &images).collect::<Vec<_>>());
+    let epochs = (1..=2).flat_map(|epoch| blind.batches(epoch).collect::<Vec<_>>());
     for (step, batch) in epochs.collect::<Vec<_>>().iter().enumerate() {
         blind.step(batch, step, schedule.learning_rate(step), &mut tally);
     }
@@ -69,11 +69,11 @@ fn resident_bytes() -> f64 {
 #[cfg(target_os = "linux")]
 fn memory_stays_constant_over_50_epochs(device: &Device) {
     let images = DeviceSplit::upload(first(&fashion_mnist().train, 60), device);
-    let mut learner = learner(&standard(ModelKind::Cnn, 50), device);
+    let mut learner = learner(&standard(ModelKind::Cnn, 50), &images, device);
     let mut host = Vec::new();
     let mut on_device = Vec::new();
     for epoch in 1..=50 {
-        learner.train_epoch(epoch, &images).expect("it trains");
+        learner.train_epoch(epoch).expect("it trains");
         learner.evaluate(&images).expect("it evaluates");
         host.push(resident_bytes());
         if let Some(usage) = device.memory_pool_usage() {

@@ -110,7 +110,6 @@ fn samples(steps: usize) -> impl Iterator<Item = usize> {
 struct Trainer<'a> {
     learner: Learner,
     tally: Tally,
-    images: &'a DeviceSplit,
     device: &'a Device,
     batch_size: usize,
     learning_rate: f64,
@@ -124,15 +123,14 @@ impl<'a> Trainer<'a> {
     fn new(
         model: &ModelSettings,
         settings: &Settings,
-        images: &'a DeviceSplit,
+        images: &DeviceSplit,
         device: &'a Device,
     ) -> Self {
         let name = model.architecture.model.name();
         let progress = Progress::new(Style::Quiet, &[name], 1, images.len());
         Self {
-            learner: Learner::new(model, settings, device, &progress),
+            learner: Learner::new(model, settings, images, device, &progress),
             tally: Tally::default(),
-            images,
             device,
             batch_size: settings.batch_size,
             learning_rate: model.training.learning_rate,
@@ -159,7 +157,7 @@ impl<'a> Trainer<'a> {
                 Some(batch) if batch.len() == self.batch_size => return batch,
                 _ => {
                     self.epoch += 1;
-                    self.batches = Some(self.learner.batches(self.epoch, self.images));
+                    self.batches = Some(self.learner.batches(self.epoch));
                 }
             }
         }

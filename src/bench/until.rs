@@ -114,9 +114,14 @@ pub fn run_until(
     Ok(models)
 }
 
-fn learner(model: &ModelSettings, settings: &Settings, device: &Device) -> Learner {
+fn learner(
+    model: &ModelSettings,
+    settings: &Settings,
+    training: &DeviceSplit,
+    device: &Device,
+) -> Learner {
     let progress = Progress::new(Style::Quiet, &[model.architecture.model.name()], 1, 1);
-    Learner::new(model, settings, device, &progress)
+    Learner::new(model, settings, training, device, &progress)
 }
 
 fn warm_up(
@@ -125,9 +130,9 @@ fn warm_up(
     [training, validation]: [&DeviceSplit; 2],
     device: &Device,
 ) -> Result<()> {
-    let mut learner = learner(model, settings, device);
+    let mut learner = learner(model, settings, training, device);
     let mut tally = Tally::default();
-    let batches = learner.batches(1, training).take(WARM_UP_STEPS);
+    let batches = learner.batches(1).take(WARM_UP_STEPS);
     for (step, batch) in batches.enumerate() {
         learner.step(&batch, step, model.training.learning_rate, &mut tally);
     }
@@ -143,7 +148,7 @@ fn run_once(
     device: &Device,
 ) -> Result<UntilRun> {
     let started = Instant::now();
-    let mut learner = learner(model, settings, device);
+    let mut learner = learner(model, settings, training, device);
     let mut run = UntilRun {
         seed: settings.seed,
         seconds: None,
@@ -152,7 +157,7 @@ fn run_once(
     };
     while run.seconds.is_none() && run.epochs < settings.epochs {
         run.epochs += 1;
-        learner.train_epoch(run.epochs, training)?;
+        learner.train_epoch(run.epochs)?;
         let accuracy = learner.evaluate(validation)?.accuracy;
         run.best_accuracy = run.best_accuracy.max(accuracy);
         run.seconds = (accuracy >= target).then(|| started.elapsed().as_secs_f64());

@@ -46,6 +46,10 @@ pub struct RecipeArgs {
     #[arg(long, value_name = "N,…", value_delimiter = ',', help_heading = MODEL)]
     cnn_hidden: Option<Vec<usize>>,
 
+    /// Normalise the output of the CNN's blocks in training
+    #[arg(long, value_name = "BOOL", help_heading = MODEL)]
+    normalize: Option<bool>,
+
     /// Largest step size; by default the recipe's, times the root of the batch size over 128
     #[arg(long, value_name = "RATE", value_parser = rate, allow_negative_numbers = true, help_heading = LEARNING)]
     learning_rate: Option<f64>,
@@ -157,6 +161,9 @@ impl RecipeArgs {
         };
         set(&mut model.architecture.hidden, hidden);
         set(&mut model.architecture.widths, widths);
+        if kind == ModelKind::Cnn {
+            set(&mut model.architecture.normalize, &self.normalize);
+        }
         set(&mut model.architecture.pixels, &self.images.pixels);
         model.architecture.check()?;
 

@@ -59,6 +59,10 @@ pub struct Architecture {
     pub hidden: Vec<usize>,
     /// What the model sees of an image.
     pub pixels: Pixels,
+    /// Whether each block's output is normalised in training: see
+    /// [`channel_norm`](crate::channel_norm).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub normalize: bool,
 }
 
 /// The sizes of a layer.
@@ -82,6 +86,7 @@ impl Architecture {
             widths: Vec::new(),
             hidden: vec![128],
             pixels: Pixels::Unit,
+            normalize: false,
         }
     }
 
@@ -92,6 +97,7 @@ impl Architecture {
             widths: vec![32, 64],
             hidden: vec![128],
             pixels: Pixels::Unit,
+            normalize: false,
         }
     }
 

@@ -44,4 +44,14 @@ impl Block {
             Kernels::Reference => reference::conv_relu_pool(input, weight, bias),
         }
     }
+
+    /// Multiplies each channel of the output with a positive factor `[1, out_channels, 1, 1]`: ReLU
+    /// and maximum let it through, so that it can stand in the weights.
+    pub(super) fn scale(&mut self, factor: Tensor<4>) {
+        let [channels] = self.bias.dims();
+        let of_weight = factor.clone().reshape([channels, 1, 1, 1]);
+        self.weight = self.weight.clone().map(|weight| weight * of_weight);
+        let of_bias = factor.reshape([channels]);
+        self.bias = self.bias.clone().map(|bias| bias * of_bias);
+    }
 }

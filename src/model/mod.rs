@@ -10,6 +10,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
+use crate::channel_norm::{EPSILON, channel_norm, reference};
 use crate::dropout::Dropout;
 use init::Init;
 
@@ -35,6 +36,10 @@ pub struct Classifier {
     pub blocks: Vec<Block>,
     /// The fully connected layers; all but the last end in a ReLU.
     pub layers: Vec<Linear>,
+    #[module(skip)]
+    normalize: bool,
+    #[module(skip)]
+    kernels: Kernels,
 }
 
 impl Classifier {
@@ -52,6 +57,8 @@ impl Classifier {
         Self {
             blocks,
             layers: layers.collect(),
+            normalize: architecture.normalize,
+            kernels,
         }
     }
 
@@ -60,18 +67,34 @@ impl Classifier {
         Self {
             blocks: Vec::new(),
             layers: Vec::new(),
+            normalize: false,
+            kernels: Kernels::Fused,
         }
     }
 
     /// Logits `[batch, 10]` of images `[batch, 1, 28, 28]`.
+    ///
+    /// A model that was trained with normalisation must have been [folded](Self::folded).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        self.forward_training(images, &mut Dropout::off())
+        let features = self.blocks.iter().fold(images, |x, block| block.forward(x));
+        self.classify(features, &mut Dropout::off())
     }
 
-    /// Like [`Self::forward`], with `dropout` before each fully connected layer but not on the
-    /// images themselves.
+    /// The logits of a training step: with normalisation behind each block if the model is to have
+    /// it, and `dropout` before each fully connected layer, but not on the images themselves.
     pub fn forward_training(&self, images: Tensor<4>, dropout: &mut Dropout) -> Tensor<2> {
-        let features = self.blocks.iter().fold(images, |x, block| block.forward(x));
+        let features = self.blocks.iter().fold(images, |x, block| {
+            let output = block.forward(x);
+            match (self.normalize, self.kernels) {
+                (false, _) => output,
+                (true, Kernels::Fused) => channel_norm(output),
+                (true, Kernels::Reference) => reference::channel_norm(output),
+            }
+        });
+        self.classify(features, dropout)
+    }
+
+    fn classify(&self, features: Tensor<4>, dropout: &mut Dropout) -> Tensor<2> {
         let mut x = features.flatten(1, 3);
         let last = self.layers.len() - 1;
         for (number, layer) in self.layers.iter().enumerate() {
@@ -81,5 +104,28 @@ impl Classifier {
             x = layer.forward(x, number < last);
         }
         x
+    }
+
+    /// The model for inference, which is without autodiff: what the normalisation divides by is
+    /// measured on `images`, batches of equal size, and becomes a part of the weights.
+    pub fn folded(mut self, images: impl Iterator<Item = Tensor<4>>) -> Self {
+        if !self.normalize {
+            return self;
+        }
+        let mut inputs: Vec<Tensor<4>> = images.collect();
+        for block in &mut self.blocks {
+            let outputs = inputs.iter().map(|input| block.forward(input.clone()));
+            let outputs: Vec<Tensor<4>> = outputs.collect();
+            let squares = outputs.iter().cloned().map(reference::mean_square);
+            let Some(sum) = squares.reduce(|a, b| a + b) else {
+                return self;
+            };
+            let factor = (sum / outputs.len() as f32 + EPSILON).sqrt().recip();
+            block.scale(factor.clone());
+            let scaled = outputs.into_iter().map(|output| output * factor.clone());
+            inputs = scaled.collect();
+        }
+        self.normalize = false;
+        self
     }
 }

@@ -70,12 +70,12 @@ pub fn train(
     let mut learners: Vec<Learner> = settings
         .models
         .iter()
-        .map(|model| Learner::new(model, settings, device, progress))
+        .map(|model| Learner::new(model, settings, training, device, progress))
         .collect();
     let mut history = History::default();
     for epoch in 1..=settings.epochs {
         for learner in &mut learners {
-            let (trained, seconds) = learner.train_epoch(epoch, training)?;
+            let (trained, seconds) = learner.train_epoch(epoch)?;
             let validated = learner.evaluate(validation)?;
             let record = EpochRecord {
                 model: learner.kind().name().to_string(),

@@ -88,16 +88,16 @@ pub fn plain(models: &[ModelKind], batch_size: usize, seed: u64) -> Settings {
 }
 
 /// A learner of the first model of these settings.
-pub fn learner(settings: &Settings, device: &Device) -> Learner {
+pub fn learner(settings: &Settings, training: &DeviceSplit, device: &Device) -> Learner {
     let model = &settings.models[0];
     let name = model.architecture.model.name();
     let progress = Progress::new(Style::Quiet, &[name], 1, 1);
-    Learner::new(model, settings, device, &progress)
+    Learner::new(model, settings, training, device, &progress)
 }
 
 /// The loss of each of the learner's first steps.
-pub fn losses(learner: &mut Learner, split: &DeviceSplit, steps: usize, rate: f64) -> Vec<f64> {
-    let batches = learner.batches(1, split).take(steps).enumerate();
+pub fn losses(learner: &mut Learner, steps: usize, rate: f64) -> Vec<f64> {
+    let batches = learner.batches(1).take(steps).enumerate();
     batches
         .map(|(step, batch)| {
             let mut tally = Tally::default();
