@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use burn::tensor::Device;
-use common::{cpu, fashion_mnist, first, plain, wgpu};
+use common::{cpu, data_dir, fashion_mnist, first, plain, wgpu};
 use fmnist::dataset::{DeviceSplit, Split};
 use fmnist::gather::Pixels;
 use fmnist::model::{Architecture, ModelKind};
@@ -16,6 +16,7 @@ use fmnist::train::progress::{Progress, Style};
 use fmnist::train::recipe::Recipe;
 use fmnist::train::schedule::{Decay, Schedule};
 use fmnist::train::{Settings, Training, train};
+use serde_json::Value;
 
 on_each_device!(standard_beats_plain_on_few_images);
 
@@ -124,21 +125,123 @@ fn standard_beats_plain_on_few_images(device: &Device) {
     assert!(standard > plain, "plain {plain}, standard {standard}");
 }
 
-/// Trains in `cwd` on the data in `data`, and returns the history without times and the weights.
-fn run_on(data: &Path, cwd: &Path, name: &str) -> (Vec<String>, Vec<u8>) {
+/// `fmnist train` on a few real images with these flags, in `cwd`.
+fn train_quickly(cwd: &Path, flags: &[&str]) {
     let status = Command::new(env!("CARGO_BIN_EXE_fmnist"))
         .args(["train", "--backend", "cpu", "--model", "dense", "--quiet"])
-        .args(["--samples", "500", "--epochs", "2", "--out", name])
-        .arg("--data-dir")
-        .arg(data)
+        .args(["--samples", "500", "--epochs", "2"])
+        .args(flags)
+        .env("FMNIST_DATA_DIR", data_dir())
         .current_dir(cwd)
         .status();
     assert!(status.expect("the program can be started").success());
-    let run = cwd.join(name);
+}
+
+/// The history of a run without its times.
+fn history(run: &Path) -> Vec<String> {
     let history = fs::read_to_string(run.join("history.csv")).expect("it has a history");
     let without_time = |line: &str| line.rsplit_once(',').expect("columns").0.to_string();
+    history.lines().map(without_time).collect()
+}
+
+fn json(path: &Path) -> Value {
+    let text = fs::read_to_string(path).expect("the file is there");
+    serde_json::from_str(&text).expect("the file is JSON")
+}
+
+#[test]
+fn repeated_runs_are_those_of_their_seeds_and_their_mean_is_reported() {
+    let cwd = tempfile::tempdir().expect("a temporary folder can be made");
+    let cwd = cwd.path();
+    train_quickly(cwd, &["--runs", "3", "--seed", "5", "--out", "runs"]);
+    train_quickly(cwd, &["--seed", "6", "--out", "single"]);
+    assert_eq!(
+        history(&cwd.join("runs/seed-6")),
+        history(&cwd.join("single"))
+    );
+
+    let accuracies = [5, 6, 7].map(|seed| {
+        let summary = json(&cwd.join(format!("runs/seed-{seed}/summary.json")));
+        assert_eq!(summary["seed"], seed);
+        summary["models"]["dense"]["test_accuracy"]
+            .as_f64()
+            .expect("a number")
+    });
+    let mean = accuracies.iter().sum::<f64>() / 3.0;
+    let squares: f64 = accuracies.iter().map(|a| (a - mean).powi(2)).sum();
+    let runs = json(&cwd.join("runs/runs.json"));
+    assert_eq!(runs["seeds"], serde_json::json!([5, 6, 7]));
+    let reported = &runs["models"]["dense"]["test_accuracy"];
+    assert_close(reported["mean"].as_f64().expect("a mean"), mean);
+    assert_close(
+        reported["std"].as_f64().expect("a std"),
+        (squares / 2.0).sqrt(),
+    );
+    assert!(cwd.join("runs/accuracy.png").is_file());
+}
+
+/// Every value of a recipe stands in the configuration, and a flag changes it.
+#[test]
+fn a_flag_changes_its_value_in_the_configuration_alone() {
+    let cwd = tempfile::tempdir().expect("a temporary folder can be made");
+    let cwd = cwd.path();
+    train_quickly(cwd, &["--out", "as-it-is"]);
+    let flags = [
+        "--dropout",
+        "0.4",
+        "--shift",
+        "2",
+        "--hidden",
+        "30,20",
+        "--average-decay",
+        "0",
+    ];
+    train_quickly(cwd, &[&flags[..], &["--out", "changed"]].concat());
+    let [mut expected, changed] =
+        ["as-it-is", "changed"].map(|run| json(&cwd.join(run).join("config.json")));
+    let model = &mut expected["models"][0];
+    for field in [
+        "learning_rate",
+        "warm_up_epochs",
+        "decay",
+        "weight_decay",
+        "label_smoothing",
+    ] {
+        assert!(!model[field].is_null(), "{field}");
+    }
+    model["dropout"] = 0.4.into();
+    model["augment"]["shift"] = 2.into();
+    model["hidden"] = serde_json::json!([30, 20]);
+    model["average_decay"] = Value::Null;
+    assert_eq!(changed, expected);
+}
+
+#[test]
+fn a_larger_batch_has_a_larger_step() {
+    let cwd = tempfile::tempdir().expect("a temporary folder can be made");
+    let cwd = cwd.path();
+    let rate = |flags: &[&str], out: &str| {
+        train_quickly(cwd, &[flags, &["--recipe", "plain", "--out", out]].concat());
+        let config = json(&cwd.join(out).join("config.json"));
+        config["models"][0]["learning_rate"]
+            .as_f64()
+            .expect("a number")
+    };
+    assert_close(rate(&[], "128"), 1e-3);
+    assert_close(rate(&["--batch-size", "512"], "512"), 2e-3);
+    assert_close(
+        rate(&["--batch-size", "512", "--learning-rate", "3e-4"], "own"),
+        3e-4,
+    );
+}
+
+/// Trains in `cwd` on the data in `data`, and returns the history without times and the weights.
+fn run_on(data: &Path, cwd: &Path, name: &str) -> (Vec<String>, Vec<u8>) {
+    let data = data.to_str().expect("a folder's name is UTF-8");
+    train_quickly(cwd, &["--data-dir", data, "--out", name]);
+    let run = cwd.join(name);
     let weights = fs::read(run.join("dense/model.bpk")).expect("it has weights");
-    (history.lines().map(without_time).collect(), weights)
+    (history(&run), weights)
 }
 
 /// A dataset of 6,000 real training images and of these test images.

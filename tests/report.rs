@@ -1,13 +1,14 @@
 //! History, progress, curves, table and summary: what a run shows and leaves behind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
+use std::slice;
 use std::sync::{Arc, Mutex};
 
 use fmnist::report::curves::{HEIGHT, Metric, WIDTH, draw_curves};
-use fmnist::report::summary::{ModelSummary, Summary};
+use fmnist::report::summary::{ModelSummary, RunsSummary, Summary};
 use fmnist::report::table::table;
 use fmnist::train::history::{EpochRecord, History};
 use fmnist::train::progress::{Progress, Style};
@@ -244,13 +245,14 @@ impl Picture {
         Self(pixels)
     }
 
-    /// Where in the plot, that is below title and legend, a colour is found.
+    /// Where in the plot, that is below title and legend, a colour is found, rounded up or down.
     fn find(&self, color: [u8; 3]) -> Vec<(usize, usize)> {
         let width = WIDTH as usize;
+        let is_color = |pixel: &[u8]| pixel.iter().zip(color).all(|(a, b)| a.abs_diff(b) <= 1);
         self.0
             .chunks_exact(3)
             .enumerate()
-            .filter(|(_, pixel)| **pixel == color)
+            .filter(|(_, pixel)| is_color(pixel))
             .map(|(i, _)| (i % width, i / width))
             .filter(|(_, y)| *y > 100)
             .collect()
@@ -259,12 +261,22 @@ impl Picture {
 
 const BLUE: [u8; 3] = [0, 114, 178];
 const VERMILION: [u8; 3] = [213, 94, 0];
+const GREEN: [u8; 3] = [0, 158, 115];
 const PALE_BLUE: [u8; 3] = [128, 185, 217];
 
+/// A quarter of the colour over white; for both, vermilion over blue.
+const BLUE_BAND: [u8; 3] = [192, 220, 236];
+const VERMILION_BAND: [u8; 3] = [245, 215, 192];
+const BOTH_BANDS: [u8; 3] = [197, 189, 177];
+
 fn draw(metric: Metric, subject: &str, history: &History) -> Picture {
+    draw_runs(metric, subject, slice::from_ref(history))
+}
+
+fn draw_runs(metric: Metric, subject: &str, histories: &[History]) -> Picture {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("curves.png");
-    draw_curves(&path, metric, subject, history).unwrap();
+    draw_curves(&path, metric, subject, histories).unwrap();
     Picture::read(&path)
 }
 
@@ -362,20 +374,21 @@ fn nothing_finite_is_said_not_drawn() {
     let text = picture.find([50, 50, 50]);
     assert!(text.iter().any(|(x, y)| *x > 400 && *y > 300));
     draw(Metric::Accuracy, "test", &History::default());
+    draw_runs(Metric::Accuracy, "test", &[]);
 }
 
 #[test]
 fn values_of_any_size_are_drawn() {
-    for loss in [0.0, -1.0, 1e-300, 1e30, 1e300, f64::MAX] {
+    let largest = f64::from(f32::MAX);
+    for loss in [0.0, -1.0, 1e-300, 1e30, largest, 1e300, f64::MAX] {
         for other in [loss, 0.5] {
-            draw(
-                Metric::Loss,
-                "test",
-                &history([
-                    record("cnn", 1, 0.1, loss),
-                    record("cnn", usize::MAX, 1.0, other),
-                ]),
-            );
+            let run = history([
+                record("cnn", 1, 0.1, loss),
+                record("cnn", usize::MAX, 1.0, other),
+            ]);
+            draw(Metric::Loss, "test", &run);
+            let next = history([record("cnn", 1, 0.2, other)]);
+            draw_runs(Metric::Loss, "test", &[run, next]);
         }
     }
 }
@@ -390,11 +403,88 @@ fn hostile_names_do_no_harm() {
     assert!(right_margin.into_iter().all(|i| picture.0[3 * i] == 255));
 }
 
+/// A run with these validation losses, the same in each epoch.
+fn level_run(epochs: usize, losses: &[(&str, f64)]) -> History {
+    history((1..=epochs).flat_map(|epoch| {
+        losses.iter().map(move |&(model, loss)| EpochRecord {
+            train_loss: 0.3,
+            ..record(model, epoch, 0.5, loss)
+        })
+    }))
+}
+
+#[test]
+fn a_band_of_one_deviation_lies_around_the_mean_of_runs() {
+    // Of 0.2 and 0.4 the mean is 0.3 and the deviation the root of 2 · 0.1² / (2 − 1). The other
+    // models, the same in both runs, show where the bounds are.
+    let (low, high) = (0.3 - 0.02f64.sqrt(), 0.3 + 0.02f64.sqrt());
+    for epochs in [1, 5] {
+        let runs = [0.2, 0.4]
+            .map(|loss| level_run(epochs, &[("dense", loss), ("low", low), ("high", high)]));
+        let picture = draw_runs(Metric::Loss, "test", &runs);
+        let mean = picture.find(BLUE);
+        let lower = centre(&picture.find(VERMILION)).1;
+        let upper = centre(&picture.find(GREEN)).1;
+        assert!((centre(&mean).1 - (lower + upper) / 2.0).abs() <= 1.0);
+
+        // The rulers' markers cover five pixels of the band's ends.
+        let band = picture.find(BLUE_BAND);
+        let rows = band.iter().map(|(_, y)| *y as f64);
+        let (top, bottom) = rows.fold((f64::MAX, 0.0f64), |(a, b), y| (a.min(y), b.max(y)));
+        assert!((upper - 2.0..upper + 7.0).contains(&top), "{top} {upper}");
+        assert!(
+            (lower - 7.0..lower + 2.0).contains(&bottom),
+            "{bottom} {lower}"
+        );
+
+        let columns = |pixels: &[(usize, usize)]| {
+            let columns = pixels.iter().map(|(x, _)| *x);
+            (columns.clone().min().unwrap(), columns.max().unwrap())
+        };
+        let (band, mean) = (columns(&band), columns(&mean));
+        assert!(
+            band.0.abs_diff(mean.0) <= 6 && band.1.abs_diff(mean.1) <= 6,
+            "{band:?} {mean:?}"
+        );
+    }
+}
+
+#[test]
+fn bands_shine_through_each_other() {
+    let runs = [0.0, 0.2].map(|more| level_run(3, &[("dense", 0.2 + more), ("cnn", 0.3 + more)]));
+    let picture = draw_runs(Metric::Loss, "test", &runs);
+    let row = |color| centre(&picture.find(color)).1;
+    let (above, between, below) = (row(VERMILION_BAND), row(BOTH_BANDS), row(BLUE_BAND));
+    assert!(above < between && between < below);
+    // The lines lie upon the bands.
+    for line in [BLUE, VERMILION] {
+        let columns: HashSet<_> = picture.find(line).into_iter().map(|(x, _)| x).collect();
+        assert!(columns.len() > 1000);
+    }
+}
+
+#[test]
+fn equal_runs_look_like_one_but_for_the_title() {
+    let run = history([
+        record("dense", 1, 0.8, 0.5),
+        record("dense", 2, 0.85, 0.4),
+        record("dense", 3, 0.86, f64::NAN),
+    ]);
+    for metric in [Metric::Accuracy, Metric::Loss] {
+        let one = draw(metric, "test", &run).0;
+        let two = draw_runs(metric, "test", &[run.clone(), run.clone()]).0;
+        let row = 3 * WIDTH as usize;
+        let (title, plot) = (..50 * row, 100 * row..);
+        assert!(one[plot.clone()] == two[plot]);
+        assert!(one[title] != two[title]);
+    }
+}
+
 #[test]
 fn an_unwritable_picture_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("missing").join("loss.png");
-    let error = draw_curves(&path, Metric::Loss, "test", &History::default()).unwrap_err();
+    let error = draw_curves(&path, Metric::Loss, "test", &[]).unwrap_err();
     assert!(message(&error).contains(path.to_str().unwrap()), "{error}");
 }
 
@@ -423,6 +513,7 @@ fn summary() -> Summary {
         dataset: "Fashion-MNIST".to_string(),
         backend: "wgpu".to_string(),
         device: "NVIDIA H100 (Vulkan)".to_string(),
+        recipe: "standard".to_string(),
         seed: 42,
         epochs: 10,
         models: BTreeMap::from([("dense".to_string(), dense), ("cnn".to_string(), cnn)]),
@@ -439,6 +530,7 @@ fn summary_has_the_stated_shape_and_reads_back() {
     assert_eq!(json["dataset"], "Fashion-MNIST");
     assert_eq!(json["backend"], "wgpu");
     assert_eq!(json["device"], "NVIDIA H100 (Vulkan)");
+    assert_eq!(json["recipe"], "standard");
     assert_eq!(json["seed"], 42);
     assert_eq!(json["models"]["dense"]["parameters"], 101_770);
     assert_eq!(json["models"]["cnn"]["test_accuracy"], 0.9172);
@@ -471,7 +563,7 @@ fn summary_has_the_stated_shape_and_reads_back() {
 #[test]
 fn table_compares_the_models_side_by_side() {
     let expected = "\
-Fashion-MNIST — 10 epochs, seed 42
+Fashion-MNIST — 10 epochs, recipe standard, seed 42
 wgpu — NVIDIA H100 (Vulkan)
 
                             dense            cnn
@@ -486,7 +578,7 @@ total time                 6.12 s *   3 min 27 s
 
 * better
 ";
-    assert_eq!(table(&summary()), expected);
+    assert_eq!(table(&[summary()]), expected);
 }
 
 #[test]
@@ -496,14 +588,14 @@ fn table_marks_only_what_differs_and_no_single_model() {
     // Less apart than the table shows.
     equal.models.get_mut("cnn").unwrap().test_accuracy = accuracy + 1e-6;
     equal.models.get_mut("cnn").unwrap().test_loss = f64::NAN;
-    let text = table(&equal);
+    let text = table(slice::from_ref(&equal));
     let row = |label: &str| text.lines().find(|l| l.starts_with(label)).unwrap();
     assert!(!row("test accuracy").contains('*'), "{text}");
     assert!(row("test loss").contains("0.3456 *"), "{text}");
     assert!(row("test loss").ends_with("NaN"), "{text}");
 
     equal.models.remove("cnn");
-    assert!(!table(&equal).contains('*'));
+    assert!(!table(&[equal]).contains('*'));
 }
 
 #[test]
@@ -513,7 +605,126 @@ fn table_stays_within_80_columns() {
     summary.device = "device ".repeat(50);
     let dense = summary.models["dense"].clone();
     summary.models.insert("m".repeat(200), dense);
-    let text = table(&summary);
+    let text = table(slice::from_ref(&summary));
     assert!(text.lines().all(|l| l.chars().count() <= 80), "{text}");
     assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text}");
+
+    // Two models in several runs; times of hours and losses of runs that diverged.
+    summary.models.remove("dense");
+    for model in summary.models.values_mut() {
+        model.test_loss = 123_456.0;
+        model.seconds_per_epoch = 7_000.0;
+        model.total_seconds = 70_000.0;
+    }
+    let mut other = summary.clone();
+    for model in other.models.values_mut() {
+        model.train_accuracy = 0.1;
+        model.test_loss = f64::INFINITY;
+        model.total_seconds = 71_000.0;
+    }
+    let text = table(&[summary, other]);
+    assert!(text.contains("1,175 min 00 s ± 707 s"), "{text}");
+    assert!(text.lines().all(|l| l.chars().count() <= 80), "{text}");
+}
+
+/// Three runs whose figures are those of [`summary`] less some amount, the same, and more by that
+/// amount: their mean is the middle and their deviation the amount, the root of 2 d² / (3 − 1).
+fn runs() -> Vec<Summary> {
+    let run = |seed, sign: f64| {
+        let mut summary = Summary { seed, ..summary() };
+        for (name, more) in [("dense", sign), ("cnn", 2.0 * sign)] {
+            let model = summary.models.get_mut(name).unwrap();
+            model.train_accuracy += 0.0005 * more;
+            model.validation_accuracy += 0.001 * more;
+            model.test_accuracy += 0.0012 * more;
+            model.test_loss += 0.003 * more;
+            model.seconds_per_epoch += 0.02 * more;
+            model.total_seconds += 0.7 * more;
+        }
+        summary
+    };
+    vec![run(5, -1.0), run(6, 1.0), run(7, 0.0)]
+}
+
+#[test]
+fn table_of_several_runs_shows_mean_and_deviation() {
+    let expected = "\
+Fashion-MNIST — 10 epochs, recipe standard, seeds 5–7
+wgpu — NVIDIA H100 (Vulkan)
+
+                                   dense                   cnn
+--------------------------------------------------------------
+parameters                       101,770               421,642
+train accuracy            91.23 ± 0.05 %        95.67 ± 0.10 % *
+validation accuracy       88.88 ± 0.10 %        92.12 ± 0.20 % *
+test accuracy             87.61 ± 0.12 %        91.72 ± 0.24 % *
+test loss                0.3456 ± 0.0030       0.2345 ± 0.0060 *
+time per epoch             0.51 ± 0.02 s *        20.7 ± 0.0 s
+total time                 6.12 ± 0.70 s *    3 min 27 s ± 1 s
+
+mean ± standard deviation of 3 runs
+* better
+";
+    assert_eq!(table(&runs()), expected);
+    assert_eq!(table(&[]), "");
+}
+
+#[test]
+fn table_of_several_runs_compares_what_the_means_look_like() {
+    let mut runs = runs();
+    for run in &mut runs {
+        let accuracy = run.models["dense"].test_accuracy;
+        // The mean looks the same, the deviation does not.
+        let cnn = run.models.get_mut("cnn").unwrap();
+        cnn.test_accuracy = 0.8761 + 3.0 * (accuracy - 0.8761) + 1e-6;
+    }
+    let text = table(&runs);
+    let row = text
+        .lines()
+        .find(|l| l.starts_with("test accuracy"))
+        .unwrap();
+    assert!(
+        row.ends_with("87.61 ± 0.12 %        87.61 ± 0.36 %"),
+        "{text}"
+    );
+
+    // Seeds that do not follow each other are listed.
+    runs[0].seed = 9;
+    assert!(table(&runs).contains(", seeds 9, 6, 7\n"));
+}
+
+#[test]
+fn runs_are_summarised_for_programs() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("runs.json");
+    let mut runs = runs();
+    runs[1].models.get_mut("dense").unwrap().test_loss = f64::NAN;
+    let summary = RunsSummary::of(&runs).unwrap();
+    summary.write(&path).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    assert_eq!(json["recipe"], "standard");
+    assert_eq!(json["seeds"], serde_json::json!([5, 6, 7]));
+    assert_eq!(json["epochs"], 10);
+    let cnn = &json["models"]["cnn"];
+    assert_eq!(cnn["parameters"], 421_642);
+    let near = |value: &serde_json::Value, expected: f64| {
+        let value = value.as_f64().unwrap();
+        assert!((value - expected).abs() < 1e-9, "{value} {expected}");
+    };
+    for (field, mean, std) in [
+        ("train_accuracy", 0.9567, 0.001),
+        ("validation_accuracy", 0.9212, 0.002),
+        ("test_accuracy", 0.9172, 0.0024),
+        ("test_loss", 0.2345, 0.006),
+        ("seconds_per_epoch", 20.66, 0.04),
+        ("total_seconds", 207.4, 1.4),
+    ] {
+        near(&cnn[field]["mean"], mean);
+        near(&cnn[field]["std"], std);
+    }
+    assert!(json["models"]["dense"]["test_loss"]["mean"].is_null());
+
+    let one = RunsSummary::of(&runs[..1]).unwrap();
+    assert_eq!(one.models["cnn"].test_loss.std, None);
+    assert_eq!(RunsSummary::of(&[]), None);
 }

@@ -6,11 +6,11 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 use super::recipe::RecipeArgs;
-use super::{DeviceArgs, dataset};
+use super::{DeviceArgs, dataset, positive};
 use crate::dataset::DeviceSplit;
 use crate::device::Selected;
 use crate::report::curves::{Metric, draw_curves};
-use crate::report::summary::{ModelSummary, Summary};
+use crate::report::summary::{ModelSummary, RunsSummary, Summary};
 use crate::report::table::table;
 use crate::run_folder::{Config, RunFolder};
 use crate::train::history::History;
@@ -23,6 +23,9 @@ use crate::wgsl::MAX_GRID;
 pub struct TrainArgs {
     #[command(flatten)]
     pub recipe: RecipeArgs,
+    /// Repeat the run N times, with seeds counted up from --seed, and report means and deviations
+    #[arg(long, value_name = "N", value_parser = positive, default_value_t = 1)]
+    runs: usize,
     /// Folder for the run; must not exist yet [default: runs/<date-time>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -33,7 +36,17 @@ pub struct TrainArgs {
     quiet: bool,
 }
 
-/// Trains, reports, and leaves a run folder.
+/// What the runs of a command share.
+struct Shared {
+    dataset: String,
+    selected: Selected,
+    training: DeviceSplit,
+    validation: DeviceSplit,
+    test: DeviceSplit,
+    quiet: bool,
+}
+
+/// Trains, reports, and leaves a run folder; with `--runs` a folder of run folders.
 pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
     let say = |line: &str| {
         if !args.quiet {
@@ -41,6 +54,13 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
         }
     };
     let settings = args.recipe.settings()?;
+    let last_seed = settings.seed.checked_add(args.runs as u64 - 1);
+    ensure!(
+        last_seed.is_some(),
+        "--seed {}: seeds are counted up for --runs {}, and this one leaves too few — use a smaller one",
+        settings.seed,
+        args.runs
+    );
     RunFolder::check_new(args.out.as_deref())?;
     let mut data = args.dataset.load(args.quiet)?;
     let (training, validation) = train::split(&settings, &mut data)?;
@@ -49,13 +69,6 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
     dataset::check_size("train on", &training, &selected)?;
     dataset::check_size("test with", &data.test, &selected)?;
     let folder = RunFolder::create(args.out.as_deref())?;
-    folder.write_config(&Config {
-        version: env!("CARGO_PKG_VERSION").to_string(),
-        dataset: data.name.clone(),
-        backend: selected.backend,
-        device: selected.name.clone(),
-        settings: settings.clone(),
-    })?;
     say(&format!(
         "{}: {} images to train on, {} to validate, {} to test",
         data.name,
@@ -63,29 +76,79 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
         validation.len(),
         data.test.len()
     ));
-
-    let names: Vec<&str> = settings.kinds().map(|kind| kind.name()).collect();
-    let progress = Progress::new(
-        Style::detect(args.quiet),
-        &names,
-        settings.epochs,
-        training.len(),
-    );
     let [training, validation, test] =
         [training, validation, data.test].map(|split| DeviceSplit::upload(split, &selected.device));
+    let shared = Shared {
+        dataset: data.name,
+        selected,
+        training,
+        validation,
+        test,
+        quiet: args.quiet,
+    };
+
+    let mut histories = Vec::new();
+    let mut summaries = Vec::new();
+    for seed in (settings.seed..).take(args.runs) {
+        let settings = Settings {
+            seed,
+            ..settings.clone()
+        };
+        let (history, summary) = if args.runs == 1 {
+            one_run(&settings, &shared, &folder)?
+        } else {
+            say(&format!("seed {seed}"));
+            let seed_folder = folder.file(&format!("seed-{seed}"));
+            let seed_folder = RunFolder::create(Some(&seed_folder))?;
+            let (history, summary) = one_run(&settings, &shared, &seed_folder)?;
+            draw(&seed_folder, &summary, std::slice::from_ref(&history))?;
+            (history, summary)
+        };
+        histories.push(history);
+        summaries.push(summary);
+    }
+    draw(&folder, &summaries[0], &histories)?;
+    if args.runs > 1
+        && let Some(runs) = RunsSummary::of(&summaries)
+    {
+        runs.write(&folder.file("runs.json"))?;
+    }
+    say("");
+    outln!("{}", table(&summaries).trim_end());
+    say(&format!("saved to {}", shown(folder.path())));
+    Ok(())
+}
+
+/// One run with its seed: everything in its folder but the curves.
+fn one_run(settings: &Settings, shared: &Shared, folder: &RunFolder) -> Result<(History, Summary)> {
+    folder.write_config(&Config {
+        version: env!("CARGO_PKG_VERSION").to_string(),
+        dataset: shared.dataset.clone(),
+        backend: shared.selected.backend,
+        device: shared.selected.name.clone(),
+        settings: settings.clone(),
+    })?;
+    let names: Vec<&str> = settings.kinds().map(|kind| kind.name()).collect();
+    let progress = Progress::new(
+        Style::detect(shared.quiet),
+        &names,
+        settings.epochs,
+        shared.training.len(),
+    );
     let (mut learners, history) = train::train(
-        &settings,
-        &training,
-        &validation,
-        &selected.device,
+        settings,
+        &shared.training,
+        &shared.validation,
+        &shared.selected.device,
         &progress,
         |history| history.write_csv(&folder.file("history.csv")),
     )?;
 
     let mut summary = Summary {
-        dataset: data.name.clone(),
-        backend: selected.backend.to_string(),
-        device: selected.name.clone(),
+        dataset: shared.dataset.clone(),
+        backend: shared.selected.backend.to_string(),
+        device: shared.selected.name.clone(),
+        recipe: settings.recipe.name().to_string(),
         seed: settings.seed,
         epochs: settings.epochs,
         models: Default::default(),
@@ -94,16 +157,12 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
         let kind = learner.kind();
         folder.write_model(kind, &learner.model())?;
         // The only time that training or its report looks at the test images.
-        let metrics = learner.evaluate(&test)?;
+        let metrics = learner.evaluate(&shared.test)?;
         let result = model_summary(learner, &history, metrics);
         summary.models.insert(kind.name().to_string(), result);
     }
     summary.write(&folder.file("summary.json"))?;
-    draw(&folder, &summary, &selected, &history)?;
-    say("");
-    outln!("{}", table(&summary).trim_end());
-    say(&format!("saved to {}", shown(folder.path())));
-    Ok(())
+    Ok((history, summary))
 }
 
 /// Refuses a batch whose tensors the device cannot address, before it fails in the middle of a step.
@@ -146,23 +205,14 @@ fn model_summary(learner: &Learner, history: &History, test: train::Metrics) -> 
     }
 }
 
-fn draw(
-    folder: &RunFolder,
-    summary: &Summary,
-    selected: &Selected,
-    history: &History,
-) -> Result<()> {
+fn draw(folder: &RunFolder, summary: &Summary, histories: &[History]) -> Result<()> {
     let subject = format!(
         "{}, {}: {}",
-        summary.dataset, summary.backend, selected.name
+        summary.dataset, summary.backend, summary.device
     );
-    draw_curves(
-        &folder.file("accuracy.png"),
-        Metric::Accuracy,
-        &subject,
-        history,
-    )?;
-    draw_curves(&folder.file("loss.png"), Metric::Loss, &subject, history)
+    let accuracy = folder.file("accuracy.png");
+    draw_curves(&accuracy, Metric::Accuracy, &subject, histories)?;
+    draw_curves(&folder.file("loss.png"), Metric::Loss, &subject, histories)
 }
 
 /// A path as it can be printed.

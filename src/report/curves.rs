@@ -1,32 +1,22 @@
 //! Learning curves as PNG pictures.
-//!
-//! The chart is drawn at twice its size and averaged down, which smooths lines, markers and
-//! glyph positions alike: plotters itself smooths one-pixel lines only. The font comes with the
-//! program, so that the pictures look the same on every machine, fonts installed or not.
 
 use std::fs;
+use std::iter::Cloned;
 use std::path::Path;
-use std::sync::Once;
+use std::slice;
 
 use anyhow::{Context, Result};
-use plotters::coord::Shift;
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
-use plotters::style::{FontStyle, register_font};
 
 use crate::report::axis::Axis;
+use crate::report::canvas::{self, Canvas, FONT, SCALE, px};
+pub use crate::report::canvas::{HEIGHT, WIDTH};
+pub use crate::report::series::Metric;
+use crate::report::series::{Curve, Part, curves};
 use crate::text;
-use crate::train::history::{EpochRecord, History};
+use crate::train::history::History;
 
-/// Size of the picture in pixels.
-pub const WIDTH: u32 = 1280;
-/// See [`WIDTH`].
-pub const HEIGHT: u32 = 800;
-
-/// Pixels drawn per pixel of the picture, along each axis.
-const SCALE: u32 = 2;
-
-const FONT: &str = "curves";
 const TEXT: RGBColor = RGBColor(50, 50, 50);
 const FRAME: RGBColor = RGBColor(120, 120, 120);
 const GRID: RGBColor = RGBColor(228, 228, 228);
@@ -40,6 +30,9 @@ const COLORS: [RGBColor; 4] = [
     RGBColor(204, 121, 167),
 ];
 
+/// How much of a band's colour covers what is under it.
+const BAND_OPACITY: f64 = 0.25;
+
 /// Curves of more points than this go without markers.
 const MAX_MARKED: usize = 40;
 
@@ -49,125 +42,43 @@ const RIGHT: i32 = 36;
 /// Room for the upper half of the vertical axis' name, which plotters would cut off.
 const Y_DESC: i32 = 16;
 
-/// What the curves show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Metric {
-    /// Fractions of images classified correctly, as percentages.
-    Accuracy,
-    /// Mean cross-entropies in nats.
-    Loss,
-}
-
-impl Metric {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Accuracy => "Accuracy",
-            Self::Loss => "Loss",
-        }
-    }
-
-    /// The axis' value of a record: accuracy in percent.
-    fn of(self, record: &EpochRecord, part: Part) -> f64 {
-        match (self, part) {
-            (Self::Accuracy, Part::Training) => 100.0 * record.train_accuracy,
-            (Self::Accuracy, Part::Validation) => 100.0 * record.validation_accuracy,
-            (Self::Loss, Part::Training) => record.train_loss,
-            (Self::Loss, Part::Validation) => record.validation_loss,
-        }
-    }
-}
-
-/// The images a curve is measured on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    Training,
-    Validation,
-}
-
-/// A line in the chart. Values that cannot be drawn split it into several `segments`.
-struct Curve {
-    label: String,
-    part: Part,
-    color: RGBColor,
-    /// Points (epoch, value).
-    segments: Vec<Vec<(f64, f64)>>,
-}
-
 /// Draws every model's training curve (dashed, pale) and validation curve (solid) over the
 /// epochs to a PNG file of [`WIDTH`] × [`HEIGHT`] pixels.
 ///
+/// Several histories are those of the same models, trained with several seeds. The curves are
+/// then means over the runs that reached an epoch, and around that of validation lies a band of
+/// one standard deviation (over n − 1) to either side, where there are two such runs or more.
+///
 /// `subject` follows the metric in the title and names dataset, backend and device; it is
-/// shortened if it does not fit. NaN and infinite values leave gaps.
+/// shortened if it does not fit. NaN and infinite values leave gaps, also where only one of the
+/// runs has them.
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn draw_curves(path: &Path, metric: Metric, subject: &str, history: &History) -> Result<()> {
-    let pixels = render(metric, subject, history).context("cannot draw the curves")?;
-    fs::write(path, encode_png(&pixels)?)
+pub fn draw_curves(
+    path: &Path,
+    metric: Metric,
+    subject: &str,
+    histories: &[History],
+) -> Result<()> {
+    let curves = curves(metric, histories);
+    let runs = match histories.len() {
+        0 | 1 => String::new(),
+        runs => format!(", mean of {runs} runs ± std"),
+    };
+    let title = format!("{}{runs}: {subject}", metric.name());
+    let records = histories.iter().flat_map(|history| &history.records);
+    let epochs = range(records.map(|record| record.epoch as f64));
+    let pixels = canvas::render(|root| {
+        draw_title(root, &title)?;
+        draw_legend(root, &curves)?;
+        let area = root.margin(px(92), px(12), px(Y_DESC), px(RIGHT));
+        draw_chart(&area, metric, &curves, epochs)
+    })
+    .context("cannot draw the curves")?;
+    fs::write(path, canvas::encode_png(&pixels)?)
         .with_context(|| format!("cannot write the curves to {}", path.display()))
 }
-
-/// The picture's pixels: RGB, row by row.
-fn render(metric: Metric, subject: &str, history: &History) -> Result<Vec<u8>> {
-    static REGISTER: Once = Once::new();
-    REGISTER.call_once(|| {
-        // The bytes are a constant; should they ever be no font, drawing text returns an error.
-        drop(register_font(
-            FONT,
-            FontStyle::Normal,
-            epaint_default_fonts::UBUNTU_LIGHT,
-        ));
-    });
-
-    let size = (WIDTH * SCALE, HEIGHT * SCALE);
-    let mut pixels = vec![0; 3 * (size.0 * size.1) as usize];
-    {
-        let root = BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area();
-        root.fill(&WHITE)?;
-        let curves = curves(metric, history);
-        draw_title(&root, &format!("{}: {subject}", metric.name()))?;
-        draw_legend(&root, &curves)?;
-        let epochs = range(history.records.iter().map(|r| r.epoch as f64));
-        let area = root.margin(px(92), px(12), px(Y_DESC), px(RIGHT));
-        draw_chart(&area, metric, &curves, epochs)?;
-        root.present()?;
-    }
-    Ok(downsample(&pixels))
-}
-
-/// Two curves per model, those of training first so that validation lies on top.
-fn curves(metric: Metric, history: &History) -> Vec<Curve> {
-    let mut curves = Vec::new();
-    for part in [Part::Training, Part::Validation] {
-        for (model, color) in history.models().into_iter().zip(COLORS.iter().cycle()) {
-            let mut segments = vec![Vec::new()];
-            for record in history.of(model) {
-                let value = metric.of(record, part);
-                // Beyond f32 a value is no result of training, and an axis could overflow.
-                if (value as f32).is_finite() {
-                    let last = segments.len() - 1;
-                    segments[last].push((record.epoch as f64, value));
-                } else {
-                    segments.push(Vec::new());
-                }
-            }
-            segments.retain(|segment| !segment.is_empty());
-            let (name, color) = match part {
-                Part::Training => ("training", pale(*color)),
-                Part::Validation => ("validation", *color),
-            };
-            curves.push(Curve {
-                label: format!("{}, {name}", text::one_line(model, 16)),
-                part,
-                color,
-                segments,
-            });
-        }
-    }
-    curves
-}
-
-type Canvas<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 
 fn draw_title(root: &Canvas, title: &str) -> Result<()> {
     let style = (FONT, px(27)).into_font().color(&TEXT);
@@ -195,14 +106,18 @@ fn draw_legend(root: &Canvas, curves: &[Curve]) -> Result<()> {
     {
         let middle = px(75);
         let sample = [(x, middle), (x + px(46), middle)];
+        if !curve.bands().is_empty() {
+            let corners = [(x, middle - px(9)), (x + px(46), middle + px(9))];
+            root.draw(&Rectangle::new(corners, band(curve)))?;
+        }
         match curve.part {
-            Part::Training => root.draw(&dashed(&sample, curve.color))?,
+            Part::Training => root.draw(&dashed(&sample, curve))?,
             Part::Validation => root.draw(&PathElement::new(sample, line(curve)))?,
         }
         root.draw(&Circle::new(
             (x + px(23), middle),
             marker_radius(curve),
-            curve.color.filled(),
+            color(curve).filled(),
         ))?;
         x += px(56);
         root.draw_text(&curve.label, &style, (x, middle - px(6)))?;
@@ -217,8 +132,11 @@ fn draw_chart(
     curves: &[Curve],
     epochs: Option<(f64, f64)>,
 ) -> Result<()> {
-    let points = curves.iter().flat_map(|c| c.segments.iter().flatten());
-    let values = range(points.map(|(_, value)| *value));
+    let points = curves.iter().flat_map(Curve::points);
+    let values = range(points.flat_map(|point| {
+        let (low, high) = point.band.unwrap_or((point.value, point.value));
+        [low, point.value, high]
+    }));
     let (Some(epochs), Some(values)) = (epochs, values) else {
         let style = (FONT, px(24)).into_font().color(&TEXT);
         let message = "No finite values to show";
@@ -257,40 +175,76 @@ fn draw_chart(
         .y_desc(metric.name())
         .draw()?;
 
+    draw_bands(&mut chart, curves)?;
+    draw_lines(&mut chart, curves)
+}
+
+type Chart<'a, 'b> = ChartContext<'a, BitMapBackend<'b>, Cartesian2d<Axis, Axis>>;
+
+fn draw_bands(chart: &mut Chart, curves: &[Curve]) -> Result<()> {
     for curve in curves {
-        let marked = curve.segments.iter().map(Vec::len).sum::<usize>() <= MAX_MARKED;
-        for segment in &curve.segments {
-            match curve.part {
-                Part::Training => {
-                    chart.draw_series([dashed(segment, curve.color)])?;
-                }
-                Part::Validation => {
-                    chart.draw_series([PathElement::new(segment.clone(), line(curve))])?;
-                }
-            }
-            if marked || segment.len() == 1 {
-                let (radius, style) = (marker_radius(curve), curve.color.filled());
-                chart.draw_series(segment.iter().map(|&p| Circle::new(p, radius, style)))?;
+        for stretch in curve.bands() {
+            // A single epoch's has no area: it becomes a bar as wide as the marker.
+            if let [(epoch, low, high)] = stretch[..] {
+                let style = band(curve).stroke_width(2 * marker_radius(curve) as u32);
+                chart.draw_series([PathElement::new([(epoch, low), (epoch, high)], style)])?;
+            } else {
+                let below = stretch.iter().map(|&(epoch, low, _)| (epoch, low));
+                let above = stretch.iter().map(|&(epoch, _, high)| (epoch, high));
+                let outline: Vec<_> = below.chain(above.rev()).collect();
+                chart.draw_series([Polygon::new(outline, band(curve))])?;
             }
         }
     }
     Ok(())
 }
 
-fn line(curve: &Curve) -> ShapeStyle {
-    curve.color.stroke_width(3 * SCALE)
+fn draw_lines(chart: &mut Chart, curves: &[Curve]) -> Result<()> {
+    for curve in curves {
+        let marked = curve.points().count() <= MAX_MARKED;
+        for segment in &curve.segments {
+            let points: Vec<_> = segment.iter().map(|p| (p.epoch, p.value)).collect();
+            match curve.part {
+                Part::Training => {
+                    chart.draw_series([dashed(&points, curve)])?;
+                }
+                Part::Validation => {
+                    chart.draw_series([PathElement::new(points.clone(), line(curve))])?;
+                }
+            }
+            if marked || points.len() == 1 {
+                let (radius, style) = (marker_radius(curve), color(curve).filled());
+                chart.draw_series(points.iter().map(|&p| Circle::new(p, radius, style)))?;
+            }
+        }
+    }
+    Ok(())
 }
 
-fn dashed<P: Clone>(
-    points: &[P],
-    color: RGBColor,
-) -> DashedPathElement<std::iter::Cloned<std::slice::Iter<'_, P>>, i32> {
-    DashedPathElement::new(
-        points.iter().cloned(),
-        px(9),
-        px(6),
-        color.stroke_width(2 * SCALE),
-    )
+/// The model's colour, for its training half way to white.
+fn color(curve: &Curve) -> RGBColor {
+    let color = COLORS[curve.model % COLORS.len()];
+    let half = |channel: u8| channel / 2 + 128;
+    match curve.part {
+        Part::Training => RGBColor(half(color.0), half(color.1), half(color.2)),
+        Part::Validation => color,
+    }
+}
+
+fn line(curve: &Curve) -> ShapeStyle {
+    color(curve).stroke_width(3 * SCALE)
+}
+
+fn band(curve: &Curve) -> ShapeStyle {
+    color(curve).mix(BAND_OPACITY).filled()
+}
+
+fn dashed<'a, P: Clone>(
+    points: &'a [P],
+    curve: &Curve,
+) -> DashedPathElement<Cloned<slice::Iter<'a, P>>, i32> {
+    let style = color(curve).stroke_width(2 * SCALE);
+    DashedPathElement::new(points.iter().cloned(), px(9), px(6), style)
 }
 
 fn marker_radius(curve: &Curve) -> i32 {
@@ -300,49 +254,10 @@ fn marker_radius(curve: &Curve) -> i32 {
     }
 }
 
-/// Half way from `color` to white.
-fn pale(color: RGBColor) -> RGBColor {
-    let half = |channel: u8| channel / 2 + 128;
-    RGBColor(half(color.0), half(color.1), half(color.2))
-}
-
 /// Smallest and largest value, if there is any.
 fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     values.fold(None, |range, value| match range {
         None => Some((value, value)),
         Some((low, high)) => Some((value.min(low), value.max(high))),
     })
-}
-
-/// A length of the picture in the pixels that are drawn.
-fn px(length: i32) -> i32 {
-    length * SCALE as i32
-}
-
-/// The mean of each square of [`SCALE`] × [`SCALE`] pixels.
-fn downsample(pixels: &[u8]) -> Vec<u8> {
-    let (width, scale) = (WIDTH as usize, SCALE as usize);
-    let mut out = Vec::with_capacity(3 * width * HEIGHT as usize);
-    for rows in pixels.chunks_exact(3 * width * scale * scale) {
-        for x in 0..width {
-            for channel in 0..3 {
-                let sum: usize = (0..scale * scale)
-                    .map(|i| (i / scale) * width * scale + x * scale + i % scale)
-                    .map(|pixel| usize::from(rows[3 * pixel + channel]))
-                    .sum();
-                out.push((sum / (scale * scale)) as u8);
-            }
-        }
-    }
-    out
-}
-
-fn encode_png(pixels: &[u8]) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, WIDTH, HEIGHT);
-    encoder.set_color(png::ColorType::Rgb);
-    let mut writer = encoder.write_header()?;
-    writer.write_image_data(pixels)?;
-    writer.finish()?;
-    Ok(bytes)
 }

@@ -1,4 +1,4 @@
-//! The end of a run in figures, and its form on disk, `summary.json`.
+//! The end of a run in figures, and its form on disk, `summary.json`; that of several, `runs.json`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::statistics::MeanStd;
 use crate::whole_file;
 
 /// What was trained on what, and what came of it.
@@ -18,6 +19,8 @@ pub struct Summary {
     pub backend: String,
     /// Name of the GPU or CPU.
     pub device: String,
+    /// Name of the recipe, such as `standard`.
+    pub recipe: String,
     /// Seed of weights and order.
     pub seed: u64,
     /// Epochs trained.
@@ -53,8 +56,7 @@ impl Summary {
     /// # Errors
     /// When the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let json = serde_json::to_string_pretty(self)?;
-        whole_file::write(path, (json + "\n").as_bytes())
+        write_json(self, path)
     }
 
     /// Reads what [`write`](Self::write) wrote.
@@ -68,6 +70,95 @@ impl Summary {
         serde_json::from_str(&json)
             .with_context(|| format!("{} is not a run's summary", path.display()))
     }
+}
+
+/// What runs came to that differ in nothing but their seed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunsSummary {
+    /// Name of the dataset.
+    pub dataset: String,
+    /// `wgpu` or `cpu`.
+    pub backend: String,
+    /// Name of the GPU or CPU.
+    pub device: String,
+    /// Name of the recipe.
+    pub recipe: String,
+    /// One for each run.
+    pub seeds: Vec<u64>,
+    /// Epochs trained in each run.
+    pub epochs: usize,
+    /// By the model's name, `dense` or `cnn`.
+    pub models: BTreeMap<String, ModelRuns>,
+}
+
+/// One model's part of a [`RunsSummary`]: means and standard deviations over the runs of what a
+/// [`ModelSummary`] holds. NaN and infinity are `null` on disk.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ModelRuns {
+    /// Number of trainable weights.
+    pub parameters: usize,
+    /// See [`ModelSummary::train_accuracy`].
+    pub train_accuracy: MeanStd,
+    /// See [`ModelSummary::validation_accuracy`].
+    pub validation_accuracy: MeanStd,
+    /// See [`ModelSummary::test_accuracy`].
+    pub test_accuracy: MeanStd,
+    /// See [`ModelSummary::test_loss`].
+    pub test_loss: MeanStd,
+    /// See [`ModelSummary::seconds_per_epoch`].
+    pub seconds_per_epoch: MeanStd,
+    /// See [`ModelSummary::total_seconds`].
+    pub total_seconds: MeanStd,
+}
+
+impl RunsSummary {
+    /// Of these runs; none if there are none. What they share is taken from the first.
+    pub fn of(runs: &[Summary]) -> Option<Self> {
+        let first = runs.first()?;
+        let models = first.models.keys().filter_map(|name| {
+            let results: Vec<_> = runs.iter().filter_map(|run| run.models.get(name)).collect();
+            Some((name.clone(), ModelRuns::of(&results)?))
+        });
+        Some(Self {
+            dataset: first.dataset.clone(),
+            backend: first.backend.clone(),
+            device: first.device.clone(),
+            recipe: first.recipe.clone(),
+            seeds: runs.iter().map(|run| run.seed).collect(),
+            epochs: first.epochs,
+            models: models.collect(),
+        })
+    }
+
+    /// Writes the summary to `path` as JSON.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        write_json(self, path)
+    }
+}
+
+impl ModelRuns {
+    fn of(runs: &[&ModelSummary]) -> Option<Self> {
+        let over = |value: fn(&ModelSummary) -> f64| {
+            MeanStd::of(&runs.iter().map(|run| value(run)).collect::<Vec<_>>())
+        };
+        Some(Self {
+            parameters: runs.first()?.parameters,
+            train_accuracy: over(|run| run.train_accuracy)?,
+            validation_accuracy: over(|run| run.validation_accuracy)?,
+            test_accuracy: over(|run| run.test_accuracy)?,
+            test_loss: over(|run| run.test_loss)?,
+            seconds_per_epoch: over(|run| run.seconds_per_epoch)?,
+            total_seconds: over(|run| run.total_seconds)?,
+        })
+    }
+}
+
+fn write_json(value: &impl Serialize, path: &Path) -> Result<()> {
+    let json = serde_json::to_string_pretty(value)?;
+    whole_file::write(path, (json + "\n").as_bytes())
 }
 
 /// JSON has no NaN: serde_json writes `null` for it.

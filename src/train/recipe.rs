@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::schedule::Decay;
 use super::{ModelSettings, Training};
-use crate::gather::Augment;
+use crate::gather::{Augment, Pixels};
 use crate::model::{Architecture, ModelKind};
 
 /// Images per step of every recipe.
@@ -44,19 +44,23 @@ impl Recipe {
 
     /// What it trains, and how.
     pub fn model(self, kind: ModelKind) -> ModelSettings {
-        ModelSettings {
+        let plain = ModelSettings {
             architecture: Architecture::of(kind),
-            training: match self {
-                Self::Plain => Training::PLAIN,
-                Self::Standard => standard(kind),
-                Self::Best => best(kind),
-            },
+            training: Training::PLAIN,
+        };
+        match self {
+            Self::Plain => plain,
+            Self::Standard => standard(plain),
+            Self::Best => best(plain),
         }
     }
 }
 
-fn standard(_kind: ModelKind) -> Training {
-    Training {
+/// Ten epochs are too few for strong augmentation: what counts is to arrive at all. Mirrored images
+/// help the CNN but not the dense model, and centred pixels the other way round.
+fn standard(plain: ModelSettings) -> ModelSettings {
+    let kind = plain.architecture.model;
+    let training = Training {
         learning_rate: 2e-3,
         warm_up_epochs: 1.0,
         decay: Decay::Cosine,
@@ -64,16 +68,42 @@ fn standard(_kind: ModelKind) -> Training {
         average_decay: Some(0.99),
         label_smoothing: 0.05,
         dropout: 0.2,
-        augment: Augment {
-            flip: true,
-            ..Augment::NONE
+        augment: Augment::NONE,
+    };
+    match kind {
+        ModelKind::Dense => ModelSettings {
+            architecture: Architecture {
+                hidden: vec![512, 256],
+                pixels: Pixels::Centered,
+                ..plain.architecture
+            },
+            training,
+        },
+        ModelKind::Cnn => ModelSettings {
+            architecture: Architecture {
+                normalize: true,
+                ..plain.architecture
+            },
+            training: Training {
+                learning_rate: 3e-3,
+                augment: Augment {
+                    flip: true,
+                    ..Augment::NONE
+                },
+                ..training
+            },
         },
     }
 }
 
-fn best(kind: ModelKind) -> Training {
-    Training {
-        average_decay: Some(0.999),
-        ..standard(kind)
+/// More epochs, and images that are never the same twice.
+fn best(plain: ModelSettings) -> ModelSettings {
+    let standard = standard(plain);
+    ModelSettings {
+        training: Training {
+            average_decay: Some(0.999),
+            ..standard.training
+        },
+        ..standard
     }
 }
