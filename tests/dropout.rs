@@ -99,7 +99,7 @@ fn words_are_those_of_the_published_hash() {
     let [x, y, _, _] = pcg4d([11, 0, 22, 0]);
     let kept = ones(&mut Dropout::new(0.5, 11, 22), 400, &cpu());
     for place in 0..400 {
-        let word = pcg4d([x, y, 0, place / 4])[place as usize % 4];
+        let word = pcg4d([x, y, 0, place % 100])[place as usize / 100];
         let dropped = word < u64::from(u32::MAX) / 2;
         assert_eq!(kept[place as usize] == 0.0, dropped, "place {place}");
     }

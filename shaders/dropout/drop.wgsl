@@ -1,8 +1,11 @@
 // Dropout: activations whose random word is below a threshold become 0, the others are scaled. The
 // backward pass does the same to their gradients.
 //
-//   dispatch.x  blocks of INVOCATIONS fours of activations, which share a hash; with fewer blocks
-//               than activations need, an invocation takes several fours
+// The tensor is cut into four quarters: the random words of the activations at the same place in each
+// come from one hash. Neighbours are neighbours in memory like this.
+//
+//   dispatch.x  blocks of INVOCATIONS places; with fewer blocks than a quarter needs, an invocation
+//               takes several places
 //
 // values, dropped  [LENGTH]
 // drop             one Drop, new for every call
@@ -25,13 +28,15 @@ fn main(
     @builtin(global_invocation_id) invocation: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
 ) {
-    let fours = (LENGTH + 3u) / 4u;
-    for (var four = invocation.x; four < fours; four += workgroups.x * INVOCATIONS) {
-        let words = pcg4d(vec4<u32>(drop.key[0], drop.key[1], drop.key[2], four));
-        let first = 4u * four;
-        for (var lane = 0u; lane < min(4u, LENGTH - first); lane++) {
-            let kept = words[lane] >= drop.threshold;
-            dropped[first + lane] = select(0.0, values[first + lane] * drop.scale, kept);
+    let quarter = (LENGTH + 3u) / 4u;
+    for (var i = invocation.x; i < quarter; i += workgroups.x * INVOCATIONS) {
+        let words = pcg4d(vec4<u32>(drop.key[0], drop.key[1], drop.key[2], i));
+        for (var part = 0u; part < 4u; part++) {
+            let at = part * quarter + i;
+            if (at < LENGTH) {
+                let kept = words[part] >= drop.threshold;
+                dropped[at] = select(0.0, values[at] * drop.scale, kept);
+            }
         }
     }
 }
