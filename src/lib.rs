@@ -11,20 +11,21 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | [`dataset`] | finds, downloads, reads, draws and batches images |
+//! | [`gather`] | makes a batch on the device: picks, augments and scales images |
 //! | [`model`] | the dense and the convolutional network |
 //! | [`conv_relu_pool`] | the fused block of the latter, on each backend |
-//! | [`linear`], [`cross_entropy`], [`adamw`] | the rest of a training step, likewise |
+//! | [`channel_norm`], [`linear`], [`dropout`], [`cross_entropy`], [`adamw`] | the rest of a training step, likewise |
 //! | `layer_node` | how the block and the layer connect to Burn's autodiff |
 //! | [`simd`], `scratch`, `slices` | what the CPU kernels share |
 //! | `wgsl` | what the GPU kernels share |
-//! | [`train`] | the training loop, its history and its progress |
+//! | `pcg4d` | random words that every backend computes alike |
+//! | [`train`] | recipes, the training loop, its history and its progress |
+//! | [`bench`], [`recorder`] | how fast a device trains, and what a step is made of |
 //! | [`report`] | curves, tables and the summary of a run |
 //! | [`run_folder`] | the files that a run leaves behind |
 //! | [`device`] | chooses a GPU or the CPU |
 //! | [`cli`] | the commands |
-//! | [`bench`] | how fast a device trains |
-//! | [`recorder`] | what kernels run, how long, and what is transferred |
-//! | [`statistics`], [`text`], `whole_file` | mean and deviation, numbers for people, files that are never half-written |
+//! | [`statistics`], [`text`], `whole_file` | means and deviations, numbers for people, files that are never half-written |
 
 #![recursion_limit = "256"]
 #![warn(missing_docs)]

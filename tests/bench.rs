@@ -224,6 +224,91 @@ fn is_empty(folder: &Path) -> bool {
 }
 
 #[test]
+fn a_step_with_everything_in_it_has_few_launches() {
+    let _turn = alone();
+    let args = [
+        "bench",
+        "--backend",
+        "wgpu",
+        "--model",
+        "cnn",
+        "--recipe",
+        "best",
+    ];
+    let output = output(fmnist(
+        &[&args[..], &["--batch-size", "4", "--steps", "1", "--json"]].concat(),
+    ));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("stdout is JSON");
+    assert_eq!(report["recipe"], "best");
+    let model = &report["models"][0];
+    let launches = number(model, "launches_per_step");
+    assert!((20.0..=40.0).contains(&launches), "{launches}");
+    // No image travels: a batch is a few numbers, as is a step of the optimizer and of dropout.
+    let uploaded = number(model, "uploaded_bytes_per_step");
+    assert!((80.0..=200.0).contains(&uploaded), "{uploaded}");
+}
+
+/// What `fmnist bench --until-accuracy` printed as JSON, for a dense model on few images.
+fn until(accuracy: &str) -> Value {
+    let _turn = alone();
+    let args = [
+        "bench",
+        "--backend",
+        "cpu",
+        "--model",
+        "dense",
+        "--recipe",
+        "plain",
+    ];
+    let flags = [
+        "--samples",
+        "3000",
+        "--epochs",
+        "3",
+        "--runs",
+        "2",
+        "--seed",
+        "8",
+        "--json",
+    ];
+    let target = ["--until-accuracy", accuracy];
+    let output = output(fmnist(&[&args[..], &flags, &target].concat()));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("stdout is JSON")
+}
+
+#[test]
+fn time_to_an_accuracy_is_that_of_the_runs_that_reach_it() {
+    let reached = until("0.6");
+    assert_eq!(reached["target"], 0.6);
+    let model = &reached["models"][0];
+    let runs = model["runs"].as_array().expect("a list");
+    assert_eq!(
+        runs.iter().map(|run| &run["seed"]).collect::<Vec<_>>(),
+        [8, 9]
+    );
+    let seconds: Vec<f64> = runs.iter().map(|run| number(run, "seconds")).collect();
+    for run in runs {
+        assert!((1.0..=3.0).contains(&number(run, "epochs")));
+        assert!(number(run, "best_accuracy") >= 0.6);
+    }
+    assert!(seconds.iter().all(|seconds| *seconds > 0.0));
+    assert_close(
+        number(&model["seconds"], "mean"),
+        (seconds[0] + seconds[1]) / 2.0,
+    );
+
+    let never = until("1");
+    let model = &never["models"][0];
+    assert!(model["seconds"].is_null());
+    for run in model["runs"].as_array().expect("a list") {
+        assert!(run["seconds"].is_null());
+        assert_eq!(run["epochs"], 3, "it gives up after its epochs");
+    }
+}
+
+#[test]
 fn help_names_the_flags() {
     let help = output(fmnist(&["bench", "--help"]));
     assert!(help.status.success());
@@ -246,6 +331,12 @@ fn wrong_usage_is_refused() {
             vec!["--batch-size", "whole number"],
         ),
         (vec!["bench", "--model", "vit"], 2, vec!["--model", "dense"]),
+        (
+            vec!["bench", "--until-accuracy", "92"],
+            2,
+            vec!["--until-accuracy", "0.92"],
+        ),
+        (vec!["bench", "--runs", "3"], 2, vec!["--until-accuracy"]),
         (
             vec!["bench", "--batch-size", "60001", "--backend", "cpu"],
             1,
