@@ -151,7 +151,7 @@ fn a_run_leaves_its_folder_and_evaluate_reproduces_it() {
     assert_eq!(summary["dataset"], "Fashion-MNIST");
     assert_eq!(summary["backend"], "cpu");
     assert_eq!(summary["seed"], 0);
-    for (model, parameters) in [("dense", 101_770), ("cnn", 421_642)] {
+    for (model, parameters) in [("dense", 535_818), ("cnn", 421_642)] {
         let model = &summary["models"][model];
         assert_eq!(model["parameters"], parameters);
         for accuracy in ["train_accuracy", "validation_accuracy", "test_accuracy"] {
