@@ -33,6 +33,7 @@
 pub mod adamw;
 pub mod bench;
 pub mod channel_norm;
+pub mod checkpoint;
 pub mod cli;
 pub mod conv_relu_pool;
 pub mod cross_entropy;
@@ -40,6 +41,9 @@ pub mod dataset;
 pub mod device;
 pub mod dropout;
 pub mod gather;
+mod host;
+pub mod interrupt;
+mod keeper;
 mod layer_node;
 pub mod linear;
 pub mod model;

@@ -8,6 +8,7 @@ use std::time::Instant;
 use clap::Parser;
 use fmnist::cli::Cli;
 use fmnist::device;
+use fmnist::interrupt::{self, Interrupted};
 
 /// Keeps the pages of one step's tensors for the next: the system's allocator may return them to
 /// the kernel and fault them in again.
@@ -25,6 +26,10 @@ fn main() -> ExitCode {
     }));
     match Cli::parse().run(process_start) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<Interrupted>() => {
+            drop(writeln!(std::io::stderr(), "{error}"));
+            ExitCode::from(interrupt::EXIT_CODE)
+        }
         Err(error) => {
             // One line: the chain of causes after the message itself.
             let line = fmnist::text::one_line(&format!("{error:#}"), 4096);

@@ -1,28 +1,35 @@
 //! The folder that a training run leaves behind.
 //!
 //! ```text
-//! config.json  history.csv  summary.json  accuracy.png  loss.png  {dense,cnn}/model.bpk
+//! config.json  history.csv  summary.json  accuracy.png  loss.png
+//! {dense,cnn}/last.ckpt   the training, to go on from
+//! {dense,cnn}/model.ckpt  the trained weights
+//! {dense,cnn}/best.ckpt   those of the epoch with the highest validation accuracy
+//! .lock                   held by the process that trains
 //! ```
 //!
-//! Everything that reads a run reads this folder and nothing else.
+//! Everything that reads a run reads this folder and nothing else. At every instant each file is
+//! there as a whole or not at all.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
-use burn::module::Module;
-use burn::store::ModuleRecord;
-use burn::tensor::{Bytes, Device};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::Checkpoint;
 use crate::device::Backend;
-use crate::model::{Architecture, Classifier, Kernels, ModelKind};
+use crate::model::{Architecture, Classifier, Kernels, ModelKind, with_weights};
+use crate::text::shown;
 use crate::train::Settings;
 use crate::whole_file;
 
-/// More than any model of this program takes, so that a wrong file is refused before it is read.
-const MODEL_FILE_LIMIT: u64 = 256 << 20;
+/// Bytes of `config.json`, far more than it has.
+const CONFIG_LIMIT: u64 = 1 << 20;
+/// Bytes of a checkpoint: more than four times the weights of the largest model.
+const CHECKPOINT_LIMIT: u64 = 512 << 20;
 
 /// What `config.json` records: enough to repeat the run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,15 +42,58 @@ pub struct Config {
     pub backend: Backend,
     /// Name of the device.
     pub device: String,
+    /// How many runs: one, or the number of folders `seed-K` in this one.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub runs: usize,
     /// Everything else the training depends on.
     #[serde(flatten)]
     pub settings: Settings,
 }
 
+impl Config {
+    /// The configuration that these bytes of JSON describe.
+    ///
+    /// # Errors
+    ///
+    /// If they do not, or if no such run is possible.
+    pub fn parse(json: &[u8]) -> Result<Self> {
+        let config: Self = serde_json::from_slice(json)?;
+        config.settings.check()?;
+        let seeds = (config.settings.seed).checked_add(config.runs as u64);
+        ensure!(
+            seeds.is_some() && config.runs > 0,
+            "{} is no possible number of runs",
+            config.runs
+        );
+        Ok(config)
+    }
+}
+
+fn one() -> usize {
+    1
+}
+
+fn is_one(runs: &usize) -> bool {
+    *runs == 1
+}
+
+/// A checkpoint of a model by what it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// To go on from: the training as it was last saved.
+    Last,
+    /// To use: the weights after the last epoch, without the optimizer's memory.
+    Model,
+    /// Likewise, after the epoch with the highest validation accuracy so far.
+    Best,
+}
+
 /// A run's folder.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
+    /// Held as long as the folder is written to; the system frees it with the process.
+    _lock: Option<File>,
 }
 
 impl RunFolder {
@@ -75,7 +125,7 @@ impl RunFolder {
                 .with_context(|| format!("the folder {} cannot be made", parent.display()))?;
         }
         match fs::create_dir(&path) {
-            Ok(()) => Ok(Self { path }),
+            Ok(()) => Self { path, _lock: None }.locked(),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(exists_already(&path)),
             Err(error) => Err(anyhow!(error).context(format!(
                 "the run folder {} cannot be made — choose another with --out",
@@ -84,7 +134,7 @@ impl RunFolder {
         }
     }
 
-    /// The folder of an earlier run.
+    /// The folder of an earlier run, to read.
     ///
     /// # Errors
     ///
@@ -92,15 +142,49 @@ impl RunFolder {
     pub fn open(path: &Path) -> Result<Self> {
         let folder = Self {
             path: path.to_path_buf(),
+            _lock: None,
         };
-        if !folder.file("config.json").is_file() {
-            bail!(
-                "{} is not the folder of a run: it has no config.json — pass a folder that \
-                 `fmnist train` made",
-                path.display()
-            );
-        }
+        ensure!(
+            folder.file("config.json").is_file(),
+            "{} is not the folder of a run: it has no config.json — pass a folder that \
+             `fmnist train` made",
+            path.display()
+        );
         Ok(folder)
+    }
+
+    /// The folder of an earlier run, to go on with it.
+    ///
+    /// # Errors
+    ///
+    /// If `path` is not a run's folder, or another process has it.
+    pub fn open_to_write(path: &Path) -> Result<Self> {
+        let folder = Self::open(path)?.locked()?;
+        let models = ModelKind::ALL.map(|kind| path.join(kind.name()));
+        for place in models.iter().filter(|place| place.is_dir()) {
+            clean(place)?;
+        }
+        clean(path)?;
+        Ok(folder)
+    }
+
+    fn locked(self) -> Result<Self> {
+        let path = self.file(".lock");
+        refuse_link(&path)?;
+        let unusable = || format!("{} cannot be used", path.display());
+        let file = File::create(&path).with_context(unusable)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => bail!(
+                "{} is in use: another process trains there — wait for it, or choose another folder",
+                self.path.display()
+            ),
+            Err(TryLockError::Error(error)) => return Err(error).with_context(unusable),
+        }
+        Ok(Self {
+            _lock: Some(file),
+            ..self
+        })
     }
 
     /// The folder itself.
@@ -130,35 +214,46 @@ impl RunFolder {
     /// If the file cannot be read or is not such a configuration.
     pub fn read_config(&self) -> Result<Config> {
         let path = self.file("config.json");
-        let json = fs::read_to_string(&path)
-            .with_context(|| format!("{} cannot be read", path.display()))?;
-        let config: Config = serde_json::from_str(&json)
-            .with_context(|| format!("{} is not a run's configuration", path.display()))?;
-        for model in &config.settings.models {
-            let unfit = || format!("{} names an impossible model", path.display());
-            model.architecture.check().with_context(unfit)?;
-        }
-        Ok(config)
+        let json = whole_file::read(&path, CONFIG_LIMIT)?;
+        Config::parse(&json)
+            .with_context(|| format!("{} is not a run's configuration", path.display()))
     }
 
-    /// Writes a model's weights.
+    /// Writes a checkpoint. The one before it stays until this one is whole.
     ///
     /// # Errors
     ///
     /// If the file cannot be written.
-    pub fn write_model(&self, kind: ModelKind, model: &Classifier) -> Result<()> {
-        let path = self.model_file(kind);
-        let bytes = model
-            .clone()
-            .into_record()
-            .into_bytes()
-            .map_err(|error| anyhow!("{} cannot be written: {error}", path.display()))?;
-        fs::create_dir_all(self.path.join(kind.name()))
-            .with_context(|| format!("{} cannot be written", path.display()))?;
-        whole_file::write(&path, &bytes)
+    pub fn write_checkpoint(&self, kept: Kept, checkpoint: &Checkpoint) -> Result<()> {
+        let kind = checkpoint.run.model;
+        let path = self.checkpoint_file(kept, kind);
+        let folder = self.path.join(kind.name());
+        refuse_link(&folder)?;
+        match fs::create_dir(&folder) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                let context = format!("{} cannot be written", path.display());
+                Err(anyhow!(error).context(context))
+            }
+            _ => whole_file::write(&path, &checkpoint.encode()?),
+        }
     }
 
-    /// Reads a model's weights onto `device`.
+    /// Reads a checkpoint; none if there is none yet.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, is damaged, or of another version.
+    pub fn read_checkpoint(&self, kept: Kept, kind: ModelKind) -> Result<Option<Checkpoint>> {
+        let path = self.checkpoint_file(kept, kind);
+        if path.symlink_metadata().is_err() {
+            return Ok(None);
+        }
+        let bytes = whole_file::read(&path, CHECKPOINT_LIMIT)?;
+        let checkpoint = Checkpoint::decode(&bytes).with_context(|| unusable(&path))?;
+        Ok(Some(checkpoint))
+    }
+
+    /// Reads a model's weights onto `device`, for inference.
     ///
     /// # Errors
     ///
@@ -166,37 +261,63 @@ impl RunFolder {
     pub fn read_model(
         &self,
         architecture: &Architecture,
+        kept: Kept,
         kernels: Kernels,
         device: &Device,
     ) -> Result<Classifier> {
         let kind = architecture.model;
-        let path = self.model_file(kind);
-        let size = fs::metadata(&path)
-            .with_context(|| format!("{} cannot be read", path.display()))?
-            .len();
-        if size > MODEL_FILE_LIMIT {
-            bail!(
-                "{} has {size} bytes — no model of this program is that large",
-                path.display()
-            );
-        }
-        let bytes =
-            fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-        let unfit = |error| {
-            anyhow!(
-                "{} does not hold the weights of this run's {kind} model: {error}",
-                path.display()
-            )
+        let path = self.checkpoint_file(kept, kind);
+        let Some(checkpoint) = self.read_checkpoint(kept, kind)? else {
+            let run = shown(&self.path);
+            bail!(match self.checkpoint_file(Kept::Last, kind).exists() {
+                true => format!(
+                    "the training of the {kind} model has not ended — go on with `fmnist train \
+                     --resume {run}`, or take the best weights so far with --best"
+                ),
+                false => format!(
+                    "{run} has no weights of the {kind} model: {} is missing",
+                    shown(&path)
+                ),
+            });
         };
-        let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(unfit)?;
-        Classifier::new(architecture, kernels, 0, device)
-            .try_load_record(record)
-            .map_err(unfit)
+        let model = Classifier::new(architecture, kernels, 0, device);
+        ensure!(
+            checkpoint.run.model == kind,
+            "{}: it is of the {} model",
+            unusable(&path),
+            checkpoint.run.model
+        );
+        with_weights(model, checkpoint.state.weights).with_context(|| unusable(&path))
     }
 
-    fn model_file(&self, kind: ModelKind) -> PathBuf {
-        self.path.join(kind.name()).join("model.bpk")
+    /// Where a checkpoint is.
+    pub fn checkpoint_file(&self, kept: Kept, kind: ModelKind) -> PathBuf {
+        self.path.join(kind.name()).join(match kept {
+            Kept::Last => "last.ckpt",
+            Kept::Model => "model.ckpt",
+            Kept::Best => "best.ckpt",
+        })
     }
+}
+
+/// What a checkpoint is that cannot be used.
+pub fn unusable(path: &Path) -> String {
+    format!("{} cannot be used", path.display())
+}
+
+/// Refuses to write through a link, which may lead anywhere.
+fn refuse_link(path: &Path) -> Result<()> {
+    ensure!(
+        !path.is_symlink(),
+        "{} is a symbolic link, and a run is not written through one — remove it",
+        path.display()
+    );
+    Ok(())
+}
+
+fn clean(folder: &Path) -> Result<()> {
+    whole_file::remove_unfinished(folder)
+        .with_context(|| format!("{} cannot be cleaned up", folder.display()))
 }
 
 fn exists_already(path: &Path) -> anyhow::Error {

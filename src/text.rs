@@ -1,5 +1,7 @@
 //! Numbers and names as a person reads them.
 
+use std::path::Path;
+
 /// `421642` as `421,642`.
 pub fn thousands(n: u64) -> String {
     let digits = n.to_string();
@@ -62,6 +64,11 @@ pub fn one_line(text: &str, max_chars: usize) -> String {
         line.push('…');
     }
     line
+}
+
+/// A path as it can be printed.
+pub fn shown(path: &Path) -> String {
+    one_line(&path.to_string_lossy(), 4096)
 }
 
 #[cfg(test)]

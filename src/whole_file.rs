@@ -1,36 +1,96 @@
-//! Files that are never half-written.
+//! Files that are never half-written, and that are no larger than expected.
 
-use std::io::Write;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tempfile::{Builder, NamedTempFile};
 
-/// Writes a file so that at every instant there is the old one or the new one, whole.
+/// What the names of unfinished files begin with. A program that was killed may leave some.
+const UNFINISHED: &str = ".unfinished-";
+
+/// Writes a file so that at every instant there is the old one or the new one, whole, even if the
+/// machine loses power.
+///
+/// A symbolic link in its place is replaced, not followed.
 ///
 /// # Errors
 ///
 /// If the file cannot be written.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
     let write = || {
         let mut file = temporary_in(folder)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path)?;
-        Ok::<_, std::io::Error>(())
+        sync_folder(folder)
     };
     write().with_context(|| format!("{} cannot be written", path.display()))
 }
 
+/// Reads a file of at most `limit` bytes. Anything but a regular file is refused: a device or a pipe
+/// may never end.
+///
+/// # Errors
+///
+/// If the file cannot be read, or is larger.
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let unreadable = || format!("{} cannot be read", path.display());
+    let metadata = fs::metadata(path).with_context(unreadable)?;
+    ensure!(metadata.is_file(), "{} is not a file", path.display());
+    let mut bytes = Vec::new();
+    // It may grow in between.
+    let mut file = File::open(path).with_context(unreadable)?.take(limit + 1);
+    if metadata.len() <= limit {
+        file.read_to_end(&mut bytes).with_context(unreadable)?;
+    }
+    ensure!(
+        metadata.len().max(bytes.len() as u64) <= limit,
+        "{} has more than {limit} bytes, which no such file of this program has",
+        path.display()
+    );
+    Ok(bytes)
+}
+
+/// Removes what [`write`] left in a folder when it was killed. Nobody else may be writing there.
+///
+/// # Errors
+///
+/// If the folder cannot be read, or a file cannot be removed.
+pub fn remove_unfinished(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes sure that names in the folder survive a loss of power.
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 /// A temporary file with the permissions of any other: by themselves they are for their owner only.
-fn temporary_in(folder: &Path) -> std::io::Result<NamedTempFile> {
+fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = Builder::new();
+    builder.prefix(UNFINISHED);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let permissions = std::fs::Permissions::from_mode(0o666); // less the user's umask
-        Builder::new().permissions(permissions).tempfile_in(folder)
+        builder.permissions(fs::Permissions::from_mode(0o666)); // less the user's umask
     }
-    #[cfg(not(unix))]
-    Builder::new().tempfile_in(folder)
+    builder.tempfile_in(folder)
 }

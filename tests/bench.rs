@@ -414,7 +414,7 @@ fn every_launch_and_every_byte_of_a_step_is_counted() {
 
         let (metrics, reading) = record_reading(&tally);
         assert!(metrics.is_finite());
-        assert_eq!(reading, 2 * 4, "loss and right answers");
+        assert_eq!(reading, 3 * 4, "losses, right answers, finite losses");
     }
 }
 

@@ -1,59 +1,13 @@
 //! The program as its user runs it: real processes, their output and exit codes.
 
 mod common;
+mod process;
 
 use std::path::Path;
 use std::process::{Command, Output};
 
 use common::data_dir;
-use serde_json::Value;
-
-/// `fmnist ARGS`, run in the folder `cwd` with the real data at hand.
-fn fmnist(cwd: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fmnist"));
-    command
-        .args(args)
-        .current_dir(cwd)
-        .env("FMNIST_DATA_DIR", data_dir())
-        .env("XDG_CACHE_HOME", cwd.join("cache"));
-    command
-}
-
-fn output(mut command: Command) -> Output {
-    command.output().expect("the program can be started")
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).expect("stdout is UTF-8")
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).expect("stderr is UTF-8")
-}
-
-fn assert_success(output: &Output) {
-    assert!(output.status.success(), "{output:?}");
-}
-
-/// The program failed with `code`, one `error:` line with every one of `parts`, and no panic.
-fn assert_failure(output: &Output, code: i32, parts: &[&str]) {
-    let stderr = stderr(output);
-    assert_eq!(output.status.code(), Some(code), "{stderr}");
-    assert!(!stderr.contains("panicked"), "{stderr}");
-    assert!(stderr.contains("error: "), "{stderr}");
-    for part in parts {
-        assert!(stderr.contains(part), "{part:?} is missing in: {stderr}");
-    }
-}
-
-fn json(path: &Path) -> Value {
-    let text = std::fs::read_to_string(path).expect("the file is there");
-    serde_json::from_str(&text).expect("the file is JSON")
-}
-
-fn folder() -> tempfile::TempDir {
-    tempfile::tempdir().expect("a temporary folder can be made")
-}
+use process::{assert_failure, assert_success, fmnist, folder, json, output, stderr, stdout};
 
 const SHORT: [&str; 8] = [
     "train",
@@ -350,7 +304,7 @@ fn results_do_not_depend_on_the_number_of_threads() {
         let more = ["--threads", threads, "--batch-size", "25"];
         assert_success(&short_run(cwd.path(), threads, &more));
         ["dense", "cnn"].map(|model| {
-            let file = cwd.path().join(threads).join(model).join("model.bpk");
+            let file = cwd.path().join(threads).join(model).join("model.ckpt");
             std::fs::read(file).expect("the model was saved")
         })
     };
@@ -366,7 +320,7 @@ fn evaluate_refuses_what_is_no_run() {
     assert_failure(&nothing, 1, &["nowhere", "config.json"]);
 
     assert_success(&short_run(cwd.path(), "run", &["--model", "dense"]));
-    let model = cwd.path().join("run/dense/model.bpk");
+    let model = cwd.path().join("run/dense/model.ckpt");
     let bytes = std::fs::read(&model).expect("the model was saved");
     for (damaged, what) in [
         (bytes[..bytes.len() / 2].to_vec(), "cut off"),
@@ -374,16 +328,16 @@ fn evaluate_refuses_what_is_no_run() {
     ] {
         std::fs::write(&model, damaged).expect("the file can be written");
         let evaluated = output(fmnist(cwd.path(), &["evaluate", "run"]));
-        assert_failure(&evaluated, 1, &["model.bpk"]);
+        assert_failure(&evaluated, 1, &["model.ckpt"]);
         println!("{what}: {}", stderr(&evaluated));
     }
     // Weights of another model, in a file that is whole.
     std::fs::write(&model, &bytes).expect("the file can be written");
     let cnn = short_run(cwd.path(), "other", &["--model", "cnn"]);
     assert_success(&cnn);
-    std::fs::copy(cwd.path().join("other/cnn/model.bpk"), &model).expect("it can be copied");
+    std::fs::copy(cwd.path().join("other/cnn/model.ckpt"), &model).expect("it can be copied");
     let evaluated = output(fmnist(cwd.path(), &["evaluate", "run"]));
-    assert_failure(&evaluated, 1, &["model.bpk", "dense"]);
+    assert_failure(&evaluated, 1, &["model.ckpt", "dense"]);
     std::fs::write(cwd.path().join("run/config.json"), "{}").expect("the file can be written");
     let evaluated = output(fmnist(cwd.path(), &["evaluate", "run"]));
     assert_failure(&evaluated, 1, &["config.json"]);

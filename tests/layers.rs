@@ -206,11 +206,14 @@ fn extreme_logits_stay_finite(device: &Device) {
     let targets = one_hot(&[0, 0], 3);
     let (loss, sums, gradient) = run_loss(&logits, &targets, 3, device);
     assert_eq!(loss, 1e4);
-    assert_eq!(sums, [2e4, 1.0]);
+    assert_eq!(sums, [2e4, 1.0, 1.0]);
     assert_eq!(gradient, [0.0, 0.0, 0.0, -0.5, 0.5, 0.0]);
 
-    let (loss, _, _) = run_loss(&[f32::NAN, 0.0], &one_hot(&[0], 2), 2, device);
+    let (loss, sums, _) = run_loss(&[f32::NAN, 0.0], &one_hot(&[0], 2), 2, device);
     assert!(loss.is_nan(), "a NaN is not hidden");
+    assert_eq!(sums[2], 0.0, "and counted");
+    let (_, sums, _) = run_loss(&[f32::MIN, f32::MAX], &one_hot(&[0], 2), 2, device);
+    assert!(sums[0].is_infinite() && sums[2] == 0.0, "{sums:?}");
 
     // A class that is ruled out costs nothing where it is not the target.
     let ruled_out = [0.0, f32::NEG_INFINITY, 0.0];

@@ -2,12 +2,34 @@
 
 mod common;
 
+use anyhow::Result;
 use burn::tensor::Device;
 use common::{cpu, fashion_mnist, first, plain, wgpu};
 use fmnist::dataset::DeviceSplit;
 use fmnist::model::ModelKind;
+use fmnist::train::history::History;
 use fmnist::train::progress::{Progress, Style};
-use fmnist::train::{Settings, train};
+use fmnist::train::{Keeper, Learner, Settings, train};
+
+/// What a keeper is told.
+#[derive(Default)]
+struct Seen {
+    steps: usize,
+    epochs: usize,
+}
+
+impl Keeper for Seen {
+    fn after_step(&mut self, _: &Learner) -> Result<()> {
+        self.steps += 1;
+        Ok(())
+    }
+
+    fn after_epoch(&mut self, _: &Learner, history: &History) -> Result<()> {
+        self.epochs += 1;
+        assert_eq!(history.records.len(), self.epochs);
+        Ok(())
+    }
+}
 
 /// Trains both models for two epochs; the training loss must fall below `loss_factor` times the
 /// first epoch's, and the test accuracy must exceed `accuracy`.
@@ -20,14 +42,15 @@ fn both_models_learn(device: &Device, samples: usize, loss_factor: f64, accuracy
     let progress = Progress::new(Style::Quiet, &["dense", "cnn"], 2, samples);
     let [training, test] = [first(&data.train, samples), first(&data.test, 1000)]
         .map(|split| DeviceSplit::upload(split, device));
-    let mut epochs_seen = 0;
-    let (mut learners, history) =
-        train(&settings, &training, &test, device, &progress, |history| {
-            epochs_seen = history.records.len();
-            Ok(())
-        })
+    let models = settings.models.iter();
+    let mut learners: Vec<Learner> = models
+        .map(|model| Learner::new(model, &settings, &training, device, &progress))
+        .collect();
+    let mut seen = Seen::default();
+    let history = train(2, &mut learners, History::default(), &test, &mut seen)
         .expect("training does not fail");
-    assert_eq!(epochs_seen, 4, "two models, two epochs");
+    assert_eq!(seen.epochs, 4, "two models, two epochs");
+    assert_eq!(seen.steps, 4 * samples.div_ceil(32));
     for learner in &mut learners {
         let kind = learner.kind();
         let losses: Vec<f64> = history.of(kind.name()).map(|e| e.train_loss).collect();

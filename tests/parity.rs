@@ -63,7 +63,9 @@ fn test_accuracy_agrees_after_an_epoch_on_a_subset() {
             let [training, test] = [first(&data.train, 1024), first(&data.test, 1000)]
                 .map(|split| DeviceSplit::upload(split, &device));
             let mut learner = learner(&plain(&[kind], 16, 42), &training, &device);
-            learner.train_epoch(1).expect("training does not fail");
+            learner
+                .train_epoch(&mut ())
+                .expect("training does not fail");
             learner.evaluate(&test).expect("the device works")
         });
         println!("{kind}: {on_cpu:?} on cpu, {on_wgpu:?} on wgpu");

@@ -8,11 +8,11 @@ use std::path::Path;
 use std::process::Command;
 
 use burn::tensor::Device;
-use common::{cpu, data_dir, fashion_mnist, first, plain, wgpu};
+use common::{cpu, data_dir, fashion_mnist, first, learner, plain, wgpu};
 use fmnist::dataset::{DeviceSplit, Split};
 use fmnist::gather::Pixels;
 use fmnist::model::{Architecture, ModelKind};
-use fmnist::train::progress::{Progress, Style};
+use fmnist::train::history::History;
 use fmnist::train::recipe::Recipe;
 use fmnist::train::schedule::{Decay, Schedule};
 use fmnist::train::{Settings, Training, train};
@@ -110,11 +110,9 @@ fn accuracy(recipe: Recipe, device: &Device) -> f64 {
     let validation = validation.split_off_last(2_000);
     let [training, validation] =
         [first(data, IMAGES), validation].map(|split| DeviceSplit::upload(split, device));
-    let progress = Progress::new(Style::Quiet, &["dense"], 10, IMAGES);
-    let (_, history) = train(&settings, &training, &validation, device, &progress, |_| {
-        Ok(())
-    })
-    .expect("training does not fail");
+    let mut learners = [learner(&settings, &training, device)];
+    let history = train(10, &mut learners, History::default(), &validation, &mut ())
+        .expect("training does not fail");
     let last = history.records.last().expect("it has epochs");
     last.validation_accuracy
 }
@@ -240,7 +238,7 @@ fn run_on(data: &Path, cwd: &Path, name: &str) -> (Vec<String>, Vec<u8>) {
     let data = data.to_str().expect("a folder's name is UTF-8");
     train_quickly(cwd, &["--data-dir", data, "--out", name]);
     let run = cwd.join(name);
-    let weights = fs::read(run.join("dense/model.bpk")).expect("it has weights");
+    let weights = fs::read(run.join("dense/model.ckpt")).expect("it has weights");
     (history(&run), weights)
 }
 

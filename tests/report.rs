@@ -154,7 +154,7 @@ fn train(progress: &Progress, models: &[&str], epochs: usize, loss: f64) {
             let mut handle = progress.model(model);
             scope.spawn(move || {
                 for epoch in 1..=epochs {
-                    handle.begin_epoch(epoch);
+                    handle.begin_epoch(epoch, 0);
                     for step in 0..10 {
                         handle.advance(100, (step % 2 == 0).then_some((2.0, 0.5)));
                     }

@@ -7,8 +7,8 @@
 // logits       [BATCH, CLASSES]
 // targets      [BATCH, CLASSES], rows that sum to 1 (one-hot or soft)
 // grad_logits  [BATCH, CLASSES]
-// tally        [2]: the sum of losses, and the number of rows whose largest logit is where the
-//              largest target is (the first one in a tie)
+// tally        [3]: the sum of losses; the number of rows whose largest logit is where the largest
+//              target is (the first one in a tie); 1 if the sum of losses is finite, else 0
 // loss         [1]: the mean of the losses
 
 const BATCH: u32 = {{ batch }};
@@ -75,6 +75,9 @@ fn main(@builtin(local_invocation_index) local: u32) {
     if (local == 0u) {
         tally[0] = sums[0].x;
         tally[1] = sums[0].y;
+        // By its bits: a compiler may assume that no number is infinite or NaN.
+        let exponent = bitcast<u32>(sums[0].x) & 0x7f800000u;
+        tally[2] = select(0.0, 1.0, exponent != 0x7f800000u);
         loss[0] = sums[0].x / f32(BATCH);
     }
 }

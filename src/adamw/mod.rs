@@ -17,13 +17,16 @@ mod plan;
 mod reference;
 mod wgpu;
 
+use anyhow::{Result, ensure};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, NdArray};
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn_wgpu::CubeBackend;
 
-use parameters::{Primitives, parameters_of, put, take};
+use crate::host;
+use crate::model::flattened;
+use parameters::{Primitives, flat, parameters_of, put, take};
 
 /// Decay of the first moment.
 const BETA_1: f64 = 0.9;
@@ -104,6 +107,26 @@ enum Store {
     Reference(reference::Store),
 }
 
+/// What is remembered of each parameter, in the model's order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Memory<T> {
+    /// Running means of the gradients.
+    pub moments_1: Vec<T>,
+    /// Running means of their squares.
+    pub moments_2: Vec<T>,
+    /// Running averages of the weights; none without averaging.
+    pub averages: Option<Vec<T>>,
+}
+
+/// All that an optimizer remembers, on the host.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    /// Steps taken.
+    pub time: usize,
+    /// The elements of each parameter's memory; nothing before the first step.
+    pub memory: Memory<Vec<f32>>,
+}
+
 /// What a backend implements. Tensors come in the order of the model's parameters.
 trait Update<B: Backend> {
     /// The parameters after `step`.
@@ -114,8 +137,11 @@ trait Update<B: Backend> {
         gradients: Vec<FloatTensor<B>>,
     ) -> Vec<FloatTensor<B>>;
 
-    /// The averaged parameters; none without averaging.
-    fn averages(&self) -> Option<Vec<FloatTensor<B>>>;
+    /// What is remembered, in the shapes of the parameters.
+    fn memory(&self) -> Memory<FloatTensor<B>>;
+
+    /// Takes up what was remembered, of parameters of the same shapes.
+    fn restore(&mut self, memory: Memory<Vec<f32>>);
 }
 
 impl AdamW {
@@ -166,7 +192,7 @@ impl AdamW {
             Some(Store::Gpu(store)) => {
                 step_on::<CubeBackend, M>(&mut **store, &step, model, gradients)
             }
-            Some(Store::Reference(store)) => store.step(learning_rate, &step, model, gradients),
+            Some(Store::Reference(store)) => store.step(&step, model, gradients),
         }
     }
 
@@ -181,10 +207,60 @@ impl AdamW {
         }
     }
 
+    /// What the optimizer remembers.
+    ///
+    /// # Errors
+    ///
+    /// If the device fails.
+    pub fn state(&self) -> Result<State> {
+        let memory = match &self.store {
+            None => Memory::default(),
+            Some(Store::Cpu(store)) => store.memory().map(flat::<NdArray>),
+            Some(Store::Gpu(store)) => store.memory().map(flat::<CubeBackend>),
+            Some(Store::Reference(store)) => store.memory().clone(),
+        };
+        Ok(State {
+            time: self.time,
+            memory: memory.try_map(host::read)?,
+        })
+    }
+
+    /// Goes on from `state` with `model`, to which it belongs.
+    ///
+    /// # Errors
+    ///
+    /// If the state is of a model of other shapes, or of another recipe.
+    pub fn restore(&mut self, model: &impl Module, state: State) -> Result<()> {
+        let State { time, memory } = state;
+        let lengths = |of: &[Vec<f32>]| of.iter().map(Vec::len).collect::<Vec<_>>();
+        let expected: Vec<usize> = match time {
+            0 => Vec::new(),
+            _ => flattened(model).iter().map(|p| p.dims()[0]).collect(),
+        };
+        let averaging = time > 0 && self.average_decay.is_some();
+        ensure!(
+            lengths(&memory.moments_1) == expected
+                && lengths(&memory.moments_2) == expected
+                && memory.averages.as_deref().map(lengths) == averaging.then_some(expected),
+            "the optimizer's state is of another model"
+        );
+        self.time = time;
+        self.store = (time > 0).then(|| {
+            let mut store = self.new_store(model);
+            match &mut store {
+                Store::Cpu(store) => store.restore(memory),
+                Store::Gpu(store) => store.restore(memory),
+                Store::Reference(store) => store.restore(memory),
+            }
+            store
+        });
+        Ok(())
+    }
+
     fn new_store(&self, model: &impl Module) -> Store {
         let averaging = self.average_decay.is_some();
         if self.of_burn {
-            Store::Reference(reference::Store::new(model, self.weight_decay, averaging))
+            Store::Reference(reference::Store::new(model, averaging))
         } else if let Some(parameters) = parameters_of::<CubeBackend>(model) {
             Store::Gpu(Box::new(wgpu::Store::new(&parameters, averaging)))
         } else {
@@ -207,8 +283,39 @@ fn step_on<B: Primitives, M: Module>(
 }
 
 fn with_averages<B: Primitives, M: Module>(store: &impl Update<B>, model: M) -> M {
-    match store.averages() {
+    match store.memory().averages {
         Some(averages) => put::<B, M>(model, averages, false),
         None => model,
+    }
+}
+
+impl<T> Default for Memory<T> {
+    /// Of no parameters.
+    fn default() -> Self {
+        Self {
+            moments_1: Vec::new(),
+            moments_2: Vec::new(),
+            averages: None,
+        }
+    }
+}
+
+impl<T> Memory<T> {
+    fn map<U>(self, mut f: impl FnMut(T) -> U) -> Memory<U> {
+        let mut all = |values: Vec<T>| values.into_iter().map(&mut f).collect();
+        Memory {
+            moments_1: all(self.moments_1),
+            moments_2: all(self.moments_2),
+            averages: self.averages.map(all),
+        }
+    }
+
+    fn try_map<U>(self, mut f: impl FnMut(T) -> Result<U>) -> Result<Memory<U>> {
+        let mut all = |values: Vec<T>| values.into_iter().map(&mut f).collect();
+        Ok(Memory {
+            moments_1: all(self.moments_1)?,
+            moments_2: all(self.moments_2)?,
+            averages: self.averages.map(all).transpose()?,
+        })
     }
 }

@@ -4,7 +4,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{NdArray, TensorMetadata};
 use burn::tensor::Shape;
 
-use super::{AdamStep, Update, cpu};
+use super::{AdamStep, Memory, Update, cpu};
 use crate::recorder;
 use crate::slices::{floats, into_vec, tensor};
 
@@ -60,11 +60,28 @@ impl Update<NdArray> for Store {
             .collect()
     }
 
-    fn averages(&self) -> Option<Vec<FloatTensor<NdArray>>> {
-        let averages = self.0.iter().map(|remembered| {
-            let average = remembered.average.clone()?;
-            Some(tensor(average, &remembered.shape))
-        });
-        averages.collect()
+    fn memory(&self) -> Memory<FloatTensor<NdArray>> {
+        let of = |part: fn(&Remembered) -> Option<&Vec<f32>>| {
+            let tensors = self.0.iter().map(|remembered| {
+                let values = part(remembered)?;
+                Some(tensor(values.clone(), &remembered.shape))
+            });
+            tensors.collect::<Option<Vec<_>>>()
+        };
+        Memory {
+            moments_1: of(|r| Some(&r.moment_1)).unwrap_or_default(),
+            moments_2: of(|r| Some(&r.moment_2)).unwrap_or_default(),
+            averages: of(|r| r.average.as_ref()),
+        }
+    }
+
+    fn restore(&mut self, memory: Memory<Vec<f32>>) {
+        let moments = memory.moments_1.into_iter().zip(memory.moments_2);
+        let mut averages = memory.averages.map(Vec::into_iter);
+        for (remembered, (moment_1, moment_2)) in self.0.iter_mut().zip(moments) {
+            remembered.moment_1 = moment_1;
+            remembered.moment_2 = moment_2;
+            remembered.average = averages.as_mut().and_then(Iterator::next);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use burn::Tensor;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, NdArray};
+use burn::backend::{Backend, NdArray, TensorMetadata};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn_wgpu::CubeBackend;
@@ -48,6 +48,12 @@ pub fn parameters_of<B: Primitives>(model: &impl Module) -> Option<Vec<FloatTens
     let mut collect = Collect::<B>(Some(Vec::new()));
     model.visit(&mut collect);
     collect.0
+}
+
+/// A backend's tensor of any shape as a vector.
+pub fn flat<B: Primitives>(tensor: FloatTensor<B>) -> Tensor<1> {
+    let len = tensor.shape().num_elements();
+    B::to_tensor(B::float_reshape(tensor, [len].into()))
 }
 
 /// What [`take`] takes out of a model.

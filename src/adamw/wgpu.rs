@@ -6,7 +6,7 @@ use burn::tensor::Shape;
 use burn_wgpu::{CubeBackend, CubeTensor, into_contiguous};
 
 use super::plan::{self, Layout, Segment, Step};
-use super::{AdamStep, Update};
+use super::{AdamStep, Memory, Update};
 use crate::wgsl::{launch, launch_generated, make_exclusive, upload};
 
 /// The parameters and what AdamW remembers of them: a buffer for each, all laid out alike.
@@ -80,9 +80,23 @@ impl Update<CubeBackend> for Store {
         self.views(&self.parameters)
     }
 
-    fn averages(&self) -> Option<Vec<FloatTensor<CubeBackend>>> {
-        let averages = self.averages.as_ref()?;
-        Some(self.views(averages))
+    fn memory(&self) -> Memory<FloatTensor<CubeBackend>> {
+        Memory {
+            moments_1: self.views(&self.moments_1),
+            moments_2: self.views(&self.moments_2),
+            averages: self.averages.as_ref().map(|averages| self.views(averages)),
+        }
+    }
+
+    fn restore(&mut self, memory: Memory<Vec<f32>>) {
+        let Memory {
+            moments_1,
+            moments_2,
+            averages,
+        } = memory.map(|v| upload(&self.parameters, &v));
+        self.moments_1 = join(&self.layout, &moments_1);
+        self.moments_2 = join(&self.layout, &moments_2);
+        self.averages = averages.map(|averages| join(&self.layout, &averages));
     }
 }
 

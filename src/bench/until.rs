@@ -157,7 +157,7 @@ fn run_once(
     };
     while run.seconds.is_none() && run.epochs < settings.epochs {
         run.epochs += 1;
-        learner.train_epoch(run.epochs)?;
+        learner.train_epoch(&mut ())?;
         let accuracy = learner.evaluate(validation)?.accuracy;
         run.best_accuracy = run.best_accuracy.max(accuracy);
         run.seconds = (accuracy >= target).then(|| started.elapsed().as_secs_f64());

@@ -10,7 +10,7 @@ use super::{DeviceArgs, dataset};
 use crate::dataset::DeviceSplit;
 use crate::device::{self, Backend, BackendChoice};
 use crate::report::summary::Summary;
-use crate::run_folder::{Config, RunFolder};
+use crate::run_folder::{Config, Kept, RunFolder};
 use crate::text;
 use crate::train::evaluate;
 
@@ -23,6 +23,9 @@ pub struct EvaluateArgs {
     /// See each image as it is and mirrored, and average the probabilities
     #[arg(long)]
     flip_average: bool,
+    /// Take the weights of the epoch with the best validation accuracy, not the last one's
+    #[arg(long)]
+    best: bool,
     #[command(flatten)]
     dataset: dataset::DatasetArgs,
 }
@@ -31,6 +34,17 @@ pub struct EvaluateArgs {
 pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
     let folder = RunFolder::open(&args.run)?;
     let config = folder.read_config()?;
+    ensure!(
+        config.runs == 1,
+        "{} holds {} runs — name one of its folders, such as seed-{}",
+        args.run.display(),
+        config.runs,
+        config.settings.seed
+    );
+    let kept = match args.best {
+        true => Kept::Best,
+        false => Kept::Model,
+    };
     let data = args.dataset.for_run(&config.dataset).load(false)?;
     ensure!(
         data.name == config.dataset,
@@ -54,7 +68,7 @@ pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
     for settings in &config.settings.models {
         let kind = settings.architecture.model;
         let kernels = config.settings.kernels;
-        let model = folder.read_model(&settings.architecture, kernels, &selected.device)?;
+        let model = folder.read_model(&settings.architecture, kept, kernels, &selected.device)?;
         let started = Instant::now();
         let metrics = evaluate(
             &model,
@@ -64,6 +78,7 @@ pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
             args.flip_average,
         )?;
         let note = match summary.as_ref().and_then(|s| s.models.get(kind.name())) {
+            _ if args.best => "the epoch with the best validation accuracy".into(),
             Some(_) if args.flip_average => "averaged with the mirrored images".into(),
             Some(then) if same(then.test_accuracy, metrics.accuracy) => "as in summary.json".into(),
             Some(then) => format!(
@@ -90,7 +105,7 @@ fn same(a: f64, b: f64) -> bool {
 
 /// With `--backend auto` the backend that the run was trained on, and of several GPUs the same
 /// one, as far as they are here.
-fn same_backend(args: &DeviceArgs, config: &Config) -> DeviceArgs {
+pub fn same_backend(args: &DeviceArgs, config: &Config) -> DeviceArgs {
     let mut args = args.clone();
     if args.backend != BackendChoice::Auto || args.device.is_some() {
         return args;

@@ -1,6 +1,6 @@
 //! The flags that decide what is trained and how.
 
-use anyhow::{Error, Result};
+use anyhow::{Error, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 
 use super::positive;
@@ -14,24 +14,24 @@ use crate::train::{ModelSettings, Settings};
 /// What to train and how.
 #[derive(Args, Debug)]
 pub struct RecipeArgs {
-    /// Model to train
-    #[arg(long, value_enum, default_value_t = Models::Both)]
-    model: Models,
-    /// Settings to start from; the flags below change single ones
-    #[arg(long, value_enum, default_value_t)]
-    recipe: Recipe,
+    /// Model to train [default: both]
+    #[arg(long, value_enum)]
+    model: Option<Models>,
+    /// Settings to start from; the flags below change single ones [default: standard]
+    #[arg(long, value_enum)]
+    recipe: Option<Recipe>,
     /// Passes over the training images [default: the recipe's]
     #[arg(long, value_name = "N", value_parser = positive)]
     epochs: Option<usize>,
-    /// Images per step
-    #[arg(long, default_value_t = BATCH_SIZE, value_parser = positive)]
-    batch_size: usize,
+    /// Images per step [default: 128]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    batch_size: Option<usize>,
     /// Train on the first N images only
     #[arg(long, value_name = "N", value_parser = positive)]
     samples: Option<usize>,
-    /// Seed of the initial weights, the order of the images and all that is random
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
+    /// Seed of the initial weights, the order of the images and all that is random [default: 0]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// Run Burn's own operations instead of this program's fused kernels
     #[arg(long)]
     no_fused: bool,
@@ -114,6 +114,16 @@ enum Models {
     Both,
 }
 
+impl Models {
+    fn kinds(self) -> &'static [ModelKind] {
+        match self {
+            Self::Dense => &[ModelKind::Dense],
+            Self::Cnn => &[ModelKind::Cnn],
+            Self::Both => &ModelKind::ALL,
+        }
+    }
+}
+
 impl RecipeArgs {
     /// The recipe with what the flags change.
     ///
@@ -121,30 +131,77 @@ impl RecipeArgs {
     ///
     /// If a model cannot be built.
     pub fn settings(&self) -> Result<Settings> {
-        let kinds = match self.model {
-            Models::Dense => vec![ModelKind::Dense],
-            Models::Cnn => vec![ModelKind::Cnn],
-            Models::Both => ModelKind::ALL.to_vec(),
-        };
-        let models = kinds.into_iter().map(|kind| self.model_settings(kind));
-        Ok(Settings {
-            recipe: self.recipe,
-            models: models.collect::<Result<_>>()?,
-            epochs: self.epochs.unwrap_or(self.recipe.epochs()),
-            batch_size: self.batch_size,
-            samples: self.samples,
-            seed: self.seed,
-            kernels: if self.no_fused {
-                Kernels::Reference
-            } else {
-                Kernels::Fused
-            },
+        let recipe = self.recipe.unwrap_or_default();
+        let batch_size = self.batch_size.unwrap_or(BATCH_SIZE);
+        let kinds = self.model.unwrap_or(Models::Both).kinds().iter();
+        let models = kinds.map(|&kind| {
+            let mut model = recipe.model(kind);
+            model.training.learning_rate *= (batch_size as f64 / BATCH_SIZE as f64).sqrt();
+            model
+        });
+        self.change(Settings {
+            recipe,
+            models: models.collect(),
+            epochs: recipe.epochs(),
+            batch_size,
+            samples: None,
+            seed: 0,
+            kernels: Kernels::Fused,
         })
+    }
+
+    /// The settings of a run that is to go on, perhaps for more epochs.
+    ///
+    /// # Errors
+    ///
+    /// If a flag asks for anything else: which.
+    pub fn resumed(&self, run: &Settings) -> Result<Settings> {
+        let kinds: Vec<ModelKind> = run.kinds().collect();
+        if let Some(models) = self.model {
+            ensure!(
+                models.kinds() == kinds,
+                "--model: the run trains other models — leave it out with --resume"
+            );
+        }
+        let mut asked = self.change(Settings {
+            recipe: self.recipe.unwrap_or(run.recipe),
+            batch_size: self.batch_size.unwrap_or(run.batch_size),
+            ..run.clone()
+        })?;
+        ensure!(
+            asked.epochs >= run.epochs,
+            "--epochs {}: the run has {} — ask for more, or leave it out",
+            asked.epochs,
+            run.epochs
+        );
+        let epochs = std::mem::replace(&mut asked.epochs, run.epochs);
+        if let Some(difference) = asked.difference(run) {
+            bail!(
+                "{difference} — a run goes on with its own settings: leave them out with --resume"
+            );
+        }
+        Ok(Settings { epochs, ..asked })
+    }
+
+    /// The settings with what the flags change.
+    fn change(&self, mut settings: Settings) -> Result<Settings> {
+        set(&mut settings.epochs, &self.epochs);
+        set(&mut settings.seed, &self.seed);
+        if self.samples.is_some() {
+            settings.samples = self.samples;
+        }
+        if self.no_fused {
+            settings.kernels = Kernels::Reference;
+        }
+        for model in &mut settings.models {
+            self.change_model(model)?;
+        }
+        Ok(settings)
     }
 
     /// Says what to change if the device runs out of memory.
     pub fn memory_advice(&self) -> impl FnOnce(Error) -> Error + use<> {
-        let batch_size = self.batch_size;
+        let batch_size = self.batch_size.unwrap_or(BATCH_SIZE);
         move |error| match error.is::<OutOfMemory>() {
             false => error,
             true => error.context(format!(
@@ -153,22 +210,20 @@ impl RecipeArgs {
         }
     }
 
-    fn model_settings(&self, kind: ModelKind) -> Result<ModelSettings> {
-        let mut model = self.recipe.model(kind);
-        let (hidden, widths) = match kind {
-            ModelKind::Dense => (&self.hidden, &None),
-            ModelKind::Cnn => (&self.cnn_hidden, &self.widths),
-        };
-        set(&mut model.architecture.hidden, hidden);
-        set(&mut model.architecture.widths, widths);
-        if kind == ModelKind::Cnn {
-            set(&mut model.architecture.normalize, &self.normalize);
+    fn change_model(&self, model: &mut ModelSettings) -> Result<()> {
+        let architecture = &mut model.architecture;
+        match architecture.model {
+            ModelKind::Dense => set(&mut architecture.hidden, &self.hidden),
+            ModelKind::Cnn => {
+                set(&mut architecture.hidden, &self.cnn_hidden);
+                set(&mut architecture.widths, &self.widths);
+                set(&mut architecture.normalize, &self.normalize);
+            }
         }
-        set(&mut model.architecture.pixels, &self.images.pixels);
-        model.architecture.check()?;
+        set(&mut architecture.pixels, &self.images.pixels);
+        architecture.check()?;
 
         let training = &mut model.training;
-        training.learning_rate *= (self.batch_size as f64 / BATCH_SIZE as f64).sqrt();
         set(&mut training.learning_rate, &self.learning_rate);
         set(&mut training.warm_up_epochs, &self.warm_up_epochs);
         set(&mut training.decay, &self.decay);
@@ -185,7 +240,7 @@ impl RecipeArgs {
         set(&mut augment.erase_side, &self.images.erase_side);
         set(&mut augment.cutmix, &self.images.cutmix);
         set(&mut augment.mixup, &self.images.mixup);
-        Ok(model)
+        Ok(())
     }
 }
 

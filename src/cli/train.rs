@@ -1,18 +1,25 @@
 //! `fmnist train`.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
+use super::evaluate::same_backend;
 use super::recipe::RecipeArgs;
 use super::{DeviceArgs, dataset, positive};
+use crate::checkpoint::{Checkpoint, RunIdentity};
 use crate::dataset::DeviceSplit;
-use crate::device::Selected;
+use crate::device::{Backend, Selected};
+use crate::interrupt;
+use crate::keeper::RunKeeper;
+use crate::model::ModelKind;
 use crate::report::curves::{Metric, draw_curves};
 use crate::report::summary::{ModelSummary, RunsSummary, Summary};
 use crate::report::table::table;
-use crate::run_folder::{Config, RunFolder};
+use crate::run_folder::{Config, Kept, RunFolder, unusable};
+use crate::text::shown;
 use crate::train::history::History;
 use crate::train::progress::{Progress, Style};
 use crate::train::{self, Learner, Settings};
@@ -24,11 +31,18 @@ pub struct TrainArgs {
     #[command(flatten)]
     pub recipe: RecipeArgs,
     /// Repeat the run N times, with seeds counted up from --seed, and report means and deviations
-    #[arg(long, value_name = "N", value_parser = positive, default_value_t = 1)]
-    runs: usize,
+    /// [default: 1]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    runs: Option<usize>,
     /// Folder for the run; must not exist yet [default: runs/<date-time>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Go on with a run that was stopped, as if it had not been; with --epochs for longer
+    #[arg(long, value_name = "RUN", conflicts_with = "out")]
+    resume: Option<PathBuf>,
+    /// Save at least so often within an epoch; after each epoch in any case
+    #[arg(long, value_name = "N", value_parser = minutes, default_value = "5")]
+    checkpoint_minutes: Duration,
     #[command(flatten)]
     dataset: dataset::DatasetArgs,
     /// Show the final table only
@@ -41,8 +55,11 @@ struct Shared {
     dataset: String,
     selected: Selected,
     training: DeviceSplit,
+    /// Digest of the images to train on.
+    digest: String,
     validation: DeviceSplit,
     test: DeviceSplit,
+    checkpoint_interval: Duration,
     quiet: bool,
 }
 
@@ -53,22 +70,63 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
             errln!("{line}");
         }
     };
-    let settings = args.recipe.settings()?;
-    let last_seed = settings.seed.checked_add(args.runs as u64 - 1);
+    let earlier = args.resume.as_deref().map(resumed).transpose()?;
+    let (settings, runs) = match &earlier {
+        None => (args.recipe.settings()?, args.runs.unwrap_or(1)),
+        Some((_, config)) => {
+            ensure!(
+                args.runs.is_none_or(|runs| runs == config.runs),
+                "--runs: the folder holds {} — leave it out with --resume",
+                config.runs
+            );
+            (args.recipe.resumed(&config.settings)?, config.runs)
+        }
+    };
+    let last_seed = settings.seed.checked_add(runs as u64 - 1);
     ensure!(
         last_seed.is_some(),
-        "--seed {}: seeds are counted up for --runs {}, and this one leaves too few — use a smaller one",
-        settings.seed,
-        args.runs
+        "--seed {}: seeds are counted up for --runs {runs}, and this one leaves too few — use a \
+         smaller one",
+        settings.seed
     );
     RunFolder::check_new(args.out.as_deref())?;
-    let mut data = args.dataset.load(args.quiet)?;
+    let (dataset_args, device) = match &earlier {
+        None => (args.dataset.clone(), device.clone()),
+        Some((_, config)) => (
+            args.dataset.for_run(&config.dataset),
+            same_backend(device, config),
+        ),
+    };
+    let mut data = dataset_args.load(args.quiet)?;
     let (training, validation) = train::split(&settings, &mut data)?;
     let selected = device.select(say)?;
     check_batch_size(&settings, training.len(), &selected)?;
     dataset::check_size("train on", &training, &selected)?;
     dataset::check_size("test with", &data.test, &selected)?;
-    let folder = RunFolder::create(args.out.as_deref())?;
+    interrupt::catch()?;
+
+    let config = Config {
+        version: env!("CARGO_PKG_VERSION").to_string(),
+        dataset: data.name.clone(),
+        backend: selected.backend,
+        device: selected.name.clone(),
+        runs,
+        settings: settings.clone(),
+    };
+    let folder = match earlier {
+        None => {
+            let folder = RunFolder::create(args.out.as_deref())?;
+            folder.write_config(&config)?;
+            folder
+        }
+        Some((folder, before)) => {
+            note_changes(&before, &config, say)?;
+            if settings != before.settings {
+                folder.write_config(&Config { settings, ..before })?;
+            }
+            folder
+        }
+    };
     say(&format!(
         "{}: {} images to train on, {} to validate, {} to test",
         data.name,
@@ -76,58 +134,111 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
         validation.len(),
         data.test.len()
     ));
+    let digest = training.digest();
     let [training, validation, test] =
         [training, validation, data.test].map(|split| DeviceSplit::upload(split, &selected.device));
     let shared = Shared {
         dataset: data.name,
         selected,
         training,
+        digest,
         validation,
         test,
+        checkpoint_interval: args.checkpoint_minutes,
         quiet: args.quiet,
     };
-
-    let mut histories = Vec::new();
-    let mut summaries = Vec::new();
-    for seed in (settings.seed..).take(args.runs) {
-        let settings = Settings {
-            seed,
-            ..settings.clone()
-        };
-        let (history, summary) = if args.runs == 1 {
-            one_run(&settings, &shared, &folder)?
-        } else {
-            say(&format!("seed {seed}"));
-            let seed_folder = folder.file(&format!("seed-{seed}"));
-            let seed_folder = RunFolder::create(Some(&seed_folder))?;
-            let (history, summary) = one_run(&settings, &shared, &seed_folder)?;
-            draw(&seed_folder, &summary, std::slice::from_ref(&history))?;
-            (history, summary)
-        };
-        histories.push(history);
-        summaries.push(summary);
-    }
+    let (histories, summaries) = match runs {
+        1 => {
+            let (history, summary) = one_run(&config.settings, &shared, &folder, &folder)?;
+            (vec![history], vec![summary])
+        }
+        _ => several_runs(&config, &shared, &folder)?,
+    };
     draw(&folder, &summaries[0], &histories)?;
-    if args.runs > 1
-        && let Some(runs) = RunsSummary::of(&summaries)
-    {
-        runs.write(&folder.file("runs.json"))?;
-    }
     say("");
     outln!("{}", table(&summaries).trim_end());
     say(&format!("saved to {}", shown(folder.path())));
     Ok(())
 }
 
-/// One run with its seed: everything in its folder but the curves.
-fn one_run(settings: &Settings, shared: &Shared, folder: &RunFolder) -> Result<(History, Summary)> {
-    folder.write_config(&Config {
-        version: env!("CARGO_PKG_VERSION").to_string(),
-        dataset: shared.dataset.clone(),
-        backend: shared.selected.backend,
-        device: shared.selected.name.clone(),
-        settings: settings.clone(),
-    })?;
+/// A run that is to go on, and what it is.
+fn resumed(path: &Path) -> Result<(RunFolder, Config)> {
+    let folder = RunFolder::open_to_write(path)?;
+    let config = folder.read_config()?;
+    Ok((folder, config))
+}
+
+/// Refuses other images, and says what else is not as it was.
+fn note_changes(before: &Config, now: &Config, say: impl Fn(&str)) -> Result<()> {
+    ensure!(
+        before.dataset == now.dataset,
+        "the run trains on {}, but this is {} — pass the run's dataset with --data-dir or --dataset",
+        before.dataset,
+        now.dataset
+    );
+    let hardware = |config: &Config| match config.backend {
+        // Its name ends in the number of threads, which changes nothing.
+        Backend::Cpu => config
+            .device
+            .rsplit_once(", ")
+            .map(|(name, _)| name.to_string()),
+        Backend::Wgpu => Some(config.device.clone()),
+    };
+    if before.backend != now.backend || hardware(before) != hardware(now) {
+        say(&format!(
+            "warning: the run began on {} ({}): other hardware rounds in other ways, and the result \
+             will not be the same to the last digit",
+            before.device, before.backend
+        ));
+    }
+    Ok(())
+}
+
+/// A run for each seed in a folder of its own, and what they come to in `folder`.
+fn several_runs(
+    config: &Config,
+    shared: &Shared,
+    folder: &RunFolder,
+) -> Result<(Vec<History>, Vec<Summary>)> {
+    let mut histories = Vec::new();
+    let mut summaries = Vec::new();
+    for seed in (config.settings.seed..).take(config.runs) {
+        if !shared.quiet {
+            errln!("seed {seed}");
+        }
+        let settings = Settings {
+            seed,
+            ..config.settings.clone()
+        };
+        let path = folder.file(&format!("seed-{seed}"));
+        let seed_folder = match path.symlink_metadata().is_ok() {
+            true => RunFolder::open_to_write(&path)?,
+            false => RunFolder::create(Some(&path))?,
+        };
+        seed_folder.write_config(&Config {
+            runs: 1,
+            settings: settings.clone(),
+            ..config.clone()
+        })?;
+        let (history, summary) = one_run(&settings, shared, &seed_folder, folder)?;
+        draw(&seed_folder, &summary, std::slice::from_ref(&history))?;
+        histories.push(history);
+        summaries.push(summary);
+    }
+    if let Some(runs) = RunsSummary::of(&summaries) {
+        runs.write(&folder.file("runs.json"))?;
+    }
+    Ok((histories, summaries))
+}
+
+/// One run with its seed, from where its folder leaves off: everything in its folder but the curves.
+/// Who resumes it resumes `whole`.
+fn one_run(
+    settings: &Settings,
+    shared: &Shared,
+    folder: &RunFolder,
+    whole: &RunFolder,
+) -> Result<(History, Summary)> {
     let names: Vec<&str> = settings.kinds().map(|kind| kind.name()).collect();
     let progress = Progress::new(
         Style::detect(shared.quiet),
@@ -135,14 +246,30 @@ fn one_run(settings: &Settings, shared: &Shared, folder: &RunFolder) -> Result<(
         settings.epochs,
         shared.training.len(),
     );
-    let (mut learners, history) = train::train(
+    let (mut learners, history, fresh) = learners(settings, shared, folder, &progress)?;
+    let mut keeper = RunKeeper {
+        folder,
+        resume: whole.path(),
         settings,
-        &shared.training,
+        images: &shared.digest,
+        interval: shared.checkpoint_interval,
+        saved: Instant::now(),
+        history,
+    };
+    for &learner in &fresh {
+        keeper.save(&learners[learner])?;
+    }
+    keeper.history.write_csv(&folder.file("history.csv"))?;
+    let before = keeper.history.clone();
+    let trained = train::train(
+        settings.epochs,
+        &mut learners,
+        before,
         &shared.validation,
-        &shared.selected.device,
-        &progress,
-        |history| history.write_csv(&folder.file("history.csv")),
-    )?;
+        &mut keeper,
+    );
+    let history = trained.map_err(|error| keeper.explain(error))?;
+    drop(progress);
 
     let mut summary = Summary {
         dataset: shared.dataset.clone(),
@@ -155,7 +282,7 @@ fn one_run(settings: &Settings, shared: &Shared, folder: &RunFolder) -> Result<(
     };
     for learner in &mut learners {
         let kind = learner.kind();
-        folder.write_model(kind, &learner.model())?;
+        keeper.save_model(Kept::Model, learner)?;
         // The only time that training or its report looks at the test images.
         let metrics = learner.evaluate(&shared.test)?;
         let result = model_summary(learner, &history, metrics);
@@ -163,6 +290,65 @@ fn one_run(settings: &Settings, shared: &Shared, folder: &RunFolder) -> Result<(
     }
     summary.write(&folder.file("summary.json"))?;
     Ok((history, summary))
+}
+
+/// The learners as their checkpoints left them, the epochs behind them, and which learners have no
+/// checkpoint yet.
+fn learners(
+    settings: &Settings,
+    shared: &Shared,
+    folder: &RunFolder,
+    progress: &Progress,
+) -> Result<(Vec<Learner>, History, Vec<usize>)> {
+    let mut learners = Vec::new();
+    let mut histories = Vec::new();
+    let mut fresh = Vec::new();
+    for (place, model) in settings.models.iter().enumerate() {
+        let device = &shared.selected.device;
+        let mut learner = Learner::new(model, settings, &shared.training, device, progress);
+        match folder.read_checkpoint(Kept::Last, learner.kind())? {
+            None => fresh.push(place),
+            Some(Checkpoint {
+                run,
+                history,
+                state,
+            }) => {
+                let path = folder.checkpoint_file(Kept::Last, learner.kind());
+                check_identity(&run, learner.kind(), settings, &shared.digest)
+                    .and_then(|()| learner.restore(state))
+                    .with_context(|| unusable(&path))?;
+                histories.push(history);
+            }
+        }
+        learners.push(learner);
+    }
+    Ok((learners, History::merged(histories), fresh))
+}
+
+/// Refuses the checkpoint of another run.
+fn check_identity(
+    checkpoint: &RunIdentity,
+    model: ModelKind,
+    settings: &Settings,
+    digest: &str,
+) -> Result<()> {
+    ensure!(
+        checkpoint.model == model,
+        "it is of the {} model",
+        checkpoint.model
+    );
+    let same_epochs = Settings {
+        epochs: settings.epochs,
+        ..checkpoint.settings.clone()
+    };
+    if let Some(difference) = settings.difference(&same_epochs) {
+        bail!("it is of a run with other settings: {difference}");
+    }
+    ensure!(
+        checkpoint.images == digest,
+        "its training images were others than these — pass the run's dataset with --data-dir"
+    );
+    Ok(())
 }
 
 /// Refuses a batch whose tensors the device cannot address, before it fails in the middle of a step.
@@ -201,7 +387,7 @@ fn model_summary(learner: &Learner, history: &History, test: train::Metrics) -> 
         test_loss: test.loss,
         seconds_per_epoch: epochs.iter().map(|epoch| epoch.seconds).sum::<f64>()
             / epochs.len() as f64,
-        total_seconds: learner.busy_seconds(),
+        total_seconds: learner.position().busy_seconds,
     }
 }
 
@@ -215,7 +401,9 @@ fn draw(folder: &RunFolder, summary: &Summary, histories: &[History]) -> Result<
     draw_curves(&folder.file("loss.png"), Metric::Loss, &subject, histories)
 }
 
-/// A path as it can be printed.
-fn shown(path: &Path) -> String {
-    crate::text::one_line(&path.to_string_lossy(), 4096)
+/// A time in minutes.
+fn minutes(text: &str) -> Result<Duration, String> {
+    let minutes = text.parse::<f64>().ok().filter(|minutes| *minutes > 0.0);
+    let duration = minutes.and_then(|minutes| Duration::try_from_secs_f64(60.0 * minutes).ok());
+    duration.ok_or_else(|| "expected a number above 0".to_string())
 }

@@ -34,8 +34,8 @@ pub trait CrossEntropyKernels: CrossEntropy {
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 
-/// The mean cross-entropy of logits against targets in nats, `[1]`; and, without gradient, the sum
-/// of the losses and the number of right answers, `[2]`.
+/// The mean cross-entropy of logits against targets in nats, `[1]`; and, without gradient, `[3]`:
+/// the sum of the losses, the number of right answers, and 1 if that sum is finite, else 0.
 ///
 /// Logits and targets are `[batch, classes]`; a row of targets is a distribution, such as 1 at the
 /// label. An answer is right where the largest logit, the first of equal ones, is at the largest

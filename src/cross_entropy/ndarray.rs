@@ -27,9 +27,11 @@ impl CrossEntropyKernels for NdArray {
         let mut grad_logits = vec![0.0; batch * classes];
         let sums =
             cpu::forward_backward(classes, &floats(logits), &floats(targets), &mut grad_logits);
+        let loss_sum = sums.loss_sum as f32;
+        let is_finite = f32::from(u8::from(loss_sum.is_finite()));
         (
             tensor(vec![(sums.loss_sum / batch as f64) as f32], &[1]),
-            tensor(vec![sums.loss_sum as f32, sums.correct as f32], &[2]),
+            tensor(vec![loss_sum, sums.correct as f32, is_finite], &[3]),
             tensor(grad_logits, &[batch, classes]),
         )
     }

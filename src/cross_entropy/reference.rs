@@ -10,6 +10,7 @@ pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<2>) -> (Tensor<1>, Tenso
     let correct = answers.equal(targets.clone().inner().argmax(1));
     let loss = (log_softmax(logits, 1) * targets).sum().neg() / batch;
     let loss_sum = loss.clone().inner() * batch;
-    let tally = Tensor::cat(vec![loss_sum, correct.float().sum()], 0);
+    let is_finite = loss_sum.clone().is_finite().float();
+    let tally = Tensor::cat(vec![loss_sum, correct.float().sum(), is_finite], 0);
     (loss, tally)
 }

@@ -29,7 +29,7 @@ impl CrossEntropyKernels for CubeBackend {
         );
         let [logits, targets] = [logits, targets].map(into_contiguous);
         let grad_logits = empty(&logits, &[batch, classes], DType::F32);
-        let tally = empty(&logits, &[2], DType::F32);
+        let tally = empty(&logits, &[3], DType::F32);
         let loss = empty(&logits, &[1], DType::F32);
         launch(
             plan::step(batch, classes),

@@ -120,6 +120,19 @@ impl Batches {
             ..self
         }
     }
+
+    /// The same from batch number `batch` on, counted from 0; none if there are not so many.
+    pub fn starting_at(self, batch: usize) -> Self {
+        Self {
+            next: batch.saturating_mul(self.batch_size).min(self.split.len()),
+            ..self
+        }
+    }
+
+    /// Images of the pass before the next batch.
+    pub fn images_before(&self) -> usize {
+        self.next
+    }
 }
 
 impl Iterator for Batches {

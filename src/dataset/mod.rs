@@ -5,6 +5,8 @@
 //! - [`idx`]: the file format.
 //! - [`synthetic`]: the stand-in for machines without the real data.
 
+use sha2::{Digest, Sha256};
+
 mod batches;
 mod load;
 
@@ -105,6 +107,12 @@ impl Split {
     pub fn truncate(&mut self, n: usize) {
         self.images.truncate(n.saturating_mul(PIXELS));
         self.labels.truncate(n);
+    }
+
+    /// SHA-256 of images and labels, in hexadecimal.
+    pub fn digest(&self) -> String {
+        let sum = Sha256::new().chain_update(&self.images);
+        format!("{:x}", sum.chain_update(&self.labels).finalize())
     }
 
     /// Takes the last `n` images out, all of them if there are no more than `n`.

@@ -4,6 +4,7 @@ mod architecture;
 mod block;
 mod init;
 mod linear;
+mod weights;
 
 use burn::Tensor;
 use burn::module::Module;
@@ -17,6 +18,7 @@ use init::Init;
 pub use architecture::{Architecture, Layer, ModelKind};
 pub use block::Block;
 pub use linear::Linear;
+pub use weights::{flattened, with_weights};
 
 /// Which operations a training step is made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

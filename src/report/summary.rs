@@ -1,7 +1,6 @@
 //! The end of a run in figures, and its form on disk, `summary.json`; that of several, `runs.json`.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -9,6 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::statistics::MeanStd;
 use crate::whole_file;
+
+/// Bytes of `summary.json`, far more than it has.
+const FILE_LIMIT: u64 = 1 << 20;
 
 /// What was trained on what, and what came of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,10 +67,16 @@ impl Summary {
     /// When the file cannot be read or is not such a summary; the message names the file, and
     /// the line and the field where they are known.
     pub fn read(path: &Path) -> Result<Self> {
-        let json = fs::read_to_string(path)
-            .with_context(|| format!("cannot read the summary {}", path.display()))?;
-        serde_json::from_str(&json)
+        Self::parse(&whole_file::read(path, FILE_LIMIT)?)
             .with_context(|| format!("{} is not a run's summary", path.display()))
+    }
+
+    /// The summary that these bytes of JSON describe.
+    ///
+    /// # Errors
+    /// If they do not.
+    pub fn parse(json: &[u8]) -> Result<Self> {
+        Ok(serde_json::from_slice(json)?)
     }
 }
 

@@ -1,9 +1,8 @@
 //! What each epoch of a run reached, and its form on disk, `history.csv`.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::whole_file;
@@ -18,6 +17,9 @@ const COLUMNS: [&str; 7] = [
     "validation_accuracy",
     "seconds",
 ];
+
+/// Bytes of `history.csv`, far more than any run has epochs for.
+const FILE_LIMIT: u64 = 64 << 20;
 
 /// One model's results after one epoch: one line of `history.csv`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,6 +53,13 @@ impl History {
         self.records.push(record);
     }
 
+    /// The epochs of several models in the order in which training side by side ends them.
+    pub fn merged(models: impl IntoIterator<Item = Vec<EpochRecord>>) -> Self {
+        let mut records: Vec<EpochRecord> = models.into_iter().flatten().collect();
+        records.sort_by_key(|record| record.epoch); // stable: models keep their order
+        Self { records }
+    }
+
     /// The names of the models, in order of their first epoch's end.
     pub fn models(&self) -> Vec<&str> {
         let mut models = Vec::new();
@@ -65,6 +74,14 @@ impl History {
     /// One model's records.
     pub fn of<'a>(&'a self, model: &'a str) -> impl Iterator<Item = &'a EpochRecord> {
         self.records.iter().filter(move |r| r.model == model)
+    }
+
+    /// Whether the model's last epoch is the first to reach its validation accuracy.
+    pub fn has_just_improved(&self, model: &str) -> bool {
+        let accuracies: Vec<f64> = self.of(model).map(|r| r.validation_accuracy).collect();
+        accuracies
+            .split_last()
+            .is_some_and(|(last, before)| before.iter().all(|accuracy| accuracy < last))
     }
 
     /// Writes the history to `path`.
@@ -94,10 +111,16 @@ impl History {
     /// When the file cannot be read, has other columns, or holds a value of another kind; the
     /// message names the file and the line.
     pub fn read_csv(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path)
-            .with_context(|| format!("cannot read the history {}", path.display()))?;
-        let mut reader = csv::Reader::from_reader(text.as_bytes());
-        let header = reader.headers()?;
+        Self::parse(&whole_file::read(path, FILE_LIMIT)?, path)
+    }
+
+    /// Reads the bytes of the file `path`, which errors name.
+    ///
+    /// # Errors
+    /// As of [`read_csv`](Self::read_csv).
+    pub fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
+        let mut reader = csv::Reader::from_reader(bytes);
+        let header = reader.headers().map_err(|error| in_file(path, &error))?;
         if header != COLUMNS[..] {
             bail!(
                 "{} is no history — line 1 must be `{}`, not `{}`",

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
@@ -10,12 +10,13 @@ use burn::tensor::activation::softmax;
 
 use super::pace::Pace;
 use super::progress::{ModelProgress, Progress};
-use super::{Metrics, ModelSettings, Settings, Tally, Training};
+use super::{Diverged, Keeper, Metrics, ModelSettings, Position, Settings, State, Tally, Training};
 use crate::adamw::AdamW;
 use crate::dataset::{Batch, Batches, DeviceSplit};
 use crate::dropout::Dropout;
 use crate::gather::Pixels;
-use crate::model::{Classifier, Kernels, ModelKind};
+use crate::host;
+use crate::model::{Classifier, Kernels, ModelKind, flattened, with_weights};
 
 /// Images per batch where nothing is learned. Fixed, so that sums round the same way each time; it
 /// divides the usual splits, and its tensors stay in the allocator's hands, which makes the CPU
@@ -38,8 +39,9 @@ pub struct Learner {
     training: DeviceSplit,
     device: Device,
     progress: ModelProgress,
-    /// Seconds of training and evaluation.
-    busy_seconds: f64,
+    position: Position,
+    /// Of the epoch so far.
+    tally: Tally,
 }
 
 impl Learner {
@@ -69,8 +71,57 @@ impl Learner {
             optimizer: run.kernels.adamw(weight_decay, average_decay),
             device: device.clone(),
             progress: progress.model(model.architecture.model.name()),
-            busy_seconds: 0.0,
+            position: Position::default(),
+            tally: Tally::default(),
         }
+    }
+
+    /// All that its further course depends on.
+    ///
+    /// # Errors
+    ///
+    /// If the device fails.
+    pub fn state(&self) -> Result<State> {
+        let (sums, images) = self.tally.sums()?;
+        let weights = flattened(&self.model).into_iter().map(host::read);
+        Ok(State {
+            position: Position {
+                sums,
+                images,
+                ..self.position
+            },
+            weights: weights.collect::<Result<_>>()?,
+            optimizer: self.optimizer.state()?,
+        })
+    }
+
+    /// Goes on from the state of a learner with the same settings and images, bit for bit as that
+    /// one would.
+    ///
+    /// # Errors
+    ///
+    /// If the state is that of another model.
+    pub fn restore(&mut self, state: State) -> Result<()> {
+        let position = state.position;
+        let steps = self.training.len().div_ceil(self.batch_size);
+        ensure!(
+            position.steps <= steps
+                && state.optimizer.time == position.epochs * steps + position.steps,
+            "it does not hold the training as it was after step {} of epoch {}",
+            position.steps,
+            position.epochs + 1
+        );
+        let model = std::mem::replace(&mut self.model, Classifier::empty());
+        self.model = with_weights(model, state.weights)?;
+        self.optimizer.restore(&self.model, state.optimizer)?;
+        self.tally = Tally::restored(position.sums, position.images, &self.device);
+        self.position = position;
+        Ok(())
+    }
+
+    /// How far it has come. Sums and images of a begun epoch are in [`state`](Self::state) only.
+    pub fn position(&self) -> Position {
+        self.position
     }
 
     /// Which model it is.
@@ -115,40 +166,79 @@ impl Learner {
         training.smoothed(label_smoothing)
     }
 
-    /// Trains on every image once; returns the metrics that the model had on each
-    /// batch before it learned from it, and the seconds it took.
+    /// Trains until the end of the epoch; returns the metrics that the model had on each batch
+    /// before it learned from it, and the seconds it took. `keeper` sees the learner after each step.
     ///
     /// # Errors
     ///
-    /// If the device fails.
-    pub fn train_epoch(&mut self, epoch: usize) -> Result<(Metrics, f64)> {
-        let started = Instant::now();
-        self.progress.begin_epoch(epoch);
+    /// If the device or `keeper` fails; [`Diverged`] if the loss is no longer a finite number.
+    pub fn train_epoch(&mut self, keeper: &mut impl Keeper) -> Result<(Metrics, f64)> {
+        let epoch = self.position.epochs + 1;
         let batches = self.batches(epoch);
         let steps = batches.len();
         let schedule = self.settings.training.schedule(self.epochs, steps);
-        let mut tally = Tally::default();
+        let batches = batches.starting_at(self.position.steps);
+        self.progress.begin_epoch(epoch, batches.images_before());
+        let mut tally = std::mem::take(&mut self.tally);
         let mut pace = Pace::new();
-        for (step, batch) in batches.enumerate() {
-            let step_of_run = (epoch - 1) * steps + step;
+        let mut clock = Instant::now();
+        for batch in batches {
+            let step_of_run = (epoch - 1) * steps + self.position.steps;
             let learning_rate = schedule.learning_rate(step_of_run);
             self.step(&batch, step_of_run, learning_rate, &mut tally);
+            self.position.steps += 1;
 
             let mut running = None;
             if pace.is_due() {
-                let metrics = tally.read()?;
+                let metrics = self.read(&tally)?;
                 pace.has_read();
                 running = Some((metrics.loss, metrics.accuracy));
             }
             self.progress.advance(batch.len(), running);
+
+            self.count(&mut clock);
+            self.tally = tally;
+            keeper.after_step(self)?;
+            tally = std::mem::take(&mut self.tally);
+            clock = Instant::now();
         }
-        let metrics = tally.read()?;
+        let metrics = self.read(&tally)?;
         self.device
             .sync()
             .context("the device failed in training")?;
-        let seconds = started.elapsed().as_secs_f64();
-        self.busy_seconds += seconds;
+        self.count(&mut clock);
+        let seconds = self.position.seconds;
+        self.position = Position {
+            epochs: epoch,
+            busy_seconds: self.position.busy_seconds,
+            ..Position::default()
+        };
         Ok((metrics, seconds))
+    }
+
+    /// Counts the time since `clock` as training.
+    fn count(&mut self, clock: &mut Instant) {
+        let now = Instant::now();
+        let seconds = now.duration_since(*clock).as_secs_f64();
+        *clock = now;
+        self.position.seconds += seconds;
+        self.position.busy_seconds += seconds;
+    }
+
+    /// The metrics of the epoch so far, which must be finite.
+    fn read(&self, tally: &Tally) -> Result<Metrics> {
+        let metrics = tally.read()?;
+        if !metrics.loss.is_finite() {
+            // From the first loss that is not, no other is.
+            let ([.., finite], _) = tally.sums()?;
+            bail!(Diverged {
+                model: self.kind(),
+                epoch: self.position.epochs + 1,
+                step: (finite as usize + 1).min(self.position.steps),
+                what: "its loss is no longer a finite number",
+            });
+        }
+        Ok(metrics)
     }
 
     /// Forward, loss, backward, update: step number `step` of the run, counted from 0. The batch's
@@ -170,18 +260,22 @@ impl Learner {
     ///
     /// # Errors
     ///
-    /// If the device fails.
+    /// If the device fails; [`Diverged`] if the loss is no longer a finite number.
     pub fn evaluate(&mut self, split: &DeviceSplit) -> Result<Metrics> {
         let started = Instant::now();
         let pixels = self.settings.architecture.pixels;
         let metrics = evaluate(&self.model(), pixels, self.kernels, split, false)?;
-        self.busy_seconds += started.elapsed().as_secs_f64();
+        ensure!(
+            metrics.loss.is_finite(),
+            Diverged {
+                model: self.kind(),
+                epoch: self.position.epochs,
+                step: 0,
+                what: "its loss on images it has not seen is not a finite number",
+            }
+        );
+        self.position.busy_seconds += started.elapsed().as_secs_f64();
         Ok(metrics)
-    }
-
-    /// Seconds this model has trained and been evaluated for.
-    pub fn busy_seconds(&self) -> f64 {
-        self.busy_seconds
     }
 }
 

@@ -8,18 +8,18 @@ pub mod progress;
 pub mod recipe;
 pub mod schedule;
 mod settings;
+mod state;
 mod tally;
 
 use anyhow::{Result, ensure};
-use burn::tensor::Device;
 
 use crate::dataset::{Dataset, DeviceSplit, Split};
 use history::{EpochRecord, History};
-use progress::Progress;
 
 pub use learner::{Learner, evaluate};
 pub use settings::{ModelSettings, Settings, Training};
-pub use tally::{Metrics, Tally};
+pub use state::{Diverged, Position, State};
+pub use tally::{Metrics, Sums, Tally};
 
 /// Images held out of the training set, its last ones, to validate with after each epoch.
 pub const VALIDATION_IMAGES: usize = 5_000;
@@ -52,30 +52,49 @@ pub fn split(settings: &Settings, dataset: &mut Dataset) -> Result<(Split, Split
     Ok((training, validation))
 }
 
-/// Trains the models side by side, epoch by epoch, from fresh weights.
-///
-/// `after_epoch` sees the history after each epoch of each model.
+/// What happens to a run besides its training.
+pub trait Keeper {
+    /// Called after each step. An error ends the training.
+    ///
+    /// # Errors
+    ///
+    /// If the run must not go on.
+    fn after_step(&mut self, _learner: &Learner) -> Result<()> {
+        Ok(())
+    }
+
+    /// Called after each epoch of each model, when `history` has its record.
+    ///
+    /// # Errors
+    ///
+    /// If the run must not go on.
+    fn after_epoch(&mut self, _learner: &Learner, _history: &History) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Nothing happens.
+impl Keeper for () {}
+
+/// Trains the models side by side, epoch by epoch, from where they stand; `history` is that of the
+/// epochs behind them.
 ///
 /// # Errors
 ///
-/// If the device fails, or `after_epoch` does.
+/// If the device or `keeper` fails, or a model [diverges](Diverged).
 pub fn train(
-    settings: &Settings,
-    training: &DeviceSplit,
+    epochs: usize,
+    learners: &mut [Learner],
+    mut history: History,
     validation: &DeviceSplit,
-    device: &Device,
-    progress: &Progress,
-    mut after_epoch: impl FnMut(&History) -> Result<()>,
-) -> Result<(Vec<Learner>, History)> {
-    let mut learners: Vec<Learner> = settings
-        .models
-        .iter()
-        .map(|model| Learner::new(model, settings, training, device, progress))
-        .collect();
-    let mut history = History::default();
-    for epoch in 1..=settings.epochs {
-        for learner in &mut learners {
-            let (trained, seconds) = learner.train_epoch(epoch)?;
+    keeper: &mut impl Keeper,
+) -> Result<History> {
+    for epoch in 1..=epochs {
+        for learner in learners.iter_mut() {
+            if learner.position().epochs >= epoch {
+                continue;
+            }
+            let (trained, seconds) = learner.train_epoch(keeper)?;
             let validated = learner.evaluate(validation)?;
             let record = EpochRecord {
                 model: learner.kind().name().to_string(),
@@ -88,8 +107,8 @@ pub fn train(
             };
             learner.progress().end_epoch(&record);
             history.push(record);
-            after_epoch(&history)?;
+            keeper.after_epoch(learner, &history)?;
         }
     }
-    Ok((learners, history))
+    Ok(history)
 }

@@ -112,6 +112,7 @@ impl Progress {
             images_per_epoch: self.images_per_epoch,
             epoch: 0,
             images_in_epoch: 0,
+            images_before: 0,
             images_in_all: 0,
             running: None,
             started: None,
@@ -138,6 +139,8 @@ pub struct ModelProgress {
     images_per_epoch: usize,
     epoch: usize,
     images_in_epoch: usize,
+    /// Of those, the ones trained on before the epoch's clock started.
+    images_before: usize,
     /// Since the first [`begin_epoch`](Self::begin_epoch).
     images_in_all: usize,
     /// Loss and accuracy.
@@ -148,13 +151,14 @@ pub struct ModelProgress {
 }
 
 impl ModelProgress {
-    /// Starts the clock of `epoch`, counted from 1.
-    pub fn begin_epoch(&mut self, epoch: usize) {
+    /// Starts the clock of `epoch`, counted from 1, of whose images so many were trained on before.
+    pub fn begin_epoch(&mut self, epoch: usize, images_before: usize) {
         let now = Instant::now();
         self.started.get_or_insert(now);
         self.epoch_started = now;
         self.epoch = epoch;
-        self.images_in_epoch = 0;
+        self.images_in_epoch = images_before;
+        self.images_before = images_before;
         self.running = None;
         self.draw();
     }
@@ -218,10 +222,11 @@ impl ModelProgress {
     /// `12,345 images/s  ETA 01:23  loss 0.3012 acc 89.12%`: the speed is the epoch's, the time
     /// left is that of all epochs.
     fn figures(&self) -> String {
-        let Some(started) = self.started.filter(|_| self.images_in_epoch > 0) else {
+        let Some(started) = self.started.filter(|_| self.images_in_all > 0) else {
             return "starting".to_string();
         };
-        let speed = self.images_in_epoch as f64 / self.epoch_started.elapsed().as_secs_f64();
+        let images = (self.images_in_epoch - self.images_before) as f64;
+        let speed = images / self.epoch_started.elapsed().as_secs_f64();
         let epochs_left = self.epochs as f64 - self.epoch as f64 + 1.0;
         let images_left = epochs_left * self.images_per_epoch as f64 - self.images_in_epoch as f64;
         // Validation is part of the time per image, as it is part of what is left.

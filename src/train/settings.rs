@@ -1,6 +1,10 @@
 //! Everything that a training run depends on besides the dataset and the device.
 
+use std::collections::BTreeSet;
+
+use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::recipe::Recipe;
 use super::schedule::{Decay, Schedule};
@@ -64,6 +68,63 @@ impl Settings {
     pub fn kinds(&self) -> impl Iterator<Item = ModelKind> {
         self.models.iter().map(|model| model.architecture.model)
     }
+
+    /// Whether a run with these settings is possible.
+    ///
+    /// # Errors
+    ///
+    /// If not: which setting is out of its range.
+    pub fn check(&self) -> Result<()> {
+        let kinds: BTreeSet<&str> = self.kinds().map(ModelKind::name).collect();
+        ensure!(
+            !kinds.is_empty() && kinds.len() == self.models.len(),
+            "a run trains each of its models once, and one at least"
+        );
+        for (name, number) in [
+            ("epochs", Some(self.epochs)),
+            ("batch_size", Some(self.batch_size)),
+            ("samples", self.samples),
+        ] {
+            ensure!(number != Some(0), "{name} must be at least 1");
+        }
+        for model in &self.models {
+            model.architecture.check()?;
+            model.training.check()?;
+        }
+        Ok(())
+    }
+
+    /// The first setting, by its name in `config.json`, that is not the same in `other`, and both
+    /// values.
+    pub fn difference(&self, other: &Self) -> Option<String> {
+        let [ours, theirs] = [self, other].map(|settings| serde_json::to_value(settings).ok());
+        difference("", &ours?, &theirs?)
+    }
+}
+
+fn difference(name: &str, ours: &Value, theirs: &Value) -> Option<String> {
+    match (ours, theirs) {
+        (Value::Object(ours), Value::Object(theirs)) => {
+            let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+            names.into_iter().find_map(|key| {
+                let value = |of: &Map<String, Value>| of.get(key).cloned().unwrap_or_default();
+                let name = if name.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{name}.{key}")
+                };
+                difference(&name, &value(ours), &value(theirs))
+            })
+        }
+        // The models.
+        (Value::Array(ours), Value::Array(theirs))
+            if ours.len() == theirs.len() && ours.iter().all(Value::is_object) =>
+        {
+            let mut pairs = ours.iter().zip(theirs);
+            pairs.find_map(|(a, b)| difference(a["model"].as_str().unwrap_or(name), a, b))
+        }
+        _ => (ours != theirs).then(|| format!("{name} is {ours}, but {theirs} in the run")),
+    }
 }
 
 impl Training {
@@ -78,6 +139,21 @@ impl Training {
         dropout: 0.0,
         augment: Augment::NONE,
     };
+
+    fn check(&self) -> Result<()> {
+        let average_decay = self.average_decay.unwrap_or(0.0);
+        for (name, value, most) in [
+            ("learning_rate", self.learning_rate, f64::MAX),
+            ("warm_up_epochs", self.warm_up_epochs, f64::MAX),
+            ("weight_decay", self.weight_decay, f64::MAX),
+            ("average_decay", average_decay, 1.0),
+            ("label_smoothing", self.label_smoothing, 1.0),
+            ("dropout", self.dropout, 1.0),
+        ] {
+            ensure!((0.0..most).contains(&value), "{name} cannot be {value}");
+        }
+        Ok(())
+    }
 
     /// The step sizes of a run of so many epochs.
     pub fn schedule(&self, epochs: usize, steps_per_epoch: usize) -> Schedule {

@@ -1,17 +1,22 @@
 //! Loss and accuracy over many batches, summed on the device.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use burn::Tensor;
+use burn::tensor::Device;
 
-use crate::recorder;
+use crate::host;
 
-/// Sums of losses and right answers. Nothing waits for the device until [`Tally::read`].
+/// Sums over the batches so far. Nothing waits for the device until [`Tally::read`].
 #[derive(Default)]
 pub struct Tally {
-    /// Sum of losses and number of right answers, `[2]`.
+    /// `[3]`, as [`Sums`] has them.
     sums: Option<Tensor<1>>,
     images: usize,
 }
+
+/// What [`cross_entropy`](crate::cross_entropy::cross_entropy) says of a batch, summed up: the
+/// losses, the right answers, and the batches whose loss was finite.
+pub type Sums = [f32; 3];
 
 /// Mean loss and accuracy over a number of images.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,8 +28,15 @@ pub struct Metrics {
 }
 
 impl Tally {
-    /// Adds a batch's sum of losses and number of right answers, `[2]`, as
-    /// [`cross_entropy`](crate::cross_entropy::cross_entropy) returns them.
+    /// One that goes on from sums that were read before.
+    pub fn restored(sums: Sums, images: usize, device: &Device) -> Self {
+        Self {
+            sums: (images > 0).then(|| Tensor::from_floats(sums, device)),
+            images,
+        }
+    }
+
+    /// Adds a batch's sums, `[3]`.
     pub fn add(&mut self, sums: Tensor<1>, images: usize) {
         self.sums = Some(match self.sums.take() {
             Some(total) => total + sums,
@@ -33,27 +45,29 @@ impl Tally {
         self.images += images;
     }
 
+    /// Waits for the device and returns the sums, and the number of images.
+    ///
+    /// # Errors
+    ///
+    /// If the device failed.
+    pub fn sums(&self) -> Result<(Sums, usize)> {
+        let mut sums = Sums::default();
+        if let Some(tensor) = &self.sums {
+            sums.copy_from_slice(&host::read(tensor.clone())?);
+        }
+        Ok((sums, self.images))
+    }
+
     /// Waits for the device and returns the means, or NaN if nothing was added.
     ///
     /// # Errors
     ///
     /// If the device failed.
     pub fn read(&self) -> Result<Metrics> {
-        let sums: Vec<f32> = match &self.sums {
-            None => vec![f32::NAN; 2],
-            Some(sums) => {
-                let data = sums
-                    .clone()
-                    .try_into_data()
-                    .context("the device failed: its results cannot be read")?;
-                recorder::read_back(data.as_bytes().len());
-                data.iter().collect()
-            }
-        };
-        let images = self.images as f64;
+        let ([losses, right, _], images) = self.sums()?;
         Ok(Metrics {
-            loss: f64::from(sums[0]) / images,
-            accuracy: f64::from(sums[1]) / images,
+            loss: f64::from(losses) / images as f64,
+            accuracy: f64::from(right) / images as f64,
         })
     }
 }

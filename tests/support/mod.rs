@@ -1,5 +1,7 @@
 //! Writes files in the IDX format, independently of the reader.
 
+#![allow(dead_code)] // each test uses its part
+
 use std::io::Write;
 
 use flate2::{Compression, write::GzEncoder};

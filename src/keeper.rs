@@ -1,0 +1,157 @@
+//! Saves a run while it trains.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow};
+
+use crate::checkpoint::{Checkpoint, RunIdentity};
+use crate::interrupt::{self, Interrupted};
+use crate::model::flattened;
+use crate::run_folder::{Kept, RunFolder};
+use crate::text::shown;
+use crate::train::history::{EpochRecord, History};
+use crate::train::{Diverged, Keeper, Learner, Position, Settings, State};
+use crate::{adamw, host};
+
+/// Writes checkpoints after each epoch, in long epochs from time to time, and when the user
+/// interrupts.
+pub struct RunKeeper<'a> {
+    /// Where the run is kept.
+    pub folder: &'a RunFolder,
+    /// What `--resume` takes to go on.
+    pub resume: &'a Path,
+    /// The run's settings.
+    pub settings: &'a Settings,
+    /// Digest of the images to train on.
+    pub images: &'a str,
+    /// Time between checkpoints within an epoch.
+    pub interval: Duration,
+    /// When the last one was written.
+    pub saved: Instant,
+    /// The epochs so far.
+    pub history: History,
+}
+
+impl RunKeeper<'_> {
+    /// Saves the training as it stands.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written; [`Diverged`] if no training can go on from it.
+    pub fn save(&mut self, learner: &Learner) -> Result<()> {
+        let state = learner.state()?;
+        state.check(learner.kind())?;
+        let history = self.history.of(learner.kind().name()).cloned();
+        self.write(Kept::Last, learner, state, history.collect())?;
+        self.saved = Instant::now();
+        Ok(())
+    }
+
+    /// Saves the weights to use, and nothing that a clock measured: equal runs leave equal files.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be written.
+    pub fn save_model(&self, kept: Kept, learner: &Learner) -> Result<()> {
+        let weights = flattened(&learner.model()).into_iter().map(host::read);
+        let state = State {
+            position: Position::default(),
+            weights: weights.collect::<Result<_>>()?,
+            optimizer: adamw::State::default(),
+        };
+        self.write(kept, learner, state, Vec::new())
+    }
+
+    fn write(
+        &self,
+        kept: Kept,
+        learner: &Learner,
+        state: State,
+        history: Vec<EpochRecord>,
+    ) -> Result<()> {
+        let model = learner.kind();
+        let run = RunIdentity {
+            model,
+            settings: self.settings.clone(),
+            images: self.images.to_string(),
+        };
+        let checkpoint = Checkpoint {
+            run,
+            history,
+            state,
+        };
+        self.folder.write_checkpoint(kept, &checkpoint)
+    }
+
+    /// Adds to an error of the training what is left of it.
+    pub fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+        if error.is::<Interrupted>() {
+            return error;
+        }
+        let checkpoints = self.settings.kinds().filter_map(|kind| {
+            let checkpoint = self.folder.read_checkpoint(Kept::Last, kind).ok()??;
+            let path = shown(&self.folder.checkpoint_file(Kept::Last, kind));
+            let position = checkpoint.state.position;
+            Some(match position.steps {
+                0 => format!("{path} (epoch {})", position.epochs),
+                steps => format!("{path} (step {steps} of epoch {})", position.epochs + 1),
+            })
+        });
+        let checkpoints: Vec<String> = checkpoints.collect();
+        let run = shown(self.resume);
+        let left = match checkpoints.is_empty() {
+            true => format!("nothing of it is left in {run}"),
+            false => format!(
+                "the last good checkpoints are {}",
+                checkpoints.join(" and ")
+            ),
+        };
+        let advice = match error.is::<Diverged>() {
+            true => format!("{left}; train again with a smaller --learning-rate"),
+            false if checkpoints.is_empty() => left,
+            false => format!("{left}; put that right and go on with `fmnist train --resume {run}`"),
+        };
+        anyhow!("{error:#} — {advice}")
+    }
+
+    fn interrupted(&self, learner: &Learner) -> Result<()> {
+        if !interrupt::requested() {
+            return Ok(());
+        }
+        let position = learner.position();
+        let run = shown(self.resume);
+        let at = match position.steps {
+            0 => format!("after epoch {}", position.epochs),
+            steps => format!("in epoch {}, after step {steps}", position.epochs + 1),
+        };
+        Err(Interrupted(format!(
+            "interrupted {at} of the {} model; saved — go on with `fmnist train --resume {run}`",
+            learner.kind()
+        ))
+        .into())
+    }
+}
+
+impl Keeper for RunKeeper<'_> {
+    fn after_step(&mut self, learner: &Learner) -> Result<()> {
+        if interrupt::requested() || self.saved.elapsed() >= self.interval {
+            self.save(learner)?;
+        }
+        self.interrupted(learner)
+    }
+
+    fn after_epoch(&mut self, learner: &Learner, history: &History) -> Result<()> {
+        let kind = learner.kind();
+        self.history = history.clone();
+        // Before the checkpoint: who resumes from the one before it comes here again.
+        if history.has_just_improved(kind.name()) {
+            self.save_model(Kept::Best, learner)?;
+        }
+        self.save(learner)?;
+        history
+            .write_csv(&self.folder.file("history.csv"))
+            .context("the history cannot be kept")?;
+        self.interrupted(learner)
+    }
+}

@@ -1,0 +1,76 @@
+//! The program as its user runs it: real processes, their output and exit codes.
+
+#![allow(dead_code)] // each test uses its part
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+use crate::common::data_dir;
+
+/// `fmnist ARGS`, run in the folder `cwd` with the real data at hand.
+pub fn fmnist(cwd: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fmnist"));
+    command
+        .args(args)
+        .current_dir(cwd)
+        .env("FMNIST_DATA_DIR", data_dir())
+        .env("XDG_CACHE_HOME", cwd.join("cache"));
+    command
+}
+
+pub fn output(mut command: Command) -> Output {
+    command.output().expect("the program can be started")
+}
+
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("stdout is UTF-8")
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("stderr is UTF-8")
+}
+
+pub fn assert_success(output: &Output) {
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// The program failed with `code`, one `error:` line with every one of `parts`, and no panic.
+pub fn assert_failure(output: &Output, code: i32, parts: &[&str]) {
+    let stderr = stderr(output);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    assert!(stderr.contains("error: "), "{stderr}");
+    for part in parts {
+        assert!(stderr.contains(part), "{part:?} is missing in: {stderr}");
+    }
+}
+
+pub fn json(path: &Path) -> Value {
+    let text = std::fs::read_to_string(path).expect("the file is there");
+    serde_json::from_str(&text).expect("the file is JSON")
+}
+
+pub fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder can be made")
+}
+
+/// The library of `tests/faults/inject.c`, compiled.
+#[cfg(target_os = "linux")]
+pub fn injection() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("inject.so");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/inject.c");
+        let mut compiler = Command::new("cc");
+        compiler
+            .args(["-shared", "-fPIC", "-O1", "-o"])
+            .arg(&library)
+            .arg(source)
+            .arg("-ldl");
+        assert!(compiler.status().expect("there is a C compiler").success());
+        library
+    })
+}
