@@ -22,10 +22,13 @@
 //! | [`train`] | recipes, the training loop, its history and its progress |
 //! | [`bench`], [`recorder`] | how fast a device trains, and what a step is made of |
 //! | [`report`] | curves, tables and the summary of a run |
+//! | [`predict`] | pictures of any kind, made into what the models saw in training |
+//! | [`export`] | trained models as ONNX and safetensors files |
 //! | [`run_folder`] | the files that a run leaves behind |
 //! | [`device`] | chooses a GPU or the CPU |
 //! | [`cli`] | the commands |
-//! | [`statistics`], [`text`], `whole_file` | means and deviations, numbers for people, files that are never half-written |
+//! | [`checkpoint`], `keeper`, [`interrupt`] | a training as a file, and when it is saved |
+//! | [`statistics`], [`text`], `whole_file`, `npy`, `host` | means and deviations, numbers for people, files that are never half-written, arrays for NumPy, reading from the device |
 
 #![recursion_limit = "256"]
 #![warn(missing_docs)]
@@ -40,6 +43,7 @@ pub mod cross_entropy;
 pub mod dataset;
 pub mod device;
 pub mod dropout;
+pub mod export;
 pub mod gather;
 mod host;
 pub mod interrupt;
@@ -47,7 +51,9 @@ mod keeper;
 mod layer_node;
 pub mod linear;
 pub mod model;
+pub mod npy;
 mod pcg4d;
+pub mod predict;
 pub mod recorder;
 pub mod report;
 pub mod run_folder;

@@ -5,6 +5,8 @@
 //! {dense,cnn}/last.ckpt   the training, to go on from
 //! {dense,cnn}/model.ckpt  the trained weights
 //! {dense,cnn}/best.ckpt   those of the epoch with the highest validation accuracy
+//! evaluation.json  test-images.gz  test-labels.gz  {dense,cnn}/probabilities.npy
+//! confusion-{dense,cnn}.png  reliability.png  disagreement.png  report.html
 //! .lock                   held by the process that trains
 //! ```
 //!
@@ -20,6 +22,7 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Checkpoint;
+use crate::dataset::CLASSES;
 use crate::device::Backend;
 use crate::model::{Architecture, Classifier, Kernels, ModelKind, with_weights};
 use crate::text::shown;
@@ -38,6 +41,8 @@ pub struct Config {
     pub version: String,
     /// Name of the dataset.
     pub dataset: String,
+    /// Names of its classes in the order of their labels.
+    pub class_names: [String; CLASSES],
     /// Backend it ran on.
     pub backend: Backend,
     /// Name of the device.

@@ -33,6 +33,16 @@ impl MeanStd {
     }
 }
 
+impl From<f64> for MeanStd {
+    /// What a single run came to.
+    fn from(value: f64) -> Self {
+        Self {
+            mean: value,
+            std: None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

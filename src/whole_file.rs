@@ -1,10 +1,10 @@
 //! Files that are never half-written, and that are no larger than expected.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use tempfile::{Builder, NamedTempFile};
 
 /// What the names of unfinished files begin with. A program that was killed may leave some.
@@ -19,18 +19,32 @@ const UNFINISHED: &str = ".unfinished-";
 ///
 /// If the file cannot be written.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
     let write = || {
-        let mut file = temporary_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
+        let (file, folder) = unfinished(path, bytes)?;
         file.persist(path)?;
         sync_folder(folder)
     };
     write().with_context(|| format!("{} cannot be written", path.display()))
+}
+
+/// Writes a file that was not there before; at every instant there is none or the whole one.
+///
+/// # Errors
+///
+/// If there is one of this name, or if the file cannot be written.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    let write = || {
+        let (file, folder) = unfinished(path, bytes)?;
+        file.persist_noclobber(path)?;
+        sync_folder(folder)
+    };
+    match write() {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => bail!(
+            "{} exists already and is not overwritten — give another name",
+            path.display()
+        ),
+        written => written.with_context(|| format!("{} cannot be written", path.display())),
+    }
 }
 
 /// Reads a file of at most `limit` bytes. Anything but a regular file is refused: a device or a pipe
@@ -57,7 +71,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Removes what [`write`] left in a folder when it was killed. Nobody else may be writing there.
+/// Removes what [`write`] and [`write_new`] left in a folder when they were killed. Nobody else may be writing there.
 ///
 /// # Errors
 ///
@@ -70,6 +84,18 @@ pub fn remove_unfinished(folder: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// These bytes in a file of another name, and the folder that `path` and it are in.
+fn unfinished<'a>(path: &'a Path, bytes: &[u8]) -> io::Result<(NamedTempFile, &'a Path)> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut file = temporary_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    Ok((file, folder))
 }
 
 /// Makes sure that names in the folder survive a loss of power.

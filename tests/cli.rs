@@ -6,6 +6,8 @@ mod process;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use serde_json::Value;
+
 use common::data_dir;
 use process::{assert_failure, assert_success, fmnist, folder, json, output, stderr, stdout};
 
@@ -29,7 +31,19 @@ fn help_names_every_command_and_flag() {
     let cwd = folder();
     let help = output(fmnist(cwd.path(), &["--help"]));
     assert_success(&help);
-    for command in ["train", "evaluate", "data", "devices", "--backend"] {
+    for command in [
+        "train",
+        "evaluate",
+        "predict",
+        "report",
+        "export",
+        "bench",
+        "data",
+        "devices",
+        "completions",
+        "man",
+        "--backend",
+    ] {
         assert!(stdout(&help).contains(command), "{command}");
     }
     let help = output(fmnist(cwd.path(), &["train", "--help"]));
@@ -410,4 +424,88 @@ fn samples_are_drawn_as_they_are_and_augmented() {
     assert!(plain == draw("plain-again.png", &[]));
     assert!(augmented == draw("augmented-again.png", &["--augment"]));
     assert!(augmented != draw("others.png", &["--augment", "--seed", "1"]));
+}
+
+#[test]
+fn a_report_is_written_by_train_and_of_runs_that_were_moved() {
+    let cwd = folder();
+    for (run, more) in [
+        ("a", &["--seed", "1"][..]),
+        ("b", &["--seed", "2", "--model", "cnn"]),
+    ] {
+        assert_success(&short_run(cwd.path(), run, more));
+        assert!(cwd.path().join(run).join("report.html").is_file());
+    }
+    std::fs::create_dir(cwd.path().join("moved")).expect("a folder can be made");
+    for run in ["a", "b"] {
+        let to = cwd.path().join("moved").join(run);
+        std::fs::rename(cwd.path().join(run), to).expect("it can be moved");
+    }
+    // Neither a dataset nor a device is needed.
+    let args = ["report", "moved/a", "moved/b", "--out", "both.html"];
+    let mut report = fmnist(cwd.path(), &args);
+    report.env("FMNIST_DATA_DIR", "/nonexistent");
+    assert_success(&output(report));
+    let html = std::fs::read_to_string(cwd.path().join("both.html")).expect("it is there");
+    assert!(html.contains("2 runs compared"), "{}", &html[..500]);
+
+    std::fs::remove_file(cwd.path().join("moved/a/evaluation.json")).expect("it was written");
+    let unfinished = output(fmnist(cwd.path(), &["report", "moved/a"]));
+    assert_failure(
+        &unfinished,
+        1,
+        &["moved/a cannot be reported", "--resume", "evaluation.json"],
+    );
+}
+
+#[test]
+fn a_log_for_programs_has_an_object_on_each_line() {
+    let cwd = folder();
+    let run = short_run(cwd.path(), "run", &["--log-format", "json"]);
+    assert_success(&run);
+    let lines = stdout(&run);
+    let events: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("each line is JSON"))
+        .collect();
+    let names: Vec<&str> = events
+        .iter()
+        .map(|e| e["event"].as_str().expect("a name"))
+        .collect();
+    assert_eq!(
+        names,
+        ["run", "epoch", "epoch", "epoch", "epoch", "summary"]
+    );
+    assert_eq!(events[0]["batch_size"], 128);
+    let path = cwd.path().join("run");
+    let history = std::fs::read_to_string(path.join("history.csv")).expect("it is there");
+    for (event, line) in events[1..5].iter().zip(history.lines().skip(1)) {
+        let loss = event["validation_loss"].to_string();
+        assert!(line.contains(&loss), "{loss} is not in {line}");
+    }
+    let accuracy = &json(&path.join("summary.json"))["models"]["cnn"]["test_accuracy"];
+    assert_eq!(events[5]["models"]["cnn"]["test_accuracy"], *accuracy);
+}
+
+#[test]
+fn shells_and_man_learn_every_command() {
+    let cwd = folder();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = output(fmnist(cwd.path(), &["completions", shell]));
+        assert_success(&script);
+        for word in ["train", "predict", "checkpoint-minutes"] {
+            assert!(stdout(&script).contains(word), "{shell}: {word}");
+        }
+    }
+    let man = output(fmnist(cwd.path(), &["man", "pages"]));
+    assert_success(&man);
+    for page in ["fmnist.1", "fmnist-train.1", "fmnist-data-fetch.1"] {
+        let text = std::fs::read_to_string(cwd.path().join("pages").join(page));
+        assert!(
+            text.expect("the page is there").starts_with(".ie"),
+            "{page}"
+        );
+    }
+    let refused = output(fmnist(cwd.path(), &["man", "pages/fmnist.1"]));
+    assert_failure(&refused, 1, &["pages/fmnist.1"]);
 }

@@ -15,6 +15,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use fmnist::checkpoint::Checkpoint;
 use fmnist::dataset::idx;
+use fmnist::npy;
+use fmnist::predict;
+use fmnist::report::evaluation::Evaluation;
 use fmnist::report::summary::Summary;
 use fmnist::run_folder::Config;
 use fmnist::train::history::History;
@@ -86,7 +89,7 @@ const JSON: [&str; 12] = [
     "}",
 ];
 
-const TARGETS: [Target; 6] = [
+const TARGETS: [Target; 9] = [
     Target {
         name: "idx-images",
         parse: |mut bytes| idx::read_images(&mut bytes, "images").is_ok(),
@@ -114,6 +117,27 @@ const TARGETS: [Target; 6] = [
         seal: |bytes| bytes,
         words: &JSON,
         memory: (64, 1 << 16),
+    },
+    Target {
+        name: "evaluation",
+        parse: |bytes| Evaluation::parse(bytes).is_ok(),
+        seal: |bytes| bytes,
+        words: &JSON,
+        memory: (64, 1 << 16),
+    },
+    Target {
+        name: "probabilities",
+        parse: |bytes| npy::decode::<10>(bytes).is_ok(),
+        seal: |bytes| bytes,
+        words: &["(0, 10)", "<f8", "True", "9999999999"],
+        memory: (8, 1 << 16),
+    },
+    Target {
+        name: "picture",
+        parse: |bytes| predict::decode(bytes, "picture").is_ok(),
+        seal: png_checksums,
+        words: &["IHDR", "IDAT", "tRNS", "eXIf", "acTL", "fcTL", "\u{1}\u{2}"],
+        memory: (0, 1 << 30),
     },
     Target {
         name: "history",
@@ -150,6 +174,22 @@ fn checkpoint(mut bytes: Vec<u8>) -> Vec<u8> {
     }
     let sum = Sha256::digest(&bytes);
     bytes.extend(sum);
+    bytes
+}
+
+/// Chunks with the checksums that PNG wants.
+fn png_checksums(mut bytes: Vec<u8>) -> Vec<u8> {
+    let mut at = 8;
+    while let Some(head) = bytes.get(at..at + 8) {
+        let len = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        let Some(end) = at.checked_add(8 + len).filter(|end| end + 4 <= bytes.len()) else {
+            break;
+        };
+        let mut crc = flate2::Crc::new();
+        crc.update(&bytes[at + 4..end]);
+        bytes[end..end + 4].copy_from_slice(&crc.sum().to_be_bytes());
+        at = end + 4;
+    }
     bytes
 }
 

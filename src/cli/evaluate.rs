@@ -6,13 +6,14 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use clap::Args;
 
-use super::{DeviceArgs, dataset};
+use super::{DeviceArgs, dataset, open_run};
 use crate::dataset::DeviceSplit;
 use crate::device::{self, Backend, BackendChoice};
+use crate::report::evaluation::{Evaluation, tables::tables};
 use crate::report::summary::Summary;
-use crate::run_folder::{Config, Kept, RunFolder};
+use crate::run_folder::{Config, Kept};
 use crate::text;
-use crate::train::evaluate;
+use crate::train::Inference;
 
 /// Flags of `fmnist evaluate`.
 #[derive(Args, Debug)]
@@ -30,17 +31,9 @@ pub struct EvaluateArgs {
     dataset: dataset::DatasetArgs,
 }
 
-/// Loads the models of a run and prints their loss and accuracy on the test set.
+/// Loads the models of a run and prints how they do on the test set.
 pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
-    let folder = RunFolder::open(&args.run)?;
-    let config = folder.read_config()?;
-    ensure!(
-        config.runs == 1,
-        "{} holds {} runs — name one of its folders, such as seed-{}",
-        args.run.display(),
-        config.runs,
-        config.settings.seed
-    );
+    let (folder, config) = open_run(&args.run)?;
     let kept = match args.best {
         true => Kept::Best,
         false => Kept::Model,
@@ -64,23 +57,26 @@ pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
         selected.name
     );
     dataset::check_size("test with", &data.test, &selected)?;
+    let labels = data.test.labels.clone();
     let test = DeviceSplit::upload(data.test, &selected.device);
+    let mut answers = Vec::new();
     for settings in &config.settings.models {
-        let kind = settings.architecture.model;
+        let architecture = &settings.architecture;
         let kernels = config.settings.kernels;
-        let model = folder.read_model(&settings.architecture, kept, kernels, &selected.device)?;
-        let started = Instant::now();
-        let metrics = evaluate(
-            &model,
-            settings.architecture.pixels,
+        let inference = Inference {
+            model: folder.read_model(architecture, kept, kernels, &selected.device)?,
+            pixels: architecture.pixels,
             kernels,
-            &test,
-            args.flip_average,
-        )?;
-        let note = match summary.as_ref().and_then(|s| s.models.get(kind.name())) {
+            flip_average: args.flip_average,
+        };
+        let name = architecture.model.name();
+        let started = Instant::now();
+        let (metrics, rows) = inference.answer(&test)?;
+        let seconds = started.elapsed().as_secs_f64();
+        let note = match summary.as_ref().and_then(|s| s.models.get(name)) {
             _ if args.best => "the epoch with the best validation accuracy".into(),
             Some(_) if args.flip_average => "averaged with the mirrored images".into(),
-            Some(then) if same(then.test_accuracy, metrics.accuracy) => "as in summary.json".into(),
+            Some(then) if then.test_accuracy == metrics.accuracy => "as in summary.json".into(),
             Some(then) => format!(
                 "summary.json, on {}: {} %",
                 config.device,
@@ -89,18 +85,19 @@ pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
             None => "the run has no summary".into(),
         };
         outln!(
-            "{kind:<5}  accuracy {} %  loss {}  in {:.3} s  ({note})",
+            "{name:<5}  accuracy {} %  loss {}  in {seconds:.3} s  ({note})",
             text::percent(metrics.accuracy),
             text::loss(metrics.loss),
-            started.elapsed().as_secs_f64()
         );
+        answers.push((name, rows));
     }
+    let answers: Vec<_> = answers
+        .iter()
+        .map(|(name, rows)| (*name, &rows[..]))
+        .collect();
+    let evaluation = Evaluation::new(&data.name, &data.class_names, &labels, &answers)?;
+    outln!("\n{}", tables(&evaluation).trim_end());
     Ok(())
-}
-
-/// Equal but for the last digit, which a number may lose in JSON.
-fn same(a: f64, b: f64) -> bool {
-    (a - b).abs() <= 1e-12
 }
 
 /// With `--backend auto` the backend that the run was trained on, and of several GPUs the same

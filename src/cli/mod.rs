@@ -25,16 +25,22 @@ mod data;
 mod dataset;
 mod devices;
 mod evaluate;
+mod export;
+mod predict;
 mod recipe;
+mod report;
+mod shell;
 mod train;
 
 use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 
 use crate::device::{self, BackendChoice, OutOfMemory, Selected};
+use crate::run_folder::{Config, RunFolder};
 
 /// Trains a dense and a convolutional network on Fashion-MNIST, on any GPU or CPU.
 #[derive(Debug, Parser)]
@@ -106,12 +112,22 @@ enum Command {
     Train(Box<train::TrainArgs>),
     /// Measure the models of a run on the test set again
     Evaluate(evaluate::EvaluateArgs),
+    /// Say what the models of a run take pictures for: PNG or JPEG files of any size
+    Predict(predict::PredictArgs),
+    /// Write what a run found, or how several compare, as one HTML file
+    Report(report::ReportArgs),
+    /// Write a model of a run as a file that other programs read
+    Export(export::ExportArgs),
     /// Measure how fast this machine trains, and what a training step is made of
     Bench(Box<bench::BenchArgs>),
     /// Download, check or look at the dataset
     Data(data::DataArgs),
     /// List the GPUs that --device can name
     Devices,
+    /// Print a script that completes commands in bash, zsh, fish and others
+    Completions(shell::CompletionsArgs),
+    /// Write pages for `man`
+    Man(shell::ManArgs),
 }
 
 impl Cli {
@@ -129,6 +145,9 @@ impl Cli {
                     .map_err(advice)
             }
             Command::Evaluate(args) => self.device.on_pool(|| evaluate::run(args, &self.device)),
+            Command::Predict(args) => self.device.on_pool(|| predict::run(args, &self.device)),
+            Command::Report(args) => report::run(&args),
+            Command::Export(args) => export::run(args),
             Command::Bench(args) => {
                 let advice = args.recipe.memory_advice();
                 self.device
@@ -140,8 +159,27 @@ impl Cli {
                 devices::run();
                 Ok(())
             }
+            Command::Completions(args) => {
+                shell::completions(&args);
+                Ok(())
+            }
+            Command::Man(args) => shell::man(&args),
         }
     }
+}
+
+/// The folder of a run that has models of its own, and what the run was.
+fn open_run(path: &Path) -> Result<(RunFolder, Config)> {
+    let folder = RunFolder::open(path)?;
+    let config = folder.read_config()?;
+    ensure!(
+        config.runs == 1,
+        "{} holds {} runs — name one of its folders, such as seed-{}",
+        path.display(),
+        config.runs,
+        config.settings.seed
+    );
+    Ok((folder, config))
 }
 
 /// A number that counts something.

@@ -4,24 +4,26 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::evaluate::same_backend;
 use super::recipe::RecipeArgs;
-use super::{DeviceArgs, dataset, positive};
+use super::{DeviceArgs, dataset, positive, report};
 use crate::checkpoint::{Checkpoint, RunIdentity};
-use crate::dataset::DeviceSplit;
+use crate::dataset::{CLASSES, DeviceSplit, Split};
 use crate::device::{Backend, Selected};
 use crate::interrupt;
 use crate::keeper::RunKeeper;
 use crate::model::ModelKind;
 use crate::report::curves::{Metric, draw_curves};
+use crate::report::run_files::write_evaluation;
 use crate::report::summary::{ModelSummary, RunsSummary, Summary};
 use crate::report::table::table;
+use crate::report::test_set::TestSet;
 use crate::run_folder::{Config, Kept, RunFolder, unusable};
 use crate::text::shown;
 use crate::train::history::History;
-use crate::train::progress::{Progress, Style};
+use crate::train::progress::{Progress, Style, print_event};
 use crate::train::{self, Learner, Settings};
 use crate::wgsl::MAX_GRID;
 
@@ -48,6 +50,19 @@ pub struct TrainArgs {
     /// Show the final table only
     #[arg(long)]
     quiet: bool,
+    /// What is printed on stdout
+    #[arg(long, value_enum, default_value_t)]
+    log_format: LogFormat,
+}
+
+/// The value of `--log-format`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// The final table; what goes on is shown on stderr
+    #[default]
+    Text,
+    /// A JSON object per line: the run's configuration, each epoch, and the summary
+    Json,
 }
 
 /// What the runs of a command share.
@@ -59,8 +74,10 @@ struct Shared {
     digest: String,
     validation: DeviceSplit,
     test: DeviceSplit,
+    test_split: Split,
+    class_names: [String; CLASSES],
     checkpoint_interval: Duration,
-    quiet: bool,
+    style: Style,
 }
 
 /// Trains, reports, and leaves a run folder; with `--runs` a folder of run folders.
@@ -108,6 +125,7 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
     let config = Config {
         version: env!("CARGO_PKG_VERSION").to_string(),
         dataset: data.name.clone(),
+        class_names: data.class_names.clone(),
         backend: selected.backend,
         device: selected.name.clone(),
         runs,
@@ -135,6 +153,7 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
         data.test.len()
     ));
     let digest = training.digest();
+    let test_split = data.test.clone();
     let [training, validation, test] =
         [training, validation, data.test].map(|split| DeviceSplit::upload(split, &selected.device));
     let shared = Shared {
@@ -144,8 +163,13 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
         digest,
         validation,
         test,
+        test_split,
+        class_names: data.class_names,
         checkpoint_interval: args.checkpoint_minutes,
-        quiet: args.quiet,
+        style: match args.log_format {
+            LogFormat::Json => Style::Json,
+            LogFormat::Text => Style::detect(args.quiet),
+        },
     };
     let (histories, summaries) = match runs {
         1 => {
@@ -155,9 +179,17 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
         _ => several_runs(&config, &shared, &folder)?,
     };
     draw(&folder, &summaries[0], &histories)?;
-    say("");
-    outln!("{}", table(&summaries).trim_end());
-    say(&format!("saved to {}", shown(folder.path())));
+    report::write(&[&folder], &folder.file("report.html"))?;
+    if args.log_format == LogFormat::Text {
+        say("");
+        outln!("{}", table(&summaries).trim_end());
+    }
+    let report = folder.file("report.html");
+    say(&format!(
+        "saved to {}; open {} to see more",
+        shown(folder.path()),
+        shown(&report)
+    ));
     Ok(())
 }
 
@@ -203,7 +235,7 @@ fn several_runs(
     let mut histories = Vec::new();
     let mut summaries = Vec::new();
     for seed in (config.settings.seed..).take(config.runs) {
-        if !shared.quiet {
+        if shared.style != Style::Quiet {
             errln!("seed {seed}");
         }
         let settings = Settings {
@@ -222,6 +254,7 @@ fn several_runs(
         })?;
         let (history, summary) = one_run(&settings, shared, &seed_folder, folder)?;
         draw(&seed_folder, &summary, std::slice::from_ref(&history))?;
+        report::write(&[&seed_folder], &seed_folder.file("report.html"))?;
         histories.push(history);
         summaries.push(summary);
     }
@@ -240,12 +273,7 @@ fn one_run(
     whole: &RunFolder,
 ) -> Result<(History, Summary)> {
     let names: Vec<&str> = settings.kinds().map(|kind| kind.name()).collect();
-    let progress = Progress::new(
-        Style::detect(shared.quiet),
-        &names,
-        settings.epochs,
-        shared.training.len(),
-    );
+    let progress = Progress::new(shared.style, &names, settings.epochs, shared.training.len());
     let (mut learners, history, fresh) = learners(settings, shared, folder, &progress)?;
     let mut keeper = RunKeeper {
         folder,
@@ -260,6 +288,9 @@ fn one_run(
         keeper.save(&learners[learner])?;
     }
     keeper.history.write_csv(&folder.file("history.csv"))?;
+    if shared.style == Style::Json {
+        print_event("run", &folder.read_config()?);
+    }
     let before = keeper.history.clone();
     let trained = train::train(
         settings.epochs,
@@ -280,15 +311,26 @@ fn one_run(
         epochs: settings.epochs,
         models: Default::default(),
     };
+    let mut probabilities = Vec::new();
     for learner in &mut learners {
         let kind = learner.kind();
         keeper.save_model(Kept::Model, learner)?;
         // The only time that training or its report looks at the test images.
-        let metrics = learner.evaluate(&shared.test)?;
+        let (metrics, rows) = learner.answer(&shared.test)?;
         let result = model_summary(learner, &history, metrics);
         summary.models.insert(kind.name().to_string(), result);
+        probabilities.push(rows);
     }
+    let test = TestSet {
+        split: shared.test_split.clone(),
+        probabilities,
+    };
+    let (path, classes) = (folder.path(), &shared.class_names);
+    write_evaluation(path, &shared.dataset, classes, &names, &test)?;
     summary.write(&folder.file("summary.json"))?;
+    if shared.style == Style::Json {
+        print_event("summary", &summary);
+    }
     Ok((history, summary))
 }
 

@@ -10,10 +10,12 @@
 //! really arrived and never beyond the declared size, and what follows the declared size is not
 //! read.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Read, Write};
 
 use anyhow::{Result, anyhow, ensure};
+use flate2::Compression;
 use flate2::bufread::GzDecoder;
+use flate2::write::GzEncoder;
 
 use super::{CLASSES, PIXELS, SIDE};
 
@@ -69,6 +71,34 @@ pub fn read_labels(input: &mut dyn BufRead, file: &str) -> Result<Vec<u8>> {
         ));
     }
     Ok(labels)
+}
+
+/// Images as a packed file that [`read_images`] reads.
+///
+/// # Errors
+///
+/// If there are more than a file of this format can declare.
+pub fn pack_images(images: &[u8]) -> Result<Vec<u8>> {
+    let count = u32::try_from(images.len() / PIXELS)?;
+    pack(&[IMAGES_MAGIC, count, SIDE as u32, SIDE as u32], images)
+}
+
+/// Labels as a packed file that [`read_labels`] reads.
+///
+/// # Errors
+///
+/// As of [`pack_images`].
+pub fn pack_labels(labels: &[u8]) -> Result<Vec<u8>> {
+    pack(&[LABELS_MAGIC, u32::try_from(labels.len())?], labels)
+}
+
+fn pack(header: &[u32], data: &[u8]) -> Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    for word in header {
+        encoder.write_all(&word.to_be_bytes())?;
+    }
+    encoder.write_all(data)?;
+    Ok(encoder.finish()?)
 }
 
 /// The bytes of a file from its beginning, unpacked if they are packed.

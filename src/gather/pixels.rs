@@ -25,12 +25,17 @@ impl Pixels {
         }
     }
 
+    /// How many bytes further is 1.
+    pub fn divisor(self) -> u8 {
+        match self {
+            Self::Unit => 255,
+            // 0.3530 · 255 = 90.0 is their deviation.
+            Self::Centered => 90,
+        }
+    }
+
     /// What a step from byte to byte is worth.
     pub fn factor(self) -> f32 {
-        match self {
-            Self::Unit => 1.0 / 255.0,
-            // 0.3530 · 255 = 90.0 is their deviation.
-            Self::Centered => 1.0 / 90.0,
-        }
+        1.0 / f32::from(self.divisor())
     }
 }

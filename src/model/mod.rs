@@ -12,6 +12,7 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::channel_norm::{EPSILON, channel_norm, reference};
+use crate::dataset::CLASSES;
 use crate::dropout::Dropout;
 use init::Init;
 
@@ -30,6 +31,9 @@ pub enum Kernels {
     /// Burn's, one after the other: slow, obvious, and what the others are compared with.
     Reference,
 }
+
+/// What a model says of an image: the probability of each class. All NaN if it diverged.
+pub type Probabilities = [f32; CLASSES];
 
 /// A model with its weights: images in, logits out.
 #[derive(Module, Debug)]

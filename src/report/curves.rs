@@ -1,34 +1,23 @@
 //! Learning curves as PNG pictures.
 
-use std::fs;
 use std::iter::Cloned;
 use std::path::Path;
 use std::slice;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
 use crate::report::axis::Axis;
-use crate::report::canvas::{self, Canvas, FONT, SCALE, px};
-pub use crate::report::canvas::{HEIGHT, WIDTH};
+use crate::report::canvas::{self, COLORS, Canvas, FRAME, GRID, SCALE, TEXT, fitted, font, px};
 pub use crate::report::series::Metric;
-use crate::report::series::{Curve, Part, curves};
-use crate::text;
+use crate::report::series::{Curve, Part, curves, range};
 use crate::train::history::History;
 
-const TEXT: RGBColor = RGBColor(50, 50, 50);
-const FRAME: RGBColor = RGBColor(120, 120, 120);
-const GRID: RGBColor = RGBColor(228, 228, 228);
-
-/// One colour per model: blue, vermilion, green and purple of Okabe and Ito's palette, which
-/// people with any colour vision can tell apart.
-const COLORS: [RGBColor; 4] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-];
+/// Size of the picture in pixels.
+pub const WIDTH: u32 = 1280;
+/// See [`WIDTH`].
+pub const HEIGHT: u32 = 800;
 
 /// How much of a band's colour covers what is under it.
 const BAND_OPACITY: f64 = 0.25;
@@ -69,34 +58,23 @@ pub fn draw_curves(
     let title = format!("{}{runs}: {subject}", metric.name());
     let records = histories.iter().flat_map(|history| &history.records);
     let epochs = range(records.map(|record| record.epoch as f64));
-    let pixels = canvas::render(|root| {
+    canvas::write(path, (WIDTH, HEIGHT), |root| {
         draw_title(root, &title)?;
         draw_legend(root, &curves)?;
         let area = root.margin(px(92), px(12), px(Y_DESC), px(RIGHT));
         draw_chart(&area, metric, &curves, epochs)
     })
-    .context("cannot draw the curves")?;
-    fs::write(path, canvas::encode_png(&pixels)?)
-        .with_context(|| format!("cannot write the curves to {}", path.display()))
 }
 
 fn draw_title(root: &Canvas, title: &str) -> Result<()> {
-    let style = (FONT, px(27)).into_font().color(&TEXT);
-    let room = (WIDTH as i32 - LEFT - RIGHT) * SCALE as i32;
-    // More than fit; a longer title need not be measured.
-    let mut chars = 200;
-    let mut line = text::one_line(title, chars);
-    while root.estimate_text_size(&line, &style)?.0 as i32 > room {
-        chars -= 1;
-        line = text::one_line(title, chars);
-    }
-    root.draw_text(&line, &style, (px(LEFT), px(26)))?;
-    Ok(())
+    let style = font(27, TEXT);
+    let line = fitted(root, title, &style, WIDTH as i32 - LEFT - RIGHT)?;
+    Ok(root.draw_text(&line, &style, (px(LEFT), px(26)))?)
 }
 
 /// One row under the title, where it can cover no curve; a model's two curves side by side.
 fn draw_legend(root: &Canvas, curves: &[Curve]) -> Result<()> {
-    let style = (FONT, px(19)).into_font().color(&TEXT);
+    let style = font(19, TEXT);
     let (training, validation) = curves.split_at(curves.len() / 2);
     let mut x = px(LEFT);
     for curve in training
@@ -138,7 +116,7 @@ fn draw_chart(
         [low, point.value, high]
     }));
     let (Some(epochs), Some(values)) = (epochs, values) else {
-        let style = (FONT, px(24)).into_font().color(&TEXT);
+        let style = font(24, TEXT);
         let message = "No finite values to show";
         let (width, height) = area.estimate_text_size(message, &style)?;
         let (area_width, area_height) = area.dim_in_pixel();
@@ -150,10 +128,7 @@ fn draw_chart(
     };
 
     let x_axis = Axis::of_epochs(epochs);
-    let y_axis = match metric {
-        Metric::Accuracy => Axis::of_values(values, 0.1, " %"),
-        Metric::Loss => Axis::of_values(values, 0.0001, ""),
-    };
+    let y_axis = metric.axis(values);
     let (x_count, y_count) = (x_axis.labels(), y_axis.labels());
     let mut chart = ChartBuilder::on(area)
         .set_label_area_size(LabelAreaPosition::Left, px(LEFT - Y_DESC))
@@ -165,8 +140,8 @@ fn draw_chart(
         .axis_style(FRAME.stroke_width(SCALE))
         .bold_line_style(GRID.stroke_width(SCALE))
         .light_line_style(TRANSPARENT)
-        .label_style((FONT, px(18)).into_font().color(&TEXT))
-        .axis_desc_style((FONT, px(21)).into_font().color(&TEXT))
+        .label_style(font(18, TEXT))
+        .axis_desc_style(font(21, TEXT))
         .set_all_tick_mark_size(px(5))
         .y_label_offset(px(3))
         .x_labels(x_count)
@@ -252,12 +227,4 @@ fn marker_radius(curve: &Curve) -> i32 {
         Part::Training => px(4),
         Part::Validation => px(5),
     }
-}
-
-/// Smallest and largest value, if there is any.
-fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
-    values.fold(None, |range, value| match range {
-        None => Some((value, value)),
-        Some((low, high)) => Some((value.min(low), value.max(high))),
-    })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::report::axis::Axis;
 use crate::statistics::MeanStd;
 use crate::text;
 use crate::train::history::{EpochRecord, History};
@@ -25,12 +26,20 @@ impl Metric {
     }
 
     /// The axis' value of a record: accuracy in percent.
-    fn of(self, record: &EpochRecord, part: Part) -> f64 {
+    pub(super) fn of(self, record: &EpochRecord, part: Part) -> f64 {
         match (self, part) {
             (Self::Accuracy, Part::Training) => 100.0 * record.train_accuracy,
             (Self::Accuracy, Part::Validation) => 100.0 * record.validation_accuracy,
             (Self::Loss, Part::Training) => record.train_loss,
             (Self::Loss, Part::Validation) => record.validation_loss,
+        }
+    }
+
+    /// An axis for values of this range.
+    pub(super) fn axis(self, range: (f64, f64)) -> Axis {
+        match self {
+            Self::Accuracy => Axis::of_values(range, 0.1, " %"),
+            Self::Loss => Axis::of_values(range, 0.0001, ""),
         }
     }
 
@@ -132,9 +141,7 @@ fn segments(metric: Metric, part: Part, model: &str, histories: &[History]) -> V
     }
     let mut segments = vec![Vec::new()];
     for (epoch, values) in epochs {
-        // Beyond f32 a value is no result of training, and an axis could overflow.
-        let drawable = |runs: &MeanStd| (runs.mean as f32).is_finite();
-        let Some(runs) = MeanStd::of(&values).filter(drawable) else {
+        let Some(runs) = MeanStd::of(&values).filter(|runs| can_be_drawn(runs.mean)) else {
             segments.push(Vec::new());
             continue;
         };
@@ -151,6 +158,19 @@ fn segments(metric: Metric, part: Part, model: &str, histories: &[History]) -> V
     }
     segments.retain(|segment| !segment.is_empty());
     segments
+}
+
+/// Beyond f32 a value is no result of training, and an axis could overflow.
+pub fn can_be_drawn(value: f64) -> bool {
+    (value as f32).is_finite()
+}
+
+/// Smallest and largest value, if there is any.
+pub fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    values.fold(None, |range, value| match range {
+        None => Some((value, value)),
+        Some((low, high)) => Some((value.min(low), value.max(high))),
+    })
 }
 
 #[cfg(test)]

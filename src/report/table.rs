@@ -1,5 +1,6 @@
-//! The comparison at the end of a run, or of several, as plain text.
+//! Models side by side, as plain text: the comparison at the end of a run, or of several.
 
+use crate::model::ModelKind;
 use crate::report::summary::{ModelRuns, RunsSummary, Summary};
 use crate::statistics::MeanStd;
 use crate::text;
@@ -11,60 +12,90 @@ const COLUMN_WIDTHS: [usize; 2] = [15, 22];
 
 /// Which value of a row is marked as the better one.
 #[derive(Clone, Copy, PartialEq)]
-enum Better {
+pub enum Better {
+    /// Such as accuracies.
     Higher,
+    /// Such as losses and times.
     Lower,
     /// The row describes; it does not compare.
     Neither,
 }
 
-/// A row's label, the better direction, the value and how it is shown.
-type Row = (
-    &'static str,
-    Better,
-    fn(&ModelRuns) -> MeanStd,
-    fn(MeanStd) -> String,
-);
+/// Something that models are compared by, told by an `M` of each model.
+pub struct Measure<M> {
+    /// What stands before its row.
+    pub label: &'static str,
+    /// Which end of it is good.
+    pub better: Better,
+    /// The value.
+    pub value: fn(&M) -> MeanStd,
+    /// The value as people read it.
+    pub show: fn(MeanStd) -> String,
+}
 
-const ROWS: [Row; 7] = [
-    (
-        "parameters",
-        Better::Neither,
-        |m| MeanStd {
-            mean: m.parameters as f64,
-            std: None,
-        },
-        |value| text::thousands(value.mean as u64),
-    ),
-    (
-        "train accuracy",
-        Better::Higher,
-        |m| m.train_accuracy,
-        percent,
-    ),
-    (
-        "validation accuracy",
-        Better::Higher,
-        |m| m.validation_accuracy,
-        percent,
-    ),
-    (
-        "test accuracy",
-        Better::Higher,
-        |m| m.test_accuracy,
-        percent,
-    ),
-    ("test loss", Better::Lower, |m| m.test_loss, loss),
-    (
-        "time per epoch",
-        Better::Lower,
-        |m| m.seconds_per_epoch,
-        duration,
-    ),
-    ("total time", Better::Lower, |m| m.total_seconds, duration),
+/// A measure of several models.
+pub struct Row {
+    /// See [`Measure::label`].
+    pub label: &'static str,
+    /// One for each model.
+    pub cells: Vec<Cell>,
+}
+
+/// One model's value in a [`Row`].
+pub struct Cell {
+    /// The value as people read it.
+    pub text: String,
+    /// Whether no model's is better; never if all look the same.
+    pub best: bool,
+}
+
+/// What a run, or several, is summed up by.
+pub const SUMMARY: [Measure<ModelRuns>; 7] = [
+    Measure {
+        label: "parameters",
+        better: Better::Neither,
+        value: |m| (m.parameters as f64).into(),
+        show: |value| text::thousands(value.mean as u64),
+    },
+    Measure {
+        label: "train accuracy",
+        better: Better::Higher,
+        value: |m| m.train_accuracy,
+        show: percent,
+    },
+    Measure {
+        label: "validation accuracy",
+        better: Better::Higher,
+        value: |m| m.validation_accuracy,
+        show: percent,
+    },
+    Measure {
+        label: "test accuracy",
+        better: Better::Higher,
+        value: |m| m.test_accuracy,
+        show: percent,
+    },
+    Measure {
+        label: "test loss",
+        better: Better::Lower,
+        value: |m| m.test_loss,
+        show: loss,
+    },
+    Measure {
+        label: "time per epoch",
+        better: Better::Lower,
+        value: |m| m.seconds_per_epoch,
+        show: duration,
+    },
+    Measure {
+        label: "total time",
+        better: Better::Lower,
+        value: |m| m.total_seconds,
+        show: duration,
+    },
 ];
 
-/// The models side by side, the smallest first, under a header that names dataset, backend and
+/// The models side by side under a header that names dataset, backend and
 /// device. Of several runs, which differ in nothing but their seed, it shows means and standard
 /// deviations.
 ///
@@ -76,11 +107,6 @@ pub fn table(summaries: &[Summary]) -> String {
     let Some(summary) = RunsSummary::of(summaries) else {
         return String::new();
     };
-    let runs = summary.seeds.len();
-    let column_width = COLUMN_WIDTHS[usize::from(runs > 1)];
-    let mut models: Vec<_> = summary.models.iter().collect();
-    models.sort_by_key(|(_, model)| model.parameters);
-
     let mut out = String::new();
     for line in [
         format!(
@@ -100,37 +126,63 @@ pub fn table(summaries: &[Summary]) -> String {
         out += &text::one_line(&line, WIDTH);
         out.push('\n');
     }
+    let (names, models) = models(&summary);
+    push_line(&mut out, "");
+    out + &side_by_side(&names, &rows(&SUMMARY, &models), summaries.len())
+}
 
+/// The models' names and results in the order in which they train.
+pub fn models(summary: &RunsSummary) -> (Vec<&str>, Vec<&ModelRuns>) {
+    let mut models: Vec<_> = summary.models.iter().collect();
+    let place = |name: &str| ModelKind::ALL.iter().position(|kind| kind.name() == name);
+    models.sort_by_key(|(name, _)| place(name).unwrap_or(usize::MAX));
+    models
+        .into_iter()
+        .map(|(name, model)| (name.as_str(), model))
+        .unzip()
+}
+
+/// The measures of each of the models. Models are compared by their means.
+pub fn rows<M>(measures: &[Measure<M>], models: &[&M]) -> Vec<Row> {
+    let row = |measure: &Measure<M>| {
+        let values: Vec<MeanStd> = models.iter().map(|model| (measure.value)(model)).collect();
+        let look = |value: &MeanStd| (measure.show)(value.mean.into());
+        let best = best(measure.better, values.iter().map(|value| value.mean))
+            .filter(|_| values.iter().any(|value| look(value) != look(&values[0])));
+        let cells = values.into_iter().map(|value| Cell {
+            text: (measure.show)(value),
+            best: best == Some(value.mean),
+        });
+        Row {
+            label: measure.label,
+            cells: cells.collect(),
+        }
+    };
+    measures.iter().map(row).collect()
+}
+
+/// One column for each model under its name, a star behind the best of a row, and what that and
+/// the means of several `runs` are. Ends with a newline.
+pub fn side_by_side(names: &[&str], rows: &[Row], runs: usize) -> String {
+    let column_width = COLUMN_WIDTHS[usize::from(runs > 1)];
+    let mut out = String::new();
     let mut line = " ".repeat(LABEL_WIDTH);
-    for (name, _) in &models {
+    for name in names {
         let name = text::one_line(name, column_width - 3);
         line += &format!("{name:>width$}  ", width = column_width - 2);
     }
-    let rule = "-".repeat((LABEL_WIDTH + column_width * models.len()).saturating_sub(2));
-    push_line(&mut out, "");
     push_line(&mut out, &line);
+    let rule = "-".repeat((LABEL_WIDTH + column_width * names.len()).saturating_sub(2));
     push_line(&mut out, &rule);
-
-    let mut any_star = false;
-    for (label, better, value, show) in ROWS {
-        let values: Vec<MeanStd> = models.iter().map(|(_, model)| value(model)).collect();
-        let look = |value: &MeanStd| {
-            show(MeanStd {
-                std: None,
-                ..*value
-            })
-        };
-        let best = best(better, values.iter().map(|value| value.mean))
-            .filter(|_| values.iter().any(|value| look(value) != look(&values[0])));
-        let mut line = format!("{label:<LABEL_WIDTH$}");
-        for value in values {
-            let star = if best == Some(value.mean) { '*' } else { ' ' };
-            any_star |= star == '*';
-            let cell = show(value);
-            line += &format!("{cell:>width$} {star}", width = column_width - 2);
+    for row in rows {
+        let mut line = format!("{:<LABEL_WIDTH$}", row.label);
+        for cell in &row.cells {
+            let star = if cell.best { '*' } else { ' ' };
+            line += &format!("{:>width$} {star}", cell.text, width = column_width - 2);
         }
         push_line(&mut out, &line);
     }
+    let any_star = rows.iter().flat_map(|row| &row.cells).any(|cell| cell.best);
     if any_star || runs > 1 {
         push_line(&mut out, "");
     }
@@ -172,7 +224,7 @@ fn best(better: Better, values: impl Iterator<Item = f64>) -> Option<f64> {
 }
 
 /// A fraction as `91.84 %` or `91.84 ± 0.12 %`.
-fn percent(value: MeanStd) -> String {
+pub fn percent(value: MeanStd) -> String {
     let percent = MeanStd {
         mean: 100.0 * value.mean,
         std: value.std.map(|std| 100.0 * std),

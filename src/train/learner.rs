@@ -6,22 +6,16 @@ use anyhow::{Context, Result, bail, ensure};
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
-use burn::tensor::activation::softmax;
 
+use super::inference::{EVALUATION_BATCH, Inference};
 use super::pace::Pace;
 use super::progress::{ModelProgress, Progress};
 use super::{Diverged, Keeper, Metrics, ModelSettings, Position, Settings, State, Tally, Training};
 use crate::adamw::AdamW;
 use crate::dataset::{Batch, Batches, DeviceSplit};
 use crate::dropout::Dropout;
-use crate::gather::Pixels;
 use crate::host;
-use crate::model::{Classifier, Kernels, ModelKind, flattened, with_weights};
-
-/// Images per batch where nothing is learned. Fixed, so that sums round the same way each time; it
-/// divides the usual splits, and its tensors stay in the allocator's hands, which makes the CPU
-/// twice as fast as batches of 250.
-const EVALUATION_BATCH: usize = 125;
+use crate::model::{Classifier, Kernels, ModelKind, Probabilities, flattened, with_weights};
 
 /// Batches of training images on which the normalisation is measured for inference: the error of
 /// a channel's mean square over 2,000 images is far below 1 %.
@@ -263,8 +257,22 @@ impl Learner {
     /// If the device fails; [`Diverged`] if the loss is no longer a finite number.
     pub fn evaluate(&mut self, split: &DeviceSplit) -> Result<Metrics> {
         let started = Instant::now();
-        let pixels = self.settings.architecture.pixels;
-        let metrics = evaluate(&self.model(), pixels, self.kernels, split, false)?;
+        let metrics = self.inference().evaluate(split)?;
+        self.count_evaluation(started, metrics)
+    }
+
+    /// The same, and what the model says of each image.
+    ///
+    /// # Errors
+    ///
+    /// As of [`evaluate`](Self::evaluate).
+    pub fn answer(&mut self, split: &DeviceSplit) -> Result<(Metrics, Vec<Probabilities>)> {
+        let started = Instant::now();
+        let (metrics, rows) = self.inference().answer(split)?;
+        Ok((self.count_evaluation(started, metrics)?, rows))
+    }
+
+    fn count_evaluation(&mut self, started: Instant, metrics: Metrics) -> Result<Metrics> {
         ensure!(
             metrics.loss.is_finite(),
             Diverged {
@@ -277,32 +285,13 @@ impl Learner {
         self.position.busy_seconds += started.elapsed().as_secs_f64();
         Ok(metrics)
     }
-}
 
-/// Loss and accuracy of `model`, which sees `pixels`, on `split`, without autodiff. With `flip_average` each image is
-/// seen twice, as it is and mirrored left to right, and the probabilities are averaged.
-///
-/// # Errors
-///
-/// If the device fails.
-pub fn evaluate(
-    model: &Classifier,
-    pixels: Pixels,
-    kernels: Kernels,
-    split: &DeviceSplit,
-    flip_average: bool,
-) -> Result<Metrics> {
-    let mut tally = Tally::default();
-    for batch in split.batches(EVALUATION_BATCH).scaled(pixels) {
-        let mut logits = model.forward(batch.images.clone());
-        if flip_average {
-            let mirrored = model.forward(batch.images.clone().flip([3]));
-            // Logits whose softmax is the mean of the two.
-            let sum = softmax(logits, 1) + softmax(mirrored, 1);
-            logits = (sum / 2.0).log();
+    fn inference(&self) -> Inference {
+        Inference {
+            model: self.model(),
+            pixels: self.settings.architecture.pixels,
+            kernels: self.kernels,
+            flip_average: false,
         }
-        let (_, sums) = kernels.cross_entropy(logits, batch.targets.clone());
-        tally.add(sums, batch.len());
     }
-    tally.read()
 }

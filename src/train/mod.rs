@@ -1,6 +1,7 @@
 //! The training loop, the same for every model and every backend.
 
 pub mod history;
+mod inference;
 mod kernels;
 mod learner;
 mod pace;
@@ -16,7 +17,8 @@ use anyhow::{Result, ensure};
 use crate::dataset::{Dataset, DeviceSplit, Split};
 use history::{EpochRecord, History};
 
-pub use learner::{Learner, evaluate};
+pub use inference::Inference;
+pub use learner::Learner;
 pub use settings::{ModelSettings, Settings, Training};
 pub use state::{Diverged, Position, State};
 pub use tally::{Metrics, Sums, Tally};

@@ -1,13 +1,14 @@
 //! What a person sees while the models train.
 //!
-//! Everything goes to stderr, so that stdout holds the final table only and a redirected
-//! `fmnist train > result.txt` still shows its progress.
+//! What is for people goes to stderr, so that stdout holds the final table only and a redirected
+//! `fmnist train > result.txt` still shows its progress. What is for programs goes to stdout.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
 
 use crate::text;
 use crate::train::history::EpochRecord;
@@ -22,6 +23,9 @@ pub enum Style {
     Bars,
     /// A line for each finished epoch, without control characters. For files and pipes.
     Plain,
+    /// For each finished epoch a line of JSON on stdout: `"event": "epoch"` and the columns of
+    /// `history.csv`. For programs.
+    Json,
     /// Nothing.
     Quiet,
 }
@@ -51,6 +55,7 @@ pub struct Progress {
 enum Output {
     Bars(MultiProgress),
     Plain(Mutex<Box<dyn Write + Send>>),
+    Json,
     Quiet,
 }
 
@@ -62,6 +67,7 @@ impl Progress {
                 ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND),
             )),
             Style::Plain => Output::Plain(Mutex::new(Box::new(io::stderr()))),
+            Style::Json => Output::Json,
             Style::Quiet => Output::Quiet,
         };
         Self::with_output(output, models, epochs, images_per_epoch)
@@ -177,6 +183,9 @@ impl ModelProgress {
 
     /// Prints the epoch's line. After the last epoch the model's bar is removed.
     pub fn end_epoch(&mut self, record: &EpochRecord) {
+        if let Output::Json = *self.output {
+            print_event("epoch", record);
+        }
         self.println(&format!(
             "{}  train loss {} acc {:>5}%  val loss {} acc {:>5}%  {:>4} s",
             self.title(record.epoch),
@@ -201,7 +210,7 @@ impl ModelProgress {
                 let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
                 drop(writeln!(writer, "{message}").and_then(|()| writer.flush()));
             }
-            Output::Quiet => {}
+            Output::Json | Output::Quiet => {}
         }
     }
 
@@ -241,6 +250,20 @@ impl ModelProgress {
             figures += &format!("  loss {loss} acc {accuracy:>5}%");
         }
         figures
+    }
+}
+
+/// Prints a line of JSON on stdout: an object with the name of the event and the fields of `what`.
+pub fn print_event(event: &str, what: &impl Serialize) {
+    #[derive(Serialize)]
+    struct Event<'a, T> {
+        event: &'a str,
+        #[serde(flatten)]
+        what: &'a T,
+    }
+    if let Ok(line) = serde_json::to_string(&Event { event, what }) {
+        // Whoever closed the output wants to see nothing, and the training goes on.
+        drop(writeln!(io::stdout(), "{line}"));
     }
 }
 

@@ -1,0 +1,93 @@
+//! `fmnist export`.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+
+use super::open_run;
+use crate::device::{self, BackendChoice};
+use crate::export::{Layer, Network, onnx, safetensors};
+use crate::model::{Classifier, Kernels, ModelKind};
+use crate::run_folder::Kept;
+use crate::text::shown;
+use crate::{host, whole_file};
+
+/// Flags of `fmnist export`.
+#[derive(Args, Debug)]
+pub struct ExportArgs {
+    /// Folder of a run
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+    /// Model to export
+    #[arg(long, value_enum)]
+    model: ModelKind,
+    /// What the file is for
+    #[arg(long, value_enum)]
+    format: Format,
+    /// The file to write; an existing one is not overwritten
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// The value of `--format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// The whole model, from pixels in [0, 1] to probabilities: for onnxruntime and many others
+    Onnx,
+    /// The weights alone: for PyTorch
+    Safetensors,
+}
+
+/// Writes a model of a run as a file that other programs read.
+pub fn run(args: ExportArgs) -> Result<()> {
+    let (folder, config) = open_run(&args.run)?;
+    let settings = config.settings.models.iter();
+    let architecture = settings
+        .map(|settings| &settings.architecture)
+        .find(|architecture| architecture.model == args.model)
+        .with_context(|| {
+            format!(
+                "{} has no {} model — choose another with --model",
+                args.run.display(),
+                args.model
+            )
+        })?;
+    // Nothing is computed: any device will do.
+    let cpu = device::select(BackendChoice::Cpu, None)?.device;
+    let model = folder.read_model(architecture, Kept::Model, Kernels::Fused, &cpu)?;
+    let network = Network::new(
+        args.model.name(),
+        architecture.pixels,
+        layers(&model)?,
+        &config.class_names,
+    )?;
+    let bytes = match args.format {
+        Format::Onnx => onnx::to_bytes(&network),
+        Format::Safetensors => safetensors::to_bytes(&network),
+    }?;
+    whole_file::write_new(&args.out, &bytes)?;
+    errln!("saved to {}", shown(&args.out));
+    Ok(())
+}
+
+/// The model in plain data.
+fn layers(model: &Classifier) -> Result<Vec<Layer>> {
+    let mut layers = Vec::new();
+    for block in &model.blocks {
+        layers.push(Layer::ConvReluPool {
+            shape: block.weight.dims(),
+            weight: host::read(block.weight.val())?,
+            bias: host::read(block.bias.val())?,
+        });
+    }
+    for (number, layer) in model.layers.iter().enumerate() {
+        layers.push(Layer::Linear {
+            shape: layer.weight.dims(),
+            weight: host::read(layer.weight.val())?,
+            bias: host::read(layer.bias.val())?,
+            relu: number + 1 < model.layers.len(),
+        });
+    }
+    Ok(layers)
+}

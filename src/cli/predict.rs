@@ -1,0 +1,139 @@
+//! `fmnist predict`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use burn::tensor::Device;
+use burn::tensor::activation::softmax;
+use clap::Args;
+use console::Term;
+
+use super::evaluate::same_backend;
+use super::{DeviceArgs, open_run};
+use crate::dataset::{CLASSES, DeviceSplit, PIXELS, Split};
+use crate::gather::Pixels;
+use crate::model::{Classifier, ModelKind};
+use crate::predict::output::{self, Opinion};
+use crate::predict::{Show, expand, load};
+use crate::run_folder::{Config, Kept, RunFolder};
+use crate::{host, text};
+
+/// Columns where the output is no terminal.
+const DEFAULT_WIDTH: usize = 100;
+
+/// Flags of `fmnist predict`.
+#[derive(Args, Debug)]
+pub struct PredictArgs {
+    /// Folder of a run
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+    /// Pictures: PNG and JPEG files, and folders that hold some
+    #[arg(value_name = "IMAGE", required = true)]
+    images: Vec<PathBuf>,
+    /// Write the 28×28 pixels that the models saw: a file that ends in .png, or a folder
+    #[arg(long, value_name = "PATH")]
+    show: Option<PathBuf>,
+    /// Print a JSON object per picture
+    #[arg(long)]
+    json: bool,
+}
+
+/// Says what the models of a run take each picture for.
+pub fn run(args: PredictArgs, device_args: &DeviceArgs) -> Result<()> {
+    let (folder, config) = open_run(&args.run)?;
+    let files = expand(&args.images);
+    let show = args.show.map(|path| Show::at(&path, files.len()));
+    let show = show.transpose()?;
+    let selected = same_backend(device_args, &config).select(|line| errln!("{line}"))?;
+    let models = Models::read(&folder, &config, &selected.device)?;
+    let columns = Term::stdout()
+        .size_checked()
+        .map(|(_, columns)| columns.into());
+    let width = columns.unwrap_or(DEFAULT_WIDTH);
+
+    let mut failed = 0;
+    for path in &files {
+        let file = path.to_string_lossy();
+        match see(path, show.as_ref()).and_then(|image| models.ask(&image)) {
+            Ok(opinions) if args.json => {
+                outln!("{}", output::json(&file, &opinions, &config.class_names)?);
+            }
+            Ok(opinions) => {
+                let shown = match files.len() {
+                    1 => output::details,
+                    _ => output::row,
+                };
+                let text = shown(&file, &opinions, &config.class_names, width);
+                outln!("{}", text.trim_end());
+            }
+            Err(error) => {
+                failed += 1;
+                let message = format!("{error:#}");
+                if args.json {
+                    outln!("{}", output::json_error(&file, &message)?);
+                }
+                errln!("error: {}", text::one_line(&message, 4096));
+            }
+        }
+    }
+    ensure!(
+        failed == 0,
+        "{failed} of {} pictures could not be used — see above",
+        files.len()
+    );
+    Ok(())
+}
+
+/// Makes a picture into what the models saw in training.
+fn see(path: &Path, show: Option<&Show>) -> Result<[u8; PIXELS]> {
+    let image = load(path)?.to_input().ok_or_else(|| {
+        anyhow!(
+            "{} shows nothing but its background — use a picture of one thing on a plain ground",
+            path.display()
+        )
+    })?;
+    if let Some(show) = show {
+        show.write(path, &image)?;
+    }
+    Ok(image)
+}
+
+/// The models of a run on a device.
+struct Models<'a> {
+    models: Vec<(ModelKind, Pixels, Classifier)>,
+    device: &'a Device,
+}
+
+impl<'a> Models<'a> {
+    fn read(folder: &RunFolder, config: &Config, device: &'a Device) -> Result<Self> {
+        let kernels = config.settings.kernels;
+        let models = config.settings.models.iter().map(|settings| {
+            let architecture = &settings.architecture;
+            let model = folder.read_model(architecture, Kept::Model, kernels, device)?;
+            Ok((architecture.model, architecture.pixels, model))
+        });
+        Ok(Self {
+            models: models.collect::<Result<_>>()?,
+            device,
+        })
+    }
+
+    /// What each model says of an image.
+    fn ask(&self, image: &[u8; PIXELS]) -> Result<Vec<Opinion<'static>>> {
+        let split = Split {
+            images: image.to_vec(),
+            labels: vec![0], // unknown, and not looked at
+        };
+        let split = DeviceSplit::upload(split, self.device);
+        let mut opinions = Vec::new();
+        for (kind, pixels, model) in &self.models {
+            let mut batches = split.batches(1).scaled(*pixels);
+            let batch = batches.next().context("a split of one image has a batch")?;
+            let probabilities = host::read(softmax(model.forward(batch.images), 1))?;
+            let probabilities = <[f32; CLASSES]>::try_from(probabilities)
+                .map_err(|_| anyhow!("the {kind} model does not tell {CLASSES} classes apart"))?;
+            opinions.push((kind.name(), probabilities));
+        }
+        Ok(opinions)
+    }
+}

@@ -1,0 +1,44 @@
+//! `fmnist completions` and `fmnist man`: what a shell and `man` know of the program.
+
+use std::fs;
+use std::io::{Write, stdout};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use super::Cli;
+use crate::text::shown;
+
+/// Flags of `fmnist completions`.
+#[derive(Args, Debug)]
+pub struct CompletionsArgs {
+    /// The shell to complete commands in
+    shell: Shell,
+}
+
+/// Flags of `fmnist man`.
+#[derive(Args, Debug)]
+pub struct ManArgs {
+    /// Folder for the pages, such as ~/.local/share/man/man1
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+}
+
+/// Prints a script that completes commands, flags and values in a shell.
+pub fn completions(args: &CompletionsArgs) {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "fmnist", &mut script);
+    drop(stdout().write_all(&script)); // whoever closed the pipe wants no more of it
+}
+
+/// Writes a page for `man` about the program, and one about each command.
+pub fn man(args: &ManArgs) -> Result<()> {
+    let folder = shown(&args.folder);
+    fs::create_dir_all(&args.folder)
+        .and_then(|()| clap_mangen::generate_to(Cli::command(), &args.folder))
+        .with_context(|| format!("the pages cannot be written to {folder}"))?;
+    errln!("saved to {folder}; read one with `man {folder}/fmnist.1`");
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! Weights in the [safetensors](https://huggingface.co/docs/safetensors) format: the length of a
+//! header, the header in JSON, and the values.
+
+use anyhow::Result;
+use serde_json::{Map, json};
+
+use super::Network;
+
+/// A safetensors file of the weights by the names and in the layouts of a PyTorch `nn.Sequential`:
+/// `Conv2d, ReLU, MaxPool2d` for every block, then `Flatten`, then `Linear, ReLU` for every linear
+/// layer, without the `ReLU` where there is none.
+///
+/// It makes logits, of which a softmax makes probabilities, from images `[batch, 1, 28, 28]` whose
+/// pixels, in [0, 1] and light on black, have been normalised: less `pixel_mean`, then divided by
+/// `pixel_std`. These two stand in the metadata, and the names of the classes, as a list in JSON,
+/// under `class_names`.
+///
+/// # Errors
+///
+/// None that is known: names and numbers have a form in JSON.
+pub fn to_bytes(network: &Network) -> Result<Vec<u8>> {
+    let [mean, std] = network.mean_and_std();
+    let metadata = json!({
+        "class_names": network.class_names()?,
+        "pixel_mean": mean.to_string(),
+        "pixel_std": std.to_string(),
+    });
+    let mut header = Map::from_iter([("__metadata__".to_owned(), metadata)]);
+    let mut values = Vec::new();
+    for tensor in network.tensors() {
+        let start = values.len();
+        values.extend(tensor.bytes);
+        let entry = json!({
+            "dtype": "F32",
+            "shape": tensor.shape,
+            "data_offsets": [start, values.len()],
+        });
+        header.insert(tensor.name, entry);
+    }
+    // Spaces align the values.
+    let mut header = serde_json::to_vec(&header)?;
+    header.resize(header.len().next_multiple_of(size_of::<u64>()), b' ');
+    let length = (header.len() as u64).to_le_bytes();
+    Ok([&length[..], &header, &values].concat())
+}

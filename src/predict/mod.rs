@@ -1,0 +1,22 @@
+//! Pictures of any kind, made into what the models saw in training, and what the models say of
+//! them.
+//!
+//! - [`expand`]: folders into the pictures in them.
+//! - [`load`], [`decode`]: a PNG or JPEG file into a [`Picture`], within bounds of memory and time.
+//! - [`Picture::to_input`]: a picture into 28×28 grey pixels on black.
+//! - [`Show`], [`write_png`]: those 28×28 pixels as a file, for people who wonder.
+//! - [`output`]: what the models say, for people and for programs.
+
+mod exif;
+mod files;
+mod fit;
+mod jpeg;
+pub mod output;
+mod picture;
+mod png;
+mod resample;
+mod show;
+
+pub use files::{MAX_FILE_BYTES, expand, load};
+pub use picture::{MAX_PIXELS, Picture, decode};
+pub use show::{Show, write_png};

@@ -1,0 +1,195 @@
+//! What the models say of a picture, for people and for programs.
+
+use std::collections::BTreeMap;
+
+use console::{Alignment, measure_text_width, pad_str, truncate_str};
+use serde::Serialize;
+
+use crate::dataset::CLASSES;
+use crate::text;
+
+/// A model's name and the probabilities it gives the classes, in the order of the labels.
+pub type Opinion<'a> = (&'a str, [f32; CLASSES]);
+
+/// Least width of a line; on a narrower terminal lines wrap.
+const LEAST_WIDTH: usize = 60;
+/// Bars are no wider than this, however wide the terminal is.
+const WIDEST_BAR: usize = 24;
+/// Width of a percentage with the space around it.
+const PERCENT_WIDTH: usize = 9;
+
+/// One picture in full: every class with its probability as a bar, one column for each model, the
+/// most probable class of the first model at the top. Several lines, none wider than `width`, if
+/// that is at least 60 for one or two models.
+pub fn details(
+    file: &str,
+    opinions: &[Opinion],
+    class_names: &[String; CLASSES],
+    width: usize,
+) -> String {
+    let width = width.max(LEAST_WIDTH);
+    let mut labels: Vec<usize> = (0..CLASSES).collect();
+    if let Some((_, probabilities)) = opinions.first() {
+        labels.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
+    }
+    let name_width = names_width(class_names);
+    let column = (width - 2 - name_width) / opinions.len().max(1);
+    let bar_width = column.saturating_sub(2 + PERCENT_WIDTH).min(WIDEST_BAR);
+
+    let mut out = fit(file, width).trim_end().to_owned() + "\n";
+    let mut line = " ".repeat(2 + name_width);
+    for (model, _) in opinions {
+        line += &format!("  {}", fit(model, bar_width + PERCENT_WIDTH));
+    }
+    push_line(&mut out, &line);
+    for label in labels {
+        let mut line = format!("  {}", fit(&class_names[label], name_width));
+        for (_, probabilities) in opinions {
+            let probability = probabilities[label];
+            line += &format!("  {}{}", bar(probability, bar_width), percent(probability));
+        }
+        push_line(&mut out, &line);
+    }
+    out
+}
+
+/// One picture among many: its file, and for each model the most probable class with its
+/// probability as a bar. One line, no wider than `width`, if that is at least 60 for one or two
+/// models.
+pub fn row(
+    file: &str,
+    opinions: &[Opinion],
+    class_names: &[String; CLASSES],
+    width: usize,
+) -> String {
+    let width = width.max(LEAST_WIDTH);
+    let models = opinions.len();
+    let model_width = opinions
+        .iter()
+        .map(|(model, _)| measure_text_width(model))
+        .max()
+        .unwrap_or(0);
+    let class_width = names_width(class_names);
+    // The file takes a third of the line, the models share the rest, and what their bars do not
+    // need goes to the file.
+    let fixed = models * (2 + model_width + 1 + class_width + PERCENT_WIDTH);
+    let bar_width = (2 * width / 3)
+        .saturating_sub(fixed)
+        .checked_div(models)
+        .unwrap_or(0)
+        .min(WIDEST_BAR);
+    let file_width = width.saturating_sub(fixed + models * bar_width);
+
+    let mut line = fit(file, file_width);
+    for (model, probabilities) in opinions {
+        let label = most_probable(probabilities);
+        line += &format!(
+            "  {} {}{}{}",
+            fit(model, model_width),
+            fit(&class_names[label], class_width),
+            bar(probabilities[label], bar_width),
+            percent(probabilities[label])
+        );
+    }
+    line.trim_end().to_owned() + "\n"
+}
+
+/// One picture as a line of JSON:
+/// `{"file", "models": {"cnn": {"class", "label", "probabilities"}, …}}`.
+///
+/// # Errors
+///
+/// None that is known: the types have a form in JSON.
+pub fn json(
+    file: &str,
+    opinions: &[Opinion],
+    class_names: &[String; CLASSES],
+) -> serde_json::Result<String> {
+    let models = opinions
+        .iter()
+        .map(|(model, probabilities)| {
+            let label = most_probable(probabilities);
+            let opinion = JsonOpinion {
+                class: &class_names[label],
+                label,
+                probabilities,
+            };
+            (*model, opinion)
+        })
+        .collect();
+    serde_json::to_string(&JsonLine { file, models })
+}
+
+/// A picture that could not be read as a line of JSON: `{"file", "error"}`.
+///
+/// # Errors
+///
+/// None that is known, as [`json`].
+pub fn json_error(file: &str, error: &str) -> serde_json::Result<String> {
+    serde_json::to_string(&JsonError { file, error })
+}
+
+#[derive(Serialize)]
+struct JsonLine<'a> {
+    file: &'a str,
+    models: BTreeMap<&'a str, JsonOpinion<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonOpinion<'a> {
+    class: &'a str,
+    label: usize,
+    probabilities: &'a [f32; CLASSES],
+}
+
+#[derive(Serialize)]
+struct JsonError<'a> {
+    file: &'a str,
+    error: &'a str,
+}
+
+/// The label of the highest probability, the first one of equals.
+fn most_probable(probabilities: &[f32; CLASSES]) -> usize {
+    let best = |best, label| match probabilities[label] > probabilities[best] {
+        true => label,
+        false => best,
+    };
+    (1..CLASSES).fold(0, best)
+}
+
+/// A horizontal bar of eighths of a column, padded to `width` columns.
+fn bar(fraction: f32, width: usize) -> String {
+    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    // The cast takes NaN to 0.
+    let eighths = (fraction.clamp(0.0, 1.0) * (8 * width) as f32).round() as usize;
+    let bar = "█".repeat(eighths / 8) + EIGHTHS[eighths % 8];
+    format!("{bar:<width$}")
+}
+
+/// `  97.03 %`, [`PERCENT_WIDTH`] columns.
+fn percent(fraction: f32) -> String {
+    format!("{:>7} %", text::percent(f64::from(fraction)))
+}
+
+/// Columns that the names of the classes take.
+fn names_width(class_names: &[String; CLASSES]) -> usize {
+    class_names
+        .iter()
+        .map(|name| measure_text_width(name))
+        .max()
+        .unwrap_or(0)
+        .clamp(1, 12)
+}
+
+/// `text` without control characters in exactly `width` columns: padded, or cut with an ellipsis.
+fn fit(text: &str, width: usize) -> String {
+    let line = text::one_line(text, 4096);
+    // A wide character that is cut leaves half of its columns to the padding.
+    let cut = truncate_str(&line, width, "…");
+    pad_str(&cut, width, Alignment::Left, None).into_owned()
+}
+
+fn push_line(out: &mut String, line: &str) {
+    out.push_str(line.trim_end());
+    out.push('\n');
+}

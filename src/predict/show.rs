@@ -1,0 +1,79 @@
+//! What the models saw, as files for people who wonder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::dataset::{PIXELS, SIDE};
+use crate::whole_file;
+
+/// Where the images that the models saw are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Show {
+    /// The image of the only picture.
+    File(PathBuf),
+    /// The folder of the images of all pictures.
+    Folder(PathBuf),
+}
+
+impl Show {
+    /// A file if `path` ends in `.png`, otherwise a folder, which is made if there is none.
+    ///
+    /// # Errors
+    ///
+    /// If it is a file and there are several pictures, or if the folder cannot be made.
+    pub fn at(path: &Path, pictures: usize) -> Result<Self> {
+        let is_png = path
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
+        if is_png && !path.is_dir() {
+            ensure!(
+                pictures == 1,
+                "--show {}: one file cannot hold the images of {pictures} pictures — name a folder",
+                path.display()
+            );
+            return Ok(Self::File(path.to_owned()));
+        }
+        fs::create_dir_all(path).with_context(|| {
+            format!(
+                "--show {}: this folder cannot be made — name another",
+                path.display()
+            )
+        })?;
+        Ok(Self::Folder(path.to_owned()))
+    }
+
+    /// Writes the image that was made of `picture`; in a folder that of `boot.jpg` is
+    /// `boot.jpg.png`.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_png`].
+    pub fn write(&self, picture: &Path, image: &[u8; PIXELS]) -> Result<()> {
+        match self {
+            Self::File(path) => write_png(path, image),
+            Self::Folder(folder) => {
+                let mut name = picture.file_name().unwrap_or_default().to_owned();
+                name.push(".png");
+                write_png(&folder.join(name), image)
+            }
+        }
+    }
+}
+
+/// Writes an image as a greyscale PNG of 28×28 pixels.
+///
+/// # Errors
+///
+/// If a file of this name exists, or if it cannot be written.
+pub fn write_png(path: &Path, image: &[u8; PIXELS]) -> Result<()> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, SIDE as u32, SIDE as u32);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.set_depth(png::BitDepth::Eight);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(image)?;
+    writer.finish()?;
+    whole_file::write_new(path, &bytes)
+}

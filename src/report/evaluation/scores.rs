@@ -1,0 +1,161 @@
+//! Confusion matrix, precision, recall and F1.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Probabilities, answer, ratio};
+use crate::dataset::CLASSES;
+
+/// How many images of each class (row) were taken for each class (column).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Confusion {
+    /// `counts[label][answer]`.
+    pub counts: [[u32; CLASSES]; CLASSES],
+}
+
+/// How well a class is told from the others. A score whose denominator is 0, such as the precision
+/// of a class that the model never answers, is 0, as in scikit-learn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    /// Of the images taken for the class, the fraction that belongs to it.
+    pub precision: f64,
+    /// Of the images of the class, the fraction taken for it.
+    pub recall: f64,
+    /// Harmonic mean of precision and recall.
+    pub f1: f64,
+}
+
+/// [`Scores`] of a class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ClassScores {
+    /// Number of test images of the class.
+    pub support: usize,
+    /// How well it is told from the others.
+    #[serde(flatten)]
+    pub scores: Scores,
+}
+
+impl Confusion {
+    /// Counts the answers for images with the given labels.
+    pub(super) fn new(labels: &[u8], probabilities: &[Probabilities]) -> Self {
+        let mut confusion = Self::default();
+        for (label, row) in labels.iter().zip(probabilities) {
+            confusion.counts[usize::from(*label)][answer(row)] += 1;
+        }
+        confusion
+    }
+
+    /// Number of images of a class.
+    pub fn support(&self, label: usize) -> usize {
+        self.counts[label].iter().map(|count| *count as usize).sum()
+    }
+
+    /// Number of images classified correctly.
+    pub fn right(&self) -> usize {
+        (0..CLASSES)
+            .map(|class| self.counts[class][class] as usize)
+            .sum()
+    }
+
+    /// Of the images of a class, the fraction taken for another (or for itself); 0 of none.
+    pub fn share(&self, label: usize, answer: usize) -> f64 {
+        ratio(self.counts[label][answer] as usize, self.support(label))
+    }
+
+    /// The pair of different classes, label and answer, that occurs most often, if any does;
+    /// of several the last.
+    pub fn most_frequent_mistake(&self) -> Option<(usize, usize)> {
+        let pairs = (0..CLASSES).flat_map(|label| (0..CLASSES).map(move |answer| (label, answer)));
+        pairs
+            .filter(|&(label, answer)| label != answer && self.counts[label][answer] > 0)
+            .max_by_key(|&(label, answer)| self.counts[label][answer])
+    }
+
+    /// A class' scores.
+    pub(super) fn class(&self, class: usize) -> ClassScores {
+        let right = self.counts[class][class] as usize;
+        let support = self.support(class);
+        let answered = self
+            .counts
+            .iter()
+            .map(|row| row[class] as usize)
+            .sum::<usize>();
+        ClassScores {
+            support,
+            scores: Scores {
+                precision: ratio(right, answered),
+                recall: ratio(right, support),
+                // 2PR / (P + R), without dividing twice.
+                f1: ratio(2 * right, support + answered),
+            },
+        }
+    }
+
+    /// The means of all classes' scores.
+    pub(super) fn macro_average(&self) -> Scores {
+        let mean = |score: fn(Scores) -> f64| {
+            let scores = (0..CLASSES).map(|class| score(self.class(class).scores));
+            scores.sum::<f64>() / CLASSES as f64
+        };
+        Scores {
+            precision: mean(|scores| scores.precision),
+            recall: mean(|scores| scores.recall),
+            f1: mean(|scores| scores.f1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three classes; the others never occur.
+    fn confusion() -> Confusion {
+        let mut confusion = Confusion::default();
+        confusion.counts[0][..3].copy_from_slice(&[3, 1, 0]);
+        confusion.counts[1][..3].copy_from_slice(&[2, 4, 0]);
+        confusion.counts[2][..3].copy_from_slice(&[0, 5, 0]);
+        confusion
+    }
+
+    fn close(a: f64, b: f64) {
+        assert!((a - b).abs() < 1e-15, "{a} {b}");
+    }
+
+    #[test]
+    fn counts_labels_by_row_and_answers_by_column() {
+        let sure = |answer: usize| std::array::from_fn(|class| f32::from(class == answer));
+        let counted = Confusion::new(&[4, 4, 4, 7], &[sure(4), sure(7), sure(7), sure(4)]);
+        assert_eq!(counted.counts[4][4], 1);
+        assert_eq!(counted.counts[4][7], 2);
+        assert_eq!(counted.counts[7][4], 1);
+        assert_eq!(counted.counts.iter().flatten().sum::<u32>(), 4);
+        assert_eq!((counted.support(4), counted.right()), (3, 1));
+        assert_eq!(counted.most_frequent_mistake(), Some((4, 7)));
+    }
+
+    #[test]
+    fn scores_by_hand() {
+        let confusion = confusion();
+        let first = confusion.class(0);
+        assert_eq!(first.support, 4);
+        close(first.scores.precision, 3.0 / 5.0);
+        close(first.scores.recall, 3.0 / 4.0);
+        close(first.scores.f1, 2.0 / 3.0);
+        let second = confusion.class(1).scores;
+        close(second.precision, 0.4);
+        close(second.recall, 4.0 / 6.0);
+        close(second.f1, 0.5);
+        // Never answered; never seen.
+        assert_eq!(confusion.class(2).scores, Scores::default());
+        assert_eq!(confusion.class(9), ClassScores::default());
+        let mean = confusion.macro_average();
+        close(mean.precision, (0.6 + 0.4) / 10.0);
+        close(mean.recall, (0.75 + 4.0 / 6.0) / 10.0);
+        close(mean.f1, (2.0 / 3.0 + 0.5) / 10.0);
+        close(confusion.share(1, 0), 1.0 / 3.0);
+        assert_eq!(confusion.share(9, 0), 0.0);
+        assert_eq!(confusion.most_frequent_mistake(), Some((2, 1)));
+        assert_eq!(Confusion::default().most_frequent_mistake(), None);
+    }
+}

@@ -1,0 +1,172 @@
+//! An [`Evaluation`] as plain text.
+
+use super::{Comparison, Evaluation, ModelEvaluation, Scores};
+use crate::report::table::{Better, Measure, percent, rows, side_by_side};
+use crate::text;
+
+const NAME_WIDTH: usize = 12;
+/// Columns of a confusion matrix, unless a count is longer than five digits.
+const COUNT_WIDTH: usize = 6;
+const MODEL_WIDTH: usize = 26;
+
+/// What models are compared by on the test set.
+pub const MEASURES: [Measure<ModelEvaluation>; 7] = [
+    Measure {
+        label: "accuracy",
+        better: Better::Higher,
+        value: |m| m.accuracy.into(),
+        show: percent,
+    },
+    Measure {
+        label: "label in top 2",
+        better: Better::Higher,
+        value: |m| m.top2_accuracy.into(),
+        show: percent,
+    },
+    Measure {
+        label: "precision, macro",
+        better: Better::Higher,
+        value: |m| m.macro_average.precision.into(),
+        show: percent,
+    },
+    Measure {
+        label: "recall, macro",
+        better: Better::Higher,
+        value: |m| m.macro_average.recall.into(),
+        show: percent,
+    },
+    Measure {
+        label: "F1, macro",
+        better: Better::Higher,
+        value: |m| m.macro_average.f1.into(),
+        show: percent,
+    },
+    Measure {
+        label: "mean confidence",
+        better: Better::Neither,
+        value: |m| m.calibration.mean_confidence.into(),
+        show: percent,
+    },
+    Measure {
+        label: "calibration error",
+        better: Better::Lower,
+        value: |m| m.calibration.expected_error.into(),
+        show: percent,
+    },
+];
+
+/// All tables: the models side by side, where they disagree, the classes, the confusion matrices.
+/// No line is wider than 80 columns for up to two models and counts of five digits.
+pub fn tables(evaluation: &Evaluation) -> String {
+    let names: Vec<&str> = evaluation.models.iter().map(|m| m.model.as_str()).collect();
+    let models: Vec<&ModelEvaluation> = evaluation.models.iter().collect();
+    let mut parts = vec![side_by_side(&names, &rows(&MEASURES, &models), 1)];
+    let diverged = models.iter().filter(|model| model.diverged()).map(|model| {
+        let name = text::one_line(&model.model, 12);
+        format!("{name} diverged: its probabilities are no numbers\n")
+    });
+    parts.extend(Some(diverged.collect()).filter(|lines: &String| !lines.is_empty()));
+    parts.extend(evaluation.comparison.as_ref().map(comparison));
+    parts.push(classes(evaluation));
+    parts.extend(models.iter().map(|model| confusion(evaluation, model)));
+    parts.join("\n")
+}
+
+/// Who is right where, in words.
+fn comparison(comparison: &Comparison) -> String {
+    let [first, second] = comparison
+        .models
+        .each_ref()
+        .map(|name| text::one_line(name, 12));
+    let [only_first, only_second] = comparison.only_right.each_ref().map(Vec::len);
+    let lines = [
+        ("both right".to_owned(), comparison.both_right),
+        (format!("only {first} right"), only_first),
+        (format!("only {second} right"), only_second),
+        ("both wrong".to_owned(), comparison.both_wrong),
+    ];
+    let mut out: String = lines
+        .iter()
+        .map(|(label, images)| format!("{label:<20}{:>13}\n", text::thousands(*images as u64)))
+        .collect();
+    out += &format!("McNemar's exact test: {}\n", p_value(comparison.p_value));
+    out
+}
+
+/// `p = 0.0312`, and `p < 0.0001` for less than four decimals show.
+pub fn p_value(p: f64) -> String {
+    match p < 0.000_1 {
+        true => "p < 0.0001".to_owned(),
+        false => format!("p = {p:.4}"),
+    }
+}
+
+/// Precision, recall and F1 of each class, in percent.
+fn classes(evaluation: &Evaluation) -> String {
+    let mut out = format!("{:NAME_WIDTH$}{:8}", "", "");
+    for model in &evaluation.models {
+        let name = text::one_line(&model.model, MODEL_WIDTH - 3);
+        out += &format!("{name:>MODEL_WIDTH$}");
+    }
+    out += &format!("\n{:NAME_WIDTH$}{:>8}", "class", "images");
+    for _ in &evaluation.models {
+        out += &format!("{:>11}{:>8}{:>7}", "precision", "recall", "F1");
+    }
+    out.push('\n');
+    out += &"-".repeat(NAME_WIDTH + 8 + MODEL_WIDTH * evaluation.models.len());
+    out.push('\n');
+
+    let mut line = |name: &str, images: usize, scores: &dyn Fn(&ModelEvaluation) -> Scores| {
+        let name = text::one_line(name, NAME_WIDTH - 1);
+        out += &format!("{name:NAME_WIDTH$}{:>8}", text::thousands(images as u64));
+        for Scores {
+            precision,
+            recall,
+            f1,
+        } in evaluation.models.iter().map(scores)
+        {
+            let [precision, recall, f1] = [precision, recall, f1].map(text::percent);
+            out += &format!("{precision:>11}{recall:>8}{f1:>7}");
+        }
+        out.push('\n');
+    };
+    for (class, name) in evaluation.class_names.iter().enumerate() {
+        let images = evaluation
+            .models
+            .first()
+            .map_or(0, |m| m.classes[class].support);
+        line(name, images, &|model| model.classes[class].scores);
+    }
+    line("mean", evaluation.images, &|model| model.macro_average);
+    out
+}
+
+/// Counts, with a dot for none, so that the mistakes stand out.
+fn confusion(evaluation: &Evaluation, model: &ModelEvaluation) -> String {
+    let counts = model.confusion.counts.iter().flatten();
+    let longest = counts.max().map_or(0, |count| count.to_string().len());
+    let width = COUNT_WIDTH.max(longest + 1);
+    let mut out = format!(
+        "{}: each row is a class, each column what its images were taken for\n\n{:NAME_WIDTH$}",
+        text::one_line(&model.model, 12),
+        ""
+    );
+    for name in &evaluation.class_names {
+        out += &format!("{:>width$}", text::one_line(name, width - 1));
+    }
+    out.push('\n');
+    out += &"-".repeat(NAME_WIDTH + width * evaluation.class_names.len());
+    out.push('\n');
+    for (name, counts) in evaluation.class_names.iter().zip(&model.confusion.counts) {
+        out += &format!("{:NAME_WIDTH$}", text::one_line(name, NAME_WIDTH - 1));
+        for count in counts {
+            let count = match count {
+                0 => "·".to_owned(),
+                count => count.to_string(),
+            };
+            out += &format!("{count:>width$}");
+        }
+        out.push('\n');
+    }
+    out
+}

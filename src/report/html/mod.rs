@@ -1,0 +1,250 @@
+//! The report: one HTML file that shows everything a run found, and compares several runs.
+//!
+//! The file needs no network and no other file; its content security policy forbids both, and any
+//! script but its own. Text from files is escaped by `markup`; images lie in one picture, `sheet`.
+//! Without a script the page has all tables and charts; with it the charts tell exact values and
+//! the counts open their images.
+
+mod calibration;
+mod cases;
+mod chart;
+mod compare;
+mod curves;
+mod markup;
+mod pictures;
+mod run;
+mod settings;
+mod sheet;
+mod tables;
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::report::evaluation::{Comparison, Confusion, Evaluation, ModelEvaluation};
+use crate::report::summary::Summary;
+use crate::report::test_set::TestSet;
+use crate::text;
+use crate::train::history::History;
+use crate::whole_file;
+use cases::Cases;
+use chart::Readout;
+use markup::{base64, fill, json};
+use sheet::{COLUMNS, PITCH, Sheet};
+
+const TEMPLATE: &str = include_str!("template.html");
+const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("script.js");
+
+/// Colours of the style sheet, for models or runs.
+const COLORS: usize = 8;
+
+/// Bytes that images and their probabilities may take, so that the file stays below 2 MB.
+const IMAGE_BYTES: usize = 1_600_000;
+/// Images in a list, halved until all lists fit into [`IMAGE_BYTES`].
+const LONGEST_LIST: usize = 400;
+/// Lists this short stay.
+const SHORTEST_LIST: usize = 3;
+
+/// A run, as its folder tells it.
+pub struct RunData<'a> {
+    /// Name of its folder; of several runs each should have its own.
+    pub name: &'a str,
+    /// `config.json`; an object `environment` in it is shown among hardware and versions.
+    pub config: &'a Value,
+    /// `summary.json`.
+    pub summary: &'a Summary,
+    /// `history.csv`.
+    pub history: &'a History,
+    /// `evaluation.json`.
+    pub evaluation: &'a Evaluation,
+    /// What the evaluation was made from; without it the report has no images.
+    pub test: Option<&'a TestSet>,
+    /// Weights `[out, 1, 3, 3]` of the CNN's first layer, if it has one.
+    pub filters: Option<&'a [f32]>,
+}
+
+impl RunData<'_> {
+    /// The colour of a model, the same wherever it occurs.
+    fn color(&self, model: &str) -> usize {
+        let models = &self.evaluation.models;
+        models
+            .iter()
+            .position(|m| m.model == model)
+            .unwrap_or(models.len())
+            % COLORS
+    }
+
+    /// Whether evaluation and test set belong together, so that every count has its images.
+    fn check(&self) -> Result<()> {
+        let Some(test) = self.test else {
+            return Ok(());
+        };
+        let Evaluation {
+            dataset,
+            class_names,
+            models,
+            comparison,
+            ..
+        } = self.evaluation;
+        let names = models.iter().map(|model| model.model.as_str());
+        let rows = test.probabilities.iter().map(Vec::as_slice);
+        let answers: Vec<_> = names.zip(rows).collect();
+        let again = Evaluation::new(dataset, class_names, &test.split.labels, &answers)?;
+        let confusions = |of: &[ModelEvaluation]| -> Vec<Confusion> {
+            of.iter().map(|model| model.confusion.clone()).collect()
+        };
+        let only_right = |of: &Option<Comparison>| of.as_ref().map(|c| c.only_right.clone());
+        ensure!(
+            models.len() == test.probabilities.len()
+                && confusions(models) == confusions(&again.models)
+                && only_right(comparison) == only_right(&again.comparison),
+            "the evaluation of the run {} is of other images — evaluate the run again",
+            text::one_line(self.name, 200)
+        );
+        Ok(())
+    }
+}
+
+/// A part of the page with its own entry in the contents.
+struct Section {
+    id: String,
+    title: String,
+    body: String,
+}
+
+/// What the page's script reads.
+#[derive(Serialize)]
+struct Data {
+    /// Of the sheet.
+    columns: usize,
+    charts: Vec<Readout>,
+    runs: Vec<Option<Cases>>,
+}
+
+/// Writes the [`report`] to a file.
+///
+/// # Errors
+///
+/// As of [`report`], or if the file cannot be written.
+pub fn write_report(path: &Path, runs: &[RunData]) -> Result<()> {
+    whole_file::write(path, report(runs)?.as_bytes())
+}
+
+/// The report as HTML: of one run, or of several with a comparison before them.
+///
+/// # Errors
+///
+/// If there is no run, or a run's evaluation does not belong to its test set.
+pub fn report(runs: &[RunData]) -> Result<String> {
+    ensure!(
+        !runs.is_empty(),
+        "there is no run to report — name at least one"
+    );
+    for run in runs {
+        run.check()?;
+    }
+    let (cases, limit, png) = images(runs)?;
+    let mut data = Data {
+        columns: COLUMNS,
+        charts: Vec::new(),
+        runs: cases,
+    };
+    let charts = &mut data.charts;
+    let (title, subtitle, sections) = match runs {
+        [run] => (
+            run::title(run),
+            format!("Run {}: {}", run.name, run::subtitle(run)),
+            run::sections(run, 0, limit, charts),
+        ),
+        runs => {
+            let mut sections = vec![Section {
+                id: "comparison".to_owned(),
+                title: "Comparison".to_owned(),
+                body: compare::comparison(runs, charts),
+            }];
+            for (place, run) in runs.iter().enumerate() {
+                let parts = run::sections(run, place, limit, charts);
+                sections.push(Section {
+                    id: format!("run-{place}"),
+                    title: markup::clean(run.name),
+                    body: format!(
+                        r#"<p class="subtitle">{}</p>{}{}"#,
+                        markup::text(&run::subtitle(run)),
+                        contents(&format!("Run {}: {}", place + 1, run.name), &parts),
+                        bodies(&parts, 3)
+                    ),
+                });
+            }
+            (
+                format!("{} runs compared", runs.len()),
+                String::new(),
+                sections,
+            )
+        }
+    };
+    // A browser hashes the script after it has made all ends of lines alike.
+    let script = SCRIPT.replace("\r\n", "\n");
+    let columns = COLUMNS.to_string();
+    let pitch = PITCH.to_string();
+    Ok(fill(
+        TEMPLATE,
+        &[
+            ("title", &markup::text(&title)),
+            ("subtitle", &markup::text(&subtitle)),
+            ("contents", &contents("Contents", &sections)),
+            ("sections", &bodies(&sections, 2)),
+            ("style", STYLE),
+            ("sheet", &base64(&png)),
+            ("columns", &columns),
+            ("pitch", &pitch),
+            ("data", &json(&data)?),
+            ("script", &script),
+            ("script-hash", &base64(&Sha256::digest(&script))),
+            ("version", env!("CARGO_PKG_VERSION")),
+        ],
+    ))
+}
+
+/// The images that the page shows of each run, as many as fit, and the sheet they lie on.
+///
+/// Lists hold no more images than the number returned.
+fn images(runs: &[RunData]) -> Result<(Vec<Option<Cases>>, usize, Vec<u8>)> {
+    let mut limit = LONGEST_LIST;
+    loop {
+        let mut sheet = Sheet::default();
+        let mut cases = Vec::new();
+        for run in runs {
+            let of_run = |test| Cases::new(run.evaluation, test, limit, &mut sheet);
+            cases.push(run.test.map(of_run));
+        }
+        let bytes = sheet.estimated_bytes()? * 4 / 3 + json(&cases)?.len();
+        if bytes <= IMAGE_BYTES || limit <= SHORTEST_LIST {
+            return Ok((cases, limit, sheet.png()?));
+        }
+        limit /= 2;
+    }
+}
+
+/// Links to the sections, under a name for screen readers.
+fn contents(name: &str, sections: &[Section]) -> String {
+    let link = |section: &Section| {
+        let title = markup::text(&section.title);
+        format!(r##"<li><a href="#{}">{title}</a></li>"##, section.id)
+    };
+    let links: String = sections.iter().map(link).collect();
+    let name = markup::text(name);
+    format!(r#"<nav aria-label="{name}"><ol>{links}</ol></nav>"#)
+}
+
+/// The sections under headings of a level.
+fn bodies(sections: &[Section], level: usize) -> String {
+    let section = |Section { id, title, body }: &Section| {
+        let title = markup::text(title);
+        format!(r#"<section id="{id}"><h{level}>{title}</h{level}>{body}</section>"#)
+    };
+    sections.iter().map(section).collect()
+}

@@ -1,0 +1,119 @@
+//! The parts of the page that show images and weights: galleries, disagreements, filters.
+
+use super::cases::{gallery_list, only_right_list};
+use super::{RunData, markup};
+use crate::report::evaluation::{Comparison, tables::p_value};
+use crate::text;
+
+/// Weights of a filter of the first layer: one channel, 3×3.
+const FILTER: usize = 9;
+/// Filters that are drawn; a wide layer has thousands.
+const MOST_FILTERS: usize = 64;
+/// Edge of a weight's square in a drawing.
+const WEIGHT: usize = 10;
+
+/// The images each model is surest of and wrong about.
+pub fn mistakes(run: &RunData, place: usize) -> String {
+    let gallery = |(model, name): (usize, &String)| {
+        format!(
+            r#"<figure><p class="chart-title">{}</p><div class="cards" data-run="{place}" data-cards="{}"></div></figure>"#,
+            markup::text(name),
+            gallery_list(model)
+        )
+    };
+    let names = run.evaluation.models.iter().map(|m| &m.model);
+    format!(
+        r#"<p>The images that each model is surest of and wrong about, with the probabilities in percent. The tick marks the class the image belongs to.</p>{}"#,
+        names.enumerate().map(gallery).collect::<String>()
+    )
+}
+
+/// Which of two models is right where.
+pub fn disagreement(run: &RunData, place: usize, comparison: &Comparison) -> String {
+    let [first, second] = comparison.models.each_ref().map(|name| markup::text(name));
+    let count = |images: usize| text::thousands(images as u64);
+    let only = |model: usize| {
+        let images = comparison.only_right[model].len();
+        match run.test {
+            Some(_) if images > 0 => format!(
+                r#"<button class="link" data-run="{place}" data-list="{}">{}</button>"#,
+                only_right_list(model),
+                count(images)
+            ),
+            _ => count(images),
+        }
+    };
+    let strip = |model: usize, name: &str| match run.test {
+        Some(_) if !comparison.only_right[model].is_empty() => format!(
+            r#"<figure><p class="chart-title">Only {name} right</p><div class="thumbs" data-run="{place}" data-thumbs="{}"></div></figure>"#,
+            only_right_list(model)
+        ),
+        _ => String::new(),
+    };
+    format!(
+        r#"<p>McNemar's exact test asks how often two equally good models would differ at least so much in the images that only one of them gets right: {}.</p>
+<div class="scroll"><table class="agreement"><thead><tr><td></td><th scope="col">{second} right</th><th scope="col">{second} wrong</th></tr></thead><tbody><tr><th scope="row">{first} right</th><td>{}</td><td>{}</td></tr><tr><th scope="row">{first} wrong</th><td>{}</td><td>{}</td></tr></tbody></table></div>
+<div class="figures">{}{}</div>"#,
+        markup::text(&p_value(comparison.p_value)),
+        count(comparison.both_right),
+        only(0),
+        only(1),
+        count(comparison.both_wrong),
+        strip(0, &first),
+        strip(1, &second),
+    )
+}
+
+/// The first layer's filters, blue where they look for light and orange where for dark.
+pub fn filters(weights: &[f32]) -> String {
+    let largest = weights
+        .iter()
+        .fold(0.0_f32, |largest, w| largest.max(w.abs()));
+    let drawings: String = weights
+        .chunks_exact(FILTER)
+        .take(MOST_FILTERS)
+        .enumerate()
+        .map(|(place, filter)| drawing(place + 1, filter, largest))
+        .collect();
+    let which = match weights.len() / FILTER {
+        all if all > MOST_FILTERS => format!("first {MOST_FILTERS} of {all} filters of the"),
+        _ => "filters of the".to_owned(),
+    };
+    format!(
+        r#"<figure><div class="filters">{drawings}</div><figcaption>The 3×3 weights of the {which} first layer. Blue: positive, orange: negative; full colour: {}.</figcaption></figure>"#,
+        shown(largest)
+    )
+}
+
+fn drawing(number: usize, filter: &[f32], largest: f32) -> String {
+    let numbers: Vec<String> = filter.iter().map(|weight| shown(*weight)).collect();
+    let title = format!("Filter {number}: {}", numbers.join(" "));
+    let mut squares = String::new();
+    for (i, weight) in filter.iter().enumerate() {
+        let class = if *weight < 0.0 {
+            "negative"
+        } else {
+            "positive"
+        };
+        let shade = weight.abs() / largest;
+        // 0 / 0, or weights of a model that diverged.
+        let shade = if shade.is_finite() { shade } else { 0.0 };
+        squares += &format!(
+            r#"<rect class="{class}" x="{}" y="{}" width="{WEIGHT}" height="{WEIGHT}" fill-opacity="{shade:.3}"/>"#,
+            i % 3 * WEIGHT,
+            i / 3 * WEIGHT
+        );
+    }
+    let side = 3 * WEIGHT;
+    format!(
+        r#"<svg viewBox="0 0 {side} {side}" role="img" aria-label="{title}"><title>{title}</title>{squares}</svg>"#
+    )
+}
+
+/// A weight in a few characters, also one of a model that diverged.
+fn shown(weight: f32) -> String {
+    match weight.abs() < 1000.0 {
+        true => format!("{weight:.3}"),
+        false => format!("{weight:.1e}"),
+    }
+}

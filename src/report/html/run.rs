@@ -1,0 +1,121 @@
+//! A run's part of the page: which sections there are, and the outcome in words.
+
+use super::chart::Readout;
+use super::{RunData, Section, calibration, curves, markup, pictures, settings, tables};
+use crate::report::evaluation::{ModelEvaluation, tables::p_value};
+use crate::text;
+
+/// What was trained on what.
+pub fn title(run: &RunData) -> String {
+    let models: Vec<&str> = run
+        .evaluation
+        .models
+        .iter()
+        .map(|m| m.model.as_str())
+        .collect();
+    format!("{}: {}", run.evaluation.dataset, models.join(" and "))
+}
+
+/// How and where.
+pub fn subtitle(run: &RunData) -> String {
+    let summary = run.summary;
+    let plural = if summary.epochs == 1 { "" } else { "s" };
+    format!(
+        "{} epoch{plural}, recipe {}, seed {}, {} ({})",
+        summary.epochs, summary.recipe, summary.seed, summary.device, summary.backend
+    )
+}
+
+/// The sections of a run, whose lists of images hold no more than `limit`.
+pub fn sections(
+    run: &RunData,
+    place: usize,
+    limit: usize,
+    charts: &mut Vec<Readout>,
+) -> Vec<Section> {
+    let mut sections = Vec::new();
+    let mut add = |id: &str, title: &str, body: String| {
+        sections.push(Section {
+            id: format!("run-{place}-{id}"),
+            title: title.to_owned(),
+            body,
+        });
+    };
+    let (findings, table) = (findings(run), tables::results(run));
+    let results = format!(r#"<div class="lead"><p>{findings}</p>{table}</div>"#);
+    add("results", "Results", results);
+    add("curves", "Learning curves", curves::of_run(run, charts));
+    add("classes", "Classes", tables::classes(run));
+    let confusion = tables::confusion(run, place, limit);
+    add("confusion", "Confusion matrices", confusion);
+    if run.test.is_some() {
+        add(
+            "mistakes",
+            "Most confident mistakes",
+            pictures::mistakes(run, place),
+        );
+    }
+    if let Some(comparison) = &run.evaluation.comparison {
+        let body = pictures::disagreement(run, place, comparison);
+        add("disagreement", "Disagreement", body);
+    }
+    add(
+        "calibration",
+        "Calibration",
+        calibration::diagrams(run, charts),
+    );
+    if let Some(filters) = run.filters {
+        add("filters", "First-layer filters", pictures::filters(filters));
+    }
+    add("settings", "Settings and hardware", settings::section(run));
+    sections
+}
+
+/// The outcome in a few sentences.
+fn findings(run: &RunData) -> String {
+    let evaluation = run.evaluation;
+    let reached = |model: &ModelEvaluation| {
+        let name = markup::text(&model.model);
+        format!("<b>{name} {}&nbsp;%</b>", text::percent(model.accuracy))
+    };
+    let reached: Vec<String> = evaluation.models.iter().map(reached).collect();
+    let mut out = format!(
+        "Accuracy on the {} test images of {}: {}.",
+        text::thousands(evaluation.images as u64),
+        markup::text(&evaluation.dataset),
+        reached.join(", ")
+    );
+    if let Some(comparison) = &evaluation.comparison {
+        let [first, second] = comparison.only_right.each_ref().map(Vec::len);
+        out += &format!(
+            " Only {} is right on {} images, only {} on {} (McNemar's exact test: {}).",
+            markup::text(&comparison.models[0]),
+            text::thousands(first as u64),
+            markup::text(&comparison.models[1]),
+            text::thousands(second as u64),
+            markup::text(&p_value(comparison.p_value)),
+        );
+    }
+    for model in evaluation.models.iter().filter(|model| model.diverged()) {
+        out += &format!(
+            " {} diverged: its probabilities are no numbers.",
+            markup::text(&model.model)
+        );
+    }
+    let mistake = |model: &ModelEvaluation| {
+        let (label, answer) = model.confusion.most_frequent_mistake()?;
+        Some(format!(
+            "{} takes {} for {} {} times",
+            markup::text(&model.model),
+            markup::text(&evaluation.class_names[label]),
+            markup::text(&evaluation.class_names[answer]),
+            text::thousands(u64::from(model.confusion.counts[label][answer]))
+        ))
+    };
+    let trained = evaluation.models.iter().filter(|model| !model.diverged());
+    let mistakes: Vec<String> = trained.filter_map(mistake).collect();
+    if !mistakes.is_empty() {
+        out += &format!(" The most frequent mistakes: {}.", mistakes.join(", "));
+    }
+    out
+}

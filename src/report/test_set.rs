@@ -1,0 +1,107 @@
+//! The test images of a run and what its models say of them, and their files.
+//!
+//! ```text
+//! test-images.gz  test-labels.gz     IDX files
+//! {dense,cnn}/probabilities.npy      [images, 10], f32
+//! ```
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::dataset::{PIXELS, Split, idx};
+use crate::npy;
+use crate::report::evaluation::{Probabilities, answer, confidence};
+use crate::whole_file;
+
+/// Bytes of a packed file of images, or of one of probabilities: those of a million images, packed
+/// badly.
+const FILE_LIMIT: u64 = 1 << 30;
+
+/// All that an evaluation is made from, and the images for a report.
+pub struct TestSet {
+    /// Images and labels.
+    pub split: Split,
+    /// Each model's probabilities of each image, in the order in which the models are shown.
+    pub probabilities: Vec<Vec<Probabilities>>,
+}
+
+impl TestSet {
+    /// Writes the files of `models` into a run's folder.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be written.
+    pub fn write(&self, folder: &Path, models: &[&str]) -> Result<()> {
+        let images = idx::pack_images(&self.split.images)?;
+        whole_file::write(&folder.join("test-images.gz"), &images)?;
+        let labels = idx::pack_labels(&self.split.labels)?;
+        whole_file::write(&folder.join("test-labels.gz"), &labels)?;
+        for (model, rows) in models.iter().zip(&self.probabilities) {
+            let path = folder.join(model).join("probabilities.npy");
+            whole_file::write(&path, &npy::encode(rows))?;
+        }
+        Ok(())
+    }
+
+    /// Reads what [`write`](Self::write) wrote.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read, is damaged, or is of another number of images.
+    pub fn read(folder: &Path, models: &[&str]) -> Result<Self> {
+        let packed = |name: &str| -> Result<(String, Vec<u8>)> {
+            let path = folder.join(name);
+            Ok((
+                path.display().to_string(),
+                whole_file::read(&path, FILE_LIMIT)?,
+            ))
+        };
+        let (file, images) = packed("test-images.gz")?;
+        let images = idx::read_images(&mut &images[..], &file)?;
+        let (file, labels) = packed("test-labels.gz")?;
+        let labels = idx::read_labels(&mut &labels[..], &file)?;
+        let split = Split { images, labels };
+        let fits = |len: usize| len == split.labels.len();
+        ensure!(
+            fits(split.images.len() / PIXELS),
+            "{file} and test-images.gz are of different images — evaluate the run again"
+        );
+        let probabilities = models.iter().map(|model| {
+            let path = folder.join(model).join("probabilities.npy");
+            let bytes = whole_file::read(&path, FILE_LIMIT)?;
+            let rows =
+                npy::decode(&bytes).with_context(|| format!("{} is damaged", path.display()))?;
+            ensure!(
+                fits(rows.len()),
+                "{} is of other images than test-images.gz — evaluate the run again",
+                path.display()
+            );
+            Ok(rows)
+        });
+        Ok(Self {
+            probabilities: probabilities.collect::<Result<_>>()?,
+            split,
+        })
+    }
+
+    /// Orders images by how sure a model is of its answer, the surest first; of equals, the first
+    /// in the test set.
+    pub fn sort_by_confidence(&self, model: usize, images: &mut [usize]) {
+        let confidence = |image: &usize| confidence(&self.probabilities[model][*image]);
+        images.sort_by(|a, b| confidence(b).total_cmp(&confidence(a)).then(a.cmp(b)));
+    }
+
+    /// The images that `model` gets right and `other` wrong, the most striking first: those where
+    /// the other is surest of its mistake.
+    pub fn only_right(&self, model: usize, other: usize) -> Vec<usize> {
+        let right = |model: usize, image: usize| {
+            answer(&self.probabilities[model][image]) == usize::from(self.split.labels[image])
+        };
+        let mut images: Vec<usize> = (0..self.split.len())
+            .filter(|&image| right(model, image) && !right(other, image))
+            .collect();
+        self.sort_by_confidence(other, &mut images);
+        images
+    }
+}

@@ -1,0 +1,81 @@
+//! A trained model at work: nothing is learned here.
+
+use anyhow::Result;
+use burn::Tensor;
+use burn::tensor::activation::softmax;
+
+use super::{Metrics, Tally};
+use crate::dataset::DeviceSplit;
+use crate::gather::Pixels;
+use crate::host;
+use crate::model::{Classifier, Kernels, Probabilities};
+
+/// Images per batch. Fixed, so that sums round the same way each time; it divides the usual splits,
+/// and its tensors stay in the allocator's hands, which makes the CPU twice as fast as batches of
+/// 250.
+pub(super) const EVALUATION_BATCH: usize = 125;
+
+/// A model without autodiff, and how it sees images.
+pub struct Inference {
+    /// The model.
+    pub model: Classifier,
+    /// What it sees of a pixel.
+    pub pixels: Pixels,
+    /// What it is computed with.
+    pub kernels: Kernels,
+    /// Whether it sees each image twice, as it is and mirrored left to right, and the probabilities
+    /// are averaged.
+    pub flip_average: bool,
+}
+
+impl Inference {
+    /// Loss and accuracy on `split`.
+    ///
+    /// # Errors
+    ///
+    /// If the device fails.
+    pub fn evaluate(&self, split: &DeviceSplit) -> Result<Metrics> {
+        self.on_each_batch(split, |_| Ok(()))
+    }
+
+    /// The same, and what the model says of each image, in the split's order.
+    ///
+    /// # Errors
+    ///
+    /// If the device fails.
+    pub fn answer(&self, split: &DeviceSplit) -> Result<(Metrics, Vec<Probabilities>)> {
+        let mut rows = Vec::with_capacity(split.len());
+        let metrics = self.on_each_batch(split, |logits| {
+            let probabilities = host::read(softmax(logits, 1))?;
+            rows.extend_from_slice(probabilities.as_chunks().0);
+            Ok(())
+        })?;
+        Ok((metrics, rows))
+    }
+
+    fn on_each_batch(
+        &self,
+        split: &DeviceSplit,
+        mut see: impl FnMut(Tensor<2>) -> Result<()>,
+    ) -> Result<Metrics> {
+        let mut tally = Tally::default();
+        for batch in split.batches(EVALUATION_BATCH).scaled(self.pixels) {
+            let images = batch.len();
+            let logits = self.logits(batch.images);
+            see(logits.clone())?;
+            let (_, sums) = self.kernels.cross_entropy(logits, batch.targets);
+            tally.add(sums, images);
+        }
+        tally.read()
+    }
+
+    fn logits(&self, images: Tensor<4>) -> Tensor<2> {
+        if !self.flip_average {
+            return self.model.forward(images);
+        }
+        let mirrored = self.model.forward(images.clone().flip([3]));
+        // Logits whose softmax is the mean of the two.
+        let sum = softmax(self.model.forward(images), 1) + softmax(mirrored, 1);
+        (sum / 2.0).log()
+    }
+}

@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""Compares what exported models say in onnxruntime and PyTorch with what the program itself says.
+
+    tests/check_export.py target/release/fmnist
+
+Trains a few models for some steps, has `fmnist predict` read all test images from PNG files, and
+compares its probabilities with those of the exported files. The lines of the README are run, too.
+Needs Fashion-MNIST in FMNIST_DATA_DIR, and the packages of tests/requirements.txt.
+"""
+
+import gzip
+import json
+import os
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from safetensors import safe_open
+from torch import nn
+
+BOUND = 1e-5
+# Flags of `fmnist train`: the usual models, and others.
+RUNS = {
+    "standard": [],
+    "plain": ["--recipe", "plain"],
+    "other": ["--pixels", "centered", "--widths", "8,16,24", "--cnn-hidden", "64,32",
+              "--hidden", "300,200,100"],
+}
+
+
+def read_test_set():
+    folder = Path(os.environ["FMNIST_DATA_DIR"])
+    images = gzip.decompress((folder / "t10k-images-idx3-ubyte.gz").read_bytes())[16:]
+    labels = gzip.decompress((folder / "t10k-labels-idx1-ubyte.gz").read_bytes())[8:]
+    return (np.frombuffer(images, np.uint8).reshape(-1, 28, 28),
+            np.frombuffer(labels, np.uint8))
+
+
+def write_png(path, image):
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    rows = b"".join(b"\0" + row.tobytes() for row in image)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n"
+                     + chunk(b"IHDR", struct.pack(">IIBBBBB", 28, 28, 8, 0, 0, 0, 0))
+                     + chunk(b"IDAT", zlib.compress(rows, 1)) + chunk(b"IEND", b""))
+
+
+def predict(fmnist, run, pictures):
+    """The probabilities of each model by its name."""
+    lines = fmnist("predict", run, pictures, "--json").splitlines()
+    answers = [json.loads(line) for line in lines]
+    assert [Path(answer["file"]).stem for answer in answers] == sorted(
+        path.stem for path in pictures.iterdir()), "one line for each picture, in order"
+    for answer in answers:
+        for model in answer["models"].values():
+            assert model["label"] == int(np.argmax(model["probabilities"]))
+    return {name: np.array([answer["models"][name]["probabilities"] for answer in answers])
+            for name in answers[0]["models"]}
+
+
+def run_onnx(path, images, class_names):
+    model = onnx.load(path)
+    onnx.checker.check_model(model, full_check=True)
+    assert model.producer_name == "fmnist" and model.producer_version, "no producer"
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (image,), (probabilities,) = session.get_inputs(), session.get_outputs()
+    assert (image.name, image.type, image.shape) == ("image", "tensor(float)", ["batch", 1, 28, 28])
+    assert (probabilities.name, probabilities.type) == ("probabilities", "tensor(float)")
+    assert probabilities.shape == ["batch", 10]
+    assert json.loads(session.get_modelmeta().custom_metadata_map["class_names"]) == class_names
+    # The batch may be of any size.
+    parts = [images[:1], images[1:8], *np.split(images[8:], range(1000, len(images), 1000))]
+    return np.concatenate([session.run(["probabilities"], {"image": part})[0] for part in parts])
+
+
+def module(architecture):
+    """The model as a user would write it down."""
+    layers, channels, side = [], 1, 28
+    for width in architecture.get("widths", []):
+        layers += [nn.Conv2d(channels, width, 3, padding="same"), nn.ReLU(), nn.MaxPool2d(2)]
+        channels, side = width, side // 2
+    layers.append(nn.Flatten())
+    inputs = channels * side * side
+    for outputs in architecture["hidden"]:
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+        inputs = outputs
+    return nn.Sequential(*layers, nn.Linear(inputs, 10))
+
+
+def run_torch(path, architecture, images, class_names):
+    model = module(architecture)
+    with safe_open(path, framework="pt") as file:
+        about = file.metadata()
+        model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})
+    assert json.loads(about["class_names"]) == class_names, about
+    pixels = (torch.from_numpy(images) - float(about["pixel_mean"])) / float(about["pixel_std"])
+    with torch.no_grad():
+        return model(pixels).softmax(1).numpy()
+
+
+def run_readme(folder, images):
+    """What the lines of the README make of the exported CNN, in onnxruntime and in PyTorch."""
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    blocks = [block for block in re.findall(r"```python\n(.*?)```", readme, re.S)
+              if "cnn.onnx" in block or "cnn.safetensors" in block]
+    assert len(blocks) == 2, "the README shows both formats"
+    here = Path.cwd()
+    os.chdir(folder)
+    try:
+        results = []
+        for block in blocks:
+            names = {"images": images if "cnn.onnx" in block else torch.from_numpy(images)}
+            with torch.no_grad():
+                exec(block, names)
+            results.append(np.asarray(names["probabilities"]))
+        return results
+    finally:
+        os.chdir(here)
+
+
+def main():
+    program = Path(sys.argv[1]).resolve()
+
+    def fmnist(*args):
+        result = subprocess.run([program, "--backend", "cpu", *args], capture_output=True, text=True)
+        if result.returncode != 0:
+            sys.exit(f"check_export: {args[0]} failed: {result.stderr}")
+        return result.stdout
+
+    bytes_, labels = read_test_set()
+    images = bytes_.astype(np.float32)[:, None] / 255
+    worst = 0.0
+
+    def row(name, *results):
+        nonlocal worst
+        differences = [np.abs(result - expected).max() for result in results]
+        worst = max(worst, *differences)
+        print(f"{name:16}  {differences[0]:.1e}             {differences[1]:.1e}")
+
+    print(f"{'':16}  onnxruntime {onnxruntime.__version__}  PyTorch {torch.__version__}")
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        pictures = folder / "pictures"
+        pictures.mkdir()
+        for index, image in enumerate(bytes_):
+            write_png(pictures / f"{index:05}.png", image)
+        for run, flags in RUNS.items():
+            out = folder / run
+            fmnist("train", "--quiet", "--epochs", "1", "--samples", "12800", "--out", out, *flags)
+            config = json.loads((out / "config.json").read_text())
+            summary = json.loads((out / "summary.json").read_text())
+            answers = predict(fmnist, out, pictures)
+            for architecture in config["models"]:
+                name = architecture["model"]
+                expected = answers[name]
+                accuracy = (expected.argmax(1) == labels).mean()
+                measured = summary["models"][name]["test_accuracy"]
+                assert abs(accuracy - measured) < 1e-12, f"{run} {name}: {accuracy} != {measured}"
+                files = {form: out / f"{name}.{form}" for form in ("onnx", "safetensors")}
+                for form, path in files.items():
+                    fmnist("export", out, "--model", name, "--format", form, "--out", path)
+                row(f"{run} {name}",
+                    run_onnx(files["onnx"], images, config["class_names"]),
+                    run_torch(files["safetensors"], architecture, images, config["class_names"]))
+                if (run, name) == ("plain", "cnn"):
+                    row("README's lines", *run_readme(out, images))
+    if worst > BOUND:
+        sys.exit(f"check_export: the probabilities differ by {worst:.1e}, more than {BOUND:.0e}")
+
+
+if __name__ == "__main__":
+    main()

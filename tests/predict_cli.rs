@@ -1,0 +1,163 @@
+//! `fmnist predict` and `fmnist export` as their user runs them.
+
+mod common;
+mod pictures;
+mod process;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::sync::OnceLock;
+
+use common::fashion_mnist;
+use fmnist::predict::load;
+use pictures::{SHOP, grey_png, jpeg, paint, test_images};
+use process::{assert_failure, assert_success, json, output, stdout};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// `fmnist ARGS` on the CPU.
+fn fmnist(args: &[&str]) -> Output {
+    let args = [&["--backend", "cpu"], args].concat();
+    output(process::fmnist(Path::new("."), &args))
+}
+
+/// The folder of a short run of both models.
+fn run() -> &'static str {
+    static RUN: OnceLock<(TempDir, String)> = OnceLock::new();
+    let (_, run) = RUN.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let run = path(&folder.path().join("run"));
+        let flags = ["--epochs", "1", "--samples", "6400", "--quiet"];
+        let output = fmnist(&[&["train", "--out", &run], &flags[..]].concat());
+        assert_success(&output);
+        (folder, run)
+    });
+    run
+}
+
+fn path(path: &Path) -> String {
+    path.to_str().expect("the path is UTF-8").to_owned()
+}
+
+fn json_lines(output: &Output) -> Vec<Value> {
+    let text = stdout(output);
+    let lines = text.lines().map(serde_json::from_str);
+    lines.collect::<Result<_, _>>().expect("lines of JSON")
+}
+
+/// A photograph of test image 0, itself, and a file that is neither.
+fn photos() -> (TempDir, [PathBuf; 3]) {
+    let folder = tempfile::tempdir().unwrap();
+    let files = ["boot.jpg", "boot.png", "notes.png"].map(|name| folder.path().join(name));
+    let image = &test_images(1)[0];
+    fs::write(&files[0], jpeg(&paint(image, SHOP), |_| ())).unwrap();
+    fs::write(&files[1], grey_png(28, 28, image)).unwrap();
+    fs::write(&files[2], "boots").unwrap();
+    (folder, files)
+}
+
+#[test]
+fn pictures_of_the_test_set_are_as_right_as_the_test_set() {
+    let folder = tempfile::tempdir().unwrap();
+    for (index, image) in test_images(10_000).iter().enumerate() {
+        let file = folder.path().join(format!("{index:05}.png"));
+        fs::write(file, grey_png(28, 28, image)).unwrap();
+    }
+    let output = fmnist(&["predict", run(), &path(folder.path()), "--json"]);
+    assert_success(&output);
+
+    let labels = &fashion_mnist().test.labels;
+    let summary = json(&Path::new(run()).join("summary.json"));
+    let answers = json_lines(&output);
+    assert_eq!(answers.len(), labels.len());
+    for model in ["dense", "cnn"] {
+        let right = answers.iter().zip(labels).filter(|(answer, label)| {
+            answer["models"][model]["label"].as_u64() == Some(u64::from(**label))
+        });
+        let accuracy = right.count() as f64 / labels.len() as f64;
+        let measured = summary["models"][model]["test_accuracy"].as_f64().unwrap();
+        assert!((accuracy - measured).abs() < 1e-12, "{model}: {accuracy}");
+    }
+}
+
+#[test]
+fn one_picture_is_told_in_full_and_several_in_a_line_each() {
+    let (folder, [photo, ..]) = photos();
+    let output = fmnist(&["predict", run(), &path(&photo)]);
+    assert_success(&output);
+    let text = stdout(&output);
+    assert_eq!(text.lines().count(), 12, "{text}");
+    let most_probable = text.lines().nth(2).expect("there are twelve");
+    assert!(most_probable.starts_with("  Ankle boot   █"), "{text}");
+
+    let output = fmnist(&["predict", run(), &path(folder.path())]);
+    assert_eq!(stdout(&output).lines().count(), 2);
+    assert_failure(&output, 1, &["notes.png is neither", "1 of 3 pictures"]);
+}
+
+#[test]
+fn what_is_shown_is_what_the_models_saw() {
+    let (folder, files) = photos();
+    let seen = folder.path().join("seen");
+    let ask = |pictures: &[PathBuf], show: &Path| {
+        let pictures: Vec<String> = pictures.iter().map(|file| path(file)).collect();
+        let mut args = vec!["predict", run()];
+        args.extend(pictures.iter().map(String::as_str));
+        let show = path(show);
+        args.extend(["--json", "--show", &show]);
+        let output = fmnist(&args);
+        (output.status.code(), json_lines(&output))
+    };
+    let (code, answers) = ask(&files, &seen);
+    assert_eq!((code, answers.len()), (Some(1), 3));
+    let error = answers[2]["error"].as_str().expect("it is no picture");
+    assert!(error.contains("notes.png is neither"), "{error}");
+    let probabilities = answers[0]["models"]["cnn"]["probabilities"]
+        .as_array()
+        .expect("a list");
+    let sum: f64 = probabilities.iter().filter_map(Value::as_f64).sum();
+    assert!((sum - 1.0).abs() < 1e-5, "{sum}");
+
+    let shown = seen.join("boot.jpg.png");
+    let again = folder.path().join("again.png");
+    let (code, answers_again) = ask(std::slice::from_ref(&shown), &again);
+    assert_eq!(code, Some(0));
+    assert_eq!(answers_again[0]["models"], answers[0]["models"]);
+    assert_eq!(load(&shown).unwrap(), load(&again).unwrap());
+    assert_eq!(
+        load(&files[1]).unwrap(),
+        load(&seen.join("boot.png.png")).unwrap()
+    );
+}
+
+#[test]
+fn exports_are_written_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let export = |model: &str, format: &str, name: &str| {
+        let out = path(&folder.path().join(name));
+        fmnist(&[
+            "export",
+            run(),
+            "--model",
+            model,
+            "--format",
+            format,
+            "--out",
+            &out,
+        ])
+    };
+    for (model, format) in [("cnn", "onnx"), ("dense", "safetensors")] {
+        let output = export(model, format, format);
+        assert_success(&output);
+        let size = fs::metadata(folder.path().join(format)).unwrap().len();
+        // Four bytes for each of the 421,642 or 535,818 parameters, and some around them.
+        let parameters = if model == "cnn" { 421_642 } else { 535_818 };
+        assert!((1..4000).contains(&(size - 4 * parameters)), "{size}");
+
+        let before = fs::read(folder.path().join(format)).unwrap();
+        let output = export(model, "onnx", format);
+        assert_failure(&output, 1, &["is not overwritten"]);
+        assert_eq!(fs::read(folder.path().join(format)).unwrap(), before);
+    }
+}

@@ -1,0 +1,142 @@
+//! What the models say of pictures is readable at any width and by programs.
+
+use fmnist::dataset::FASHION_MNIST_CLASSES;
+use fmnist::predict::output::{Opinion, details, json, json_error, row};
+use serde_json::{Value, json};
+use unicode_width::UnicodeWidthStr;
+
+fn class_names() -> [String; 10] {
+    FASHION_MNIST_CLASSES.map(str::to_owned)
+}
+
+/// All but certain of an ankle boot, and torn between a coat and a pullover.
+fn opinions() -> [Opinion<'static>; 2] {
+    let mut boot = [0.001; 10];
+    boot[9] = 0.991;
+    let mut coat = [0.0; 10];
+    (coat[4], coat[2]) = (0.625, 0.375);
+    [("dense", boot), ("cnn", coat)]
+}
+
+#[test]
+fn details_have_a_row_for_each_class_the_most_probable_first() {
+    let text = details("boot.png", &opinions(), &class_names(), 100);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 12, "{text}");
+    assert_eq!(lines[0], "boot.png");
+    assert_eq!(
+        lines[1].split_whitespace().collect::<Vec<_>>(),
+        ["dense", "cnn"]
+    );
+    assert_eq!(
+        lines[2].split_whitespace().collect::<Vec<_>>(),
+        [
+            "Ankle",
+            "boot",
+            "███████████████████████▊",
+            "99.10",
+            "%",
+            "0.00",
+            "%"
+        ]
+    );
+    let coat = lines.iter().find(|line| line.contains("Coat")).unwrap();
+    // 62.5 % of 24 columns.
+    assert!(coat.contains(&format!(" {} ", "█".repeat(15))), "{coat}");
+    assert!(coat.ends_with("62.50 %"), "{coat}");
+    for name in FASHION_MNIST_CLASSES {
+        assert_eq!(text.matches(name).count(), 1, "{name}");
+    }
+}
+
+#[test]
+fn a_row_has_the_class_of_every_model() {
+    let line = row("boot.png", &opinions(), &class_names(), 120);
+    assert_eq!(line.matches('\n').count(), 1);
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(words[..4], ["boot.png", "dense", "Ankle", "boot"], "{line}");
+    assert!(words.contains(&"99.10"), "{line}");
+    assert!(line.contains("cnn   Coat"), "{line}");
+    assert!(line.ends_with("62.50 %\n"), "{line}");
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal_and_columns_stand_under_each_other() {
+    let names = [
+        "a.png",
+        "folder/with a rather long name/and another one/photograph of a left boot.jpeg",
+        "写真/左のブーツの写真/とても長い名前の写真/左のブーツ.png",
+        "e\u{301}te\u{301}.png",
+        "",
+    ];
+    for width in [0, 59, 60, 61, 80, 100, 240] {
+        for models in 0..=2 {
+            let opinions = &opinions()[..models];
+            let mut ends = Vec::new();
+            for file in names {
+                let line = row(file, opinions, &class_names(), width);
+                for line in line.lines() {
+                    assert!(line.width() <= width.max(60), "{width}: {line}");
+                }
+                if models > 0 {
+                    let model = line.find("dense").expect("it stands in the line");
+                    ends.push(line[..model].width());
+                }
+                for line in details(file, opinions, &class_names(), width).lines() {
+                    assert!(line.width() <= width.max(60), "{width}: {line}");
+                }
+            }
+            ends.dedup();
+            assert!(ends.len() <= 1, "{width}: {ends:?}");
+        }
+    }
+}
+
+#[test]
+fn control_characters_of_a_name_reach_no_terminal() {
+    let file = "a\x1b[2J\r\nb\u{9b}31m\x07.png";
+    let mut names = class_names();
+    names[9] = "\x1b]0;title\x07boot".to_owned();
+    let texts = [
+        details(file, &opinions(), &names, 80),
+        row(file, &opinions(), &names, 80),
+    ];
+    for text in texts {
+        let others = text.chars().filter(|&c| c != '\n');
+        assert!(!others.clone().any(char::is_control), "{text:?}");
+        assert!(text.contains("a [2J"), "{text:?}");
+    }
+}
+
+#[test]
+fn lines_of_json_hold_everything() {
+    let file = "folder/\"quoted\"\nbroken \x1b[1m<b>.png";
+    let line = json(file, &opinions(), &class_names()).unwrap();
+    assert!(!line.contains('\n') && !line.contains('\x1b'));
+    let value: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(value["file"], file);
+    assert_eq!(value["models"].as_object().unwrap().len(), 2);
+    let cnn = &value["models"]["cnn"];
+    assert_eq!((&cnn["class"], &cnn["label"]), (&json!("Coat"), &json!(4)));
+    let probabilities = [0.0, 0.0, 0.375, 0.0, 0.625, 0.0, 0.0, 0.0, 0.0, 0.0];
+    assert_eq!(cnn["probabilities"], json!(probabilities));
+    assert_eq!(value["models"]["dense"]["label"], 9);
+
+    let line = json_error(file, "it is\nno picture").unwrap();
+    let value: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(value, json!({ "file": file, "error": "it is\nno picture" }));
+}
+
+#[test]
+fn odd_probabilities_are_shown_all_the_same() {
+    for value in [f32::NAN, f32::INFINITY, -1.0, 2.0] {
+        let opinions = [("dense", [value; 10])];
+        let text = details("a.png", &opinions, &class_names(), 80);
+        assert!(text.lines().all(|line| line.width() <= 80), "{text}");
+        // Of equals the first.
+        assert!(row("a.png", &opinions, &class_names(), 80).contains("T-shirt/top"));
+        let line = json("a.png", &opinions, &class_names()).unwrap();
+        let value: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(value["models"]["dense"]["label"], 0);
+    }
+}
