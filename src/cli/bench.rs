@@ -6,9 +6,8 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 use super::data::console;
-use super::dataset::check_size;
+use super::limits::{check_batch_size, check_size};
 use super::recipe::RecipeArgs;
-use super::train::check_batch_size;
 use super::{DeviceArgs, positive};
 use crate::bench::{self, UntilReport, table, until_table};
 use crate::dataset::{self, Choice, DeviceSplit, Places, Split, synthetic};

@@ -6,6 +6,7 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use clap::Args;
 
+use super::limits::check_size;
 use super::{DeviceArgs, dataset, open_run};
 use crate::dataset::DeviceSplit;
 use crate::device::{self, Backend, BackendChoice};
@@ -56,7 +57,7 @@ pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
         selected.backend,
         selected.name
     );
-    dataset::check_size("test with", &data.test, &selected)?;
+    check_size("test with", &data.test, &selected)?;
     let labels = data.test.labels.clone();
     let test = DeviceSplit::upload(data.test, &selected.device);
     let mut answers = Vec::new();

@@ -26,6 +26,7 @@ mod dataset;
 mod devices;
 mod evaluate;
 mod export;
+mod limits;
 mod predict;
 mod recipe;
 mod report;

@@ -1,31 +1,28 @@
 //! `fmnist train`.
 
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+mod one_run;
 
-use anyhow::{Context, Result, bail, ensure};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 
 use super::evaluate::same_backend;
+use super::limits::{check_batch_size, check_size};
 use super::recipe::RecipeArgs;
 use super::{DeviceArgs, dataset, positive, report};
-use crate::checkpoint::{Checkpoint, RunIdentity};
-use crate::dataset::{CLASSES, DeviceSplit, Split};
-use crate::device::{Backend, Selected};
+use crate::dataset::DeviceSplit;
+use crate::device::Backend;
 use crate::interrupt;
-use crate::keeper::RunKeeper;
-use crate::model::ModelKind;
-use crate::report::curves::{Metric, draw_curves};
-use crate::report::run_files::write_evaluation;
-use crate::report::summary::{ModelSummary, RunsSummary, Summary};
+use crate::report::summary::{RunsSummary, Summary};
 use crate::report::table::table;
-use crate::report::test_set::TestSet;
-use crate::run_folder::{Config, Kept, RunFolder, unusable};
+use crate::run_folder::{Config, RunFolder};
 use crate::text::shown;
 use crate::train::history::History;
-use crate::train::progress::{Progress, Style, print_event};
-use crate::train::{self, Learner, Settings};
-use crate::wgsl::MAX_GRID;
+use crate::train::progress::Style;
+use crate::train::{self, Settings};
+use one_run::{Shared, draw, one_run};
 
 /// Flags of `fmnist train`.
 #[derive(Args, Debug)]
@@ -63,21 +60,6 @@ enum LogFormat {
     Text,
     /// A JSON object per line: the run's configuration, each epoch, and the summary
     Json,
-}
-
-/// What the runs of a command share.
-struct Shared {
-    dataset: String,
-    selected: Selected,
-    training: DeviceSplit,
-    /// Digest of the images to train on.
-    digest: String,
-    validation: DeviceSplit,
-    test: DeviceSplit,
-    test_split: Split,
-    class_names: [String; CLASSES],
-    checkpoint_interval: Duration,
-    style: Style,
 }
 
 /// Trains, reports, and leaves a run folder; with `--runs` a folder of run folders.
@@ -118,8 +100,8 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
     let (training, validation) = train::split(&settings, &mut data)?;
     let selected = device.select(say)?;
     check_batch_size(&settings, training.len(), &selected)?;
-    dataset::check_size("train on", &training, &selected)?;
-    dataset::check_size("test with", &data.test, &selected)?;
+    check_size("train on", &training, &selected)?;
+    check_size("test with", &data.test, &selected)?;
     interrupt::catch()?;
 
     let config = Config {
@@ -262,185 +244,6 @@ fn several_runs(
         runs.write(&folder.file("runs.json"))?;
     }
     Ok((histories, summaries))
-}
-
-/// One run with its seed, from where its folder leaves off: everything in its folder but the curves.
-/// Who resumes it resumes `whole`.
-fn one_run(
-    settings: &Settings,
-    shared: &Shared,
-    folder: &RunFolder,
-    whole: &RunFolder,
-) -> Result<(History, Summary)> {
-    let names: Vec<&str> = settings.kinds().map(|kind| kind.name()).collect();
-    let progress = Progress::new(shared.style, &names, settings.epochs, shared.training.len());
-    let (mut learners, history, fresh) = learners(settings, shared, folder, &progress)?;
-    let mut keeper = RunKeeper {
-        folder,
-        resume: whole.path(),
-        settings,
-        images: &shared.digest,
-        interval: shared.checkpoint_interval,
-        saved: Instant::now(),
-        history,
-    };
-    for &learner in &fresh {
-        keeper.save(&learners[learner])?;
-    }
-    keeper.history.write_csv(&folder.file("history.csv"))?;
-    if shared.style == Style::Json {
-        print_event("run", &folder.read_config()?);
-    }
-    let before = keeper.history.clone();
-    let trained = train::train(
-        settings.epochs,
-        &mut learners,
-        before,
-        &shared.validation,
-        &mut keeper,
-    );
-    let history = trained.map_err(|error| keeper.explain(error))?;
-    drop(progress);
-
-    let mut summary = Summary {
-        dataset: shared.dataset.clone(),
-        backend: shared.selected.backend.to_string(),
-        device: shared.selected.name.clone(),
-        recipe: settings.recipe.name().to_string(),
-        seed: settings.seed,
-        epochs: settings.epochs,
-        models: Default::default(),
-    };
-    let mut probabilities = Vec::new();
-    for learner in &mut learners {
-        let kind = learner.kind();
-        keeper.save_model(Kept::Model, learner)?;
-        // The only time that training or its report looks at the test images.
-        let (metrics, rows) = learner.answer(&shared.test)?;
-        let result = model_summary(learner, &history, metrics);
-        summary.models.insert(kind.name().to_string(), result);
-        probabilities.push(rows);
-    }
-    let test = TestSet {
-        split: shared.test_split.clone(),
-        probabilities,
-    };
-    let (path, classes) = (folder.path(), &shared.class_names);
-    write_evaluation(path, &shared.dataset, classes, &names, &test)?;
-    summary.write(&folder.file("summary.json"))?;
-    if shared.style == Style::Json {
-        print_event("summary", &summary);
-    }
-    Ok((history, summary))
-}
-
-/// The learners as their checkpoints left them, the epochs behind them, and which learners have no
-/// checkpoint yet.
-fn learners(
-    settings: &Settings,
-    shared: &Shared,
-    folder: &RunFolder,
-    progress: &Progress,
-) -> Result<(Vec<Learner>, History, Vec<usize>)> {
-    let mut learners = Vec::new();
-    let mut histories = Vec::new();
-    let mut fresh = Vec::new();
-    for (place, model) in settings.models.iter().enumerate() {
-        let device = &shared.selected.device;
-        let mut learner = Learner::new(model, settings, &shared.training, device, progress);
-        match folder.read_checkpoint(Kept::Last, learner.kind())? {
-            None => fresh.push(place),
-            Some(Checkpoint {
-                run,
-                history,
-                state,
-            }) => {
-                let path = folder.checkpoint_file(Kept::Last, learner.kind());
-                check_identity(&run, learner.kind(), settings, &shared.digest)
-                    .and_then(|()| learner.restore(state))
-                    .with_context(|| unusable(&path))?;
-                histories.push(history);
-            }
-        }
-        learners.push(learner);
-    }
-    Ok((learners, History::merged(histories), fresh))
-}
-
-/// Refuses the checkpoint of another run.
-fn check_identity(
-    checkpoint: &RunIdentity,
-    model: ModelKind,
-    settings: &Settings,
-    digest: &str,
-) -> Result<()> {
-    ensure!(
-        checkpoint.model == model,
-        "it is of the {} model",
-        checkpoint.model
-    );
-    let same_epochs = Settings {
-        epochs: settings.epochs,
-        ..checkpoint.settings.clone()
-    };
-    if let Some(difference) = settings.difference(&same_epochs) {
-        bail!("it is of a run with other settings: {difference}");
-    }
-    ensure!(
-        checkpoint.images == digest,
-        "its training images were others than these — pass the run's dataset with --data-dir"
-    );
-    Ok(())
-}
-
-/// Refuses a batch whose tensors the device cannot address, before it fails in the middle of a step.
-pub fn check_batch_size(settings: &Settings, images: usize, selected: &Selected) -> Result<()> {
-    let Some(largest_tensor) = selected.largest_tensor else {
-        return Ok(());
-    };
-    for model in &settings.models {
-        let values = model.architecture.largest_activation(settings.kernels);
-        let bytes = (values * size_of::<f32>()) as u64;
-        // A dispatch has at most so many workgroups in each direction, one of which counts images.
-        let most = (largest_tensor / bytes).min(MAX_GRID.into());
-        ensure!(
-            settings.batch_size.min(images) as u64 <= most,
-            "--batch-size {}: the {} model's tensors would be larger than {} can address — use at \
-             most {most}",
-            settings.batch_size,
-            model.architecture.model,
-            selected.name
-        );
-    }
-    Ok(())
-}
-
-fn model_summary(learner: &Learner, history: &History, test: train::Metrics) -> ModelSummary {
-    let epochs: Vec<_> = history.of(learner.kind().name()).collect();
-    let (train_accuracy, validation_accuracy) = match epochs.last() {
-        Some(last) => (last.train_accuracy, last.validation_accuracy),
-        None => (f64::NAN, f64::NAN),
-    };
-    ModelSummary {
-        parameters: learner.parameters(),
-        train_accuracy,
-        validation_accuracy,
-        test_accuracy: test.accuracy,
-        test_loss: test.loss,
-        seconds_per_epoch: epochs.iter().map(|epoch| epoch.seconds).sum::<f64>()
-            / epochs.len() as f64,
-        total_seconds: learner.position().busy_seconds,
-    }
-}
-
-fn draw(folder: &RunFolder, summary: &Summary, histories: &[History]) -> Result<()> {
-    let subject = format!(
-        "{}, {}: {}",
-        summary.dataset, summary.backend, summary.device
-    );
-    let accuracy = folder.file("accuracy.png");
-    draw_curves(&accuracy, Metric::Accuracy, &subject, histories)?;
-    draw_curves(&folder.file("loss.png"), Metric::Loss, &subject, histories)
 }
 
 /// A time in minutes.

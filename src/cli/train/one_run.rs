@@ -1,0 +1,200 @@
+//! One run in its folder.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::checkpoint::{Checkpoint, RunIdentity};
+use crate::dataset::{CLASSES, DeviceSplit, Split};
+use crate::device::Selected;
+use crate::keeper::RunKeeper;
+use crate::model::ModelKind;
+use crate::report::curves::{Metric, draw_curves};
+use crate::report::run_files::write_evaluation;
+use crate::report::summary::{ModelSummary, Summary};
+use crate::report::test_set::TestSet;
+use crate::run_folder::{Kept, RunFolder, unusable};
+use crate::train::history::History;
+use crate::train::progress::{Progress, Style, print_event};
+use crate::train::{self, Learner, Settings};
+
+/// What the runs of a command share.
+pub struct Shared {
+    pub dataset: String,
+    pub selected: Selected,
+    pub training: DeviceSplit,
+    /// Digest of the images to train on.
+    pub digest: String,
+    pub validation: DeviceSplit,
+    pub test: DeviceSplit,
+    pub test_split: Split,
+    pub class_names: [String; CLASSES],
+    pub checkpoint_interval: Duration,
+    pub style: Style,
+}
+
+/// One run with its seed, from where its folder leaves off: everything in its folder but the curves.
+/// Who resumes it resumes `whole`.
+///
+/// # Errors
+///
+/// If the device or the folder fails, a model diverges, or the user interrupts.
+pub fn one_run(
+    settings: &Settings,
+    shared: &Shared,
+    folder: &RunFolder,
+    whole: &RunFolder,
+) -> Result<(History, Summary)> {
+    let names: Vec<&str> = settings.kinds().map(|kind| kind.name()).collect();
+    let progress = Progress::new(shared.style, &names, settings.epochs, shared.training.len());
+    let (mut learners, history, fresh) = learners(settings, shared, folder, &progress)?;
+    let mut keeper = RunKeeper {
+        folder,
+        resume: whole.path(),
+        settings,
+        images: &shared.digest,
+        interval: shared.checkpoint_interval,
+        saved: Instant::now(),
+        history,
+    };
+    for &learner in &fresh {
+        keeper.save(&learners[learner])?;
+    }
+    keeper.history.write_csv(&folder.file("history.csv"))?;
+    if shared.style == Style::Json {
+        print_event("run", &folder.read_config()?);
+    }
+    let before = keeper.history.clone();
+    let trained = train::train(
+        settings.epochs,
+        &mut learners,
+        before,
+        &shared.validation,
+        &mut keeper,
+    );
+    let history = trained.map_err(|error| keeper.explain(error))?;
+    drop(progress);
+
+    let mut summary = Summary {
+        dataset: shared.dataset.clone(),
+        backend: shared.selected.backend.to_string(),
+        device: shared.selected.name.clone(),
+        recipe: settings.recipe.name().to_string(),
+        seed: settings.seed,
+        epochs: settings.epochs,
+        models: Default::default(),
+    };
+    let mut probabilities = Vec::new();
+    for learner in &mut learners {
+        let kind = learner.kind();
+        keeper.save_model(Kept::Model, learner)?;
+        // The only time that training or its report looks at the test images.
+        let (metrics, rows) = learner.answer(&shared.test)?;
+        let result = model_summary(learner, &history, metrics);
+        summary.models.insert(kind.name().to_string(), result);
+        probabilities.push(rows);
+    }
+    let test = TestSet {
+        split: shared.test_split.clone(),
+        probabilities,
+    };
+    let (path, classes) = (folder.path(), &shared.class_names);
+    write_evaluation(path, &shared.dataset, classes, &names, &test)?;
+    summary.write(&folder.file("summary.json"))?;
+    if shared.style == Style::Json {
+        print_event("summary", &summary);
+    }
+    Ok((history, summary))
+}
+
+/// The learners as their checkpoints left them, the epochs behind them, and which learners have no
+/// checkpoint yet.
+fn learners(
+    settings: &Settings,
+    shared: &Shared,
+    folder: &RunFolder,
+    progress: &Progress,
+) -> Result<(Vec<Learner>, History, Vec<usize>)> {
+    let mut learners = Vec::new();
+    let mut histories = Vec::new();
+    let mut fresh = Vec::new();
+    for (place, model) in settings.models.iter().enumerate() {
+        let device = &shared.selected.device;
+        let mut learner = Learner::new(model, settings, &shared.training, device, progress);
+        match folder.read_checkpoint(Kept::Last, learner.kind())? {
+            None => fresh.push(place),
+            Some(Checkpoint {
+                run,
+                history,
+                state,
+            }) => {
+                let path = folder.checkpoint_file(Kept::Last, learner.kind());
+                check_identity(&run, learner.kind(), settings, &shared.digest)
+                    .and_then(|()| learner.restore(state))
+                    .with_context(|| unusable(&path))?;
+                histories.push(history);
+            }
+        }
+        learners.push(learner);
+    }
+    Ok((learners, History::merged(histories), fresh))
+}
+
+/// Refuses the checkpoint of another run.
+fn check_identity(
+    checkpoint: &RunIdentity,
+    model: ModelKind,
+    settings: &Settings,
+    digest: &str,
+) -> Result<()> {
+    ensure!(
+        checkpoint.model == model,
+        "it is of the {} model",
+        checkpoint.model
+    );
+    let same_epochs = Settings {
+        epochs: settings.epochs,
+        ..checkpoint.settings.clone()
+    };
+    if let Some(difference) = settings.difference(&same_epochs) {
+        bail!("it is of a run with other settings: {difference}");
+    }
+    ensure!(
+        checkpoint.images == digest,
+        "its training images were others than these — pass the run's dataset with --data-dir"
+    );
+    Ok(())
+}
+
+fn model_summary(learner: &Learner, history: &History, test: train::Metrics) -> ModelSummary {
+    let epochs: Vec<_> = history.of(learner.kind().name()).collect();
+    let (train_accuracy, validation_accuracy) = match epochs.last() {
+        Some(last) => (last.train_accuracy, last.validation_accuracy),
+        None => (f64::NAN, f64::NAN),
+    };
+    ModelSummary {
+        parameters: learner.parameters(),
+        train_accuracy,
+        validation_accuracy,
+        test_accuracy: test.accuracy,
+        test_loss: test.loss,
+        seconds_per_epoch: epochs.iter().map(|epoch| epoch.seconds).sum::<f64>()
+            / epochs.len() as f64,
+        total_seconds: learner.position().busy_seconds,
+    }
+}
+
+/// Draws the curves of a run, or the bands of several.
+///
+/// # Errors
+///
+/// If a picture cannot be written.
+pub fn draw(folder: &RunFolder, summary: &Summary, histories: &[History]) -> Result<()> {
+    let subject = format!(
+        "{}, {}: {}",
+        summary.dataset, summary.backend, summary.device
+    );
+    let accuracy = folder.file("accuracy.png");
+    draw_curves(&accuracy, Metric::Accuracy, &subject, histories)?;
+    draw_curves(&folder.file("loss.png"), Metric::Loss, &subject, histories)
+}
