@@ -26,6 +26,8 @@ const VERSION: u32 = 1;
 const PREFIX: usize = 16;
 /// Length of the checksum.
 const SUM: usize = 32;
+/// Bytes of a header, more than the longest run has.
+const MOST_HEADER: usize = 16 << 20;
 /// More parameters than any model has, each layer with its weight and bias.
 const MOST_PARAMETERS: usize = 64;
 
@@ -53,7 +55,6 @@ pub struct RunIdentity {
 
 #[derive(Serialize, Deserialize)]
 struct Header {
-    #[serde(flatten)]
     run: RunIdentity,
     history: Vec<EpochRecord>,
     position: Position,
@@ -69,7 +70,7 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// If the header is longer than 4 GB.
+    /// If the history is longer than any run's.
     pub fn encode(&self) -> Result<Vec<u8>> {
         let State {
             position,
@@ -85,6 +86,10 @@ impl Checkpoint {
             averages: memory.averages.is_some(),
             lengths: weights.iter().map(Vec::len).collect(),
         })?;
+        ensure!(
+            header.len() <= MOST_HEADER,
+            "its history is too long to be kept"
+        );
         let parts = [weights, &memory.moments_1, &memory.moments_2];
         let parts = parts.into_iter().chain(&memory.averages).flatten();
         let values: usize = parts.clone().map(Vec::len).sum();
@@ -121,6 +126,10 @@ impl Checkpoint {
         ensure!(
             Sha256::digest(body)[..] == sum[..],
             "it is cut off or damaged: its checksum does not match"
+        );
+        ensure!(
+            header_len as usize <= MOST_HEADER,
+            "its header is longer than any is"
         );
         let rest = body.get(PREFIX..).unwrap_or_default();
         let Some((header, values)) = rest.split_at_checked(header_len as usize) else {

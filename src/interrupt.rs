@@ -1,29 +1,32 @@
 //! Ctrl-C and its kin.
 
 use std::fmt;
-use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use anyhow::{Context, Result};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 
 /// What shells expect of a program that was interrupted.
 pub const EXIT_CODE: u8 = 130;
 
-static REQUESTED: AtomicBool = AtomicBool::new(false);
+static REQUESTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
-/// From now on the first interrupt (Ctrl-C, SIGTERM, SIGHUP) is noted, and the second one ends the
-/// program at once.
+/// From now on the first Ctrl-C or SIGTERM is noted, and the second one ends the program at once.
 ///
 /// # Errors
 ///
 /// If the system refuses.
 pub fn catch() -> Result<()> {
-    ctrlc::set_handler(|| {
-        if REQUESTED.swap(true, Ordering::Relaxed) {
-            process::exit(EXIT_CODE.into());
-        }
-    })
-    .context("interrupts cannot be caught")
+    for signal in [SIGINT, SIGTERM] {
+        let noted = || Arc::clone(&REQUESTED);
+        // In this order: the first signal finds nothing noted yet.
+        flag::register_conditional_shutdown(signal, EXIT_CODE.into(), noted())
+            .and_then(|_| flag::register(signal, noted()))
+            .context("interrupts cannot be caught")?;
+    }
+    Ok(())
 }
 
 /// Whether there was an interrupt.

@@ -115,43 +115,49 @@ impl RunKeeper<'_> {
         anyhow!("{error:#} — {advice}")
     }
 
-    fn interrupted(&self, learner: &Learner) -> Result<()> {
-        if !interrupt::requested() {
-            return Ok(());
-        }
+    /// Tells that a run was saved after an interrupt.
+    fn interrupted(&self, learner: &Learner) -> anyhow::Error {
         let position = learner.position();
         let run = shown(self.resume);
         let at = match position.steps {
             0 => format!("after epoch {}", position.epochs),
             steps => format!("in epoch {}, after step {steps}", position.epochs + 1),
         };
-        Err(Interrupted(format!(
+        let message = format!(
             "interrupted {at} of the {} model; saved — go on with `fmnist train --resume {run}`",
             learner.kind()
-        ))
-        .into())
+        );
+        Interrupted(message).into()
     }
 }
 
 impl Keeper for RunKeeper<'_> {
     fn after_step(&mut self, learner: &Learner) -> Result<()> {
-        if interrupt::requested() || self.saved.elapsed() >= self.interval {
+        let stop = interrupt::requested();
+        if stop || self.saved.elapsed() >= self.interval {
             self.save(learner)?;
         }
-        self.interrupted(learner)
+        match stop {
+            true => Err(self.interrupted(learner)),
+            false => Ok(()),
+        }
     }
 
     fn after_epoch(&mut self, learner: &Learner, history: &History) -> Result<()> {
-        let kind = learner.kind();
+        let stop = interrupt::requested();
+        let name = learner.kind().name();
         self.history = history.clone();
         // Before the checkpoint: who resumes from the one before it comes here again.
-        if history.has_just_improved(kind.name()) {
+        if history.has_just_improved(name) {
             self.save_model(Kept::Best, learner)?;
         }
         self.save(learner)?;
         history
             .write_csv(&self.folder.file("history.csv"))
             .context("the history cannot be kept")?;
-        self.interrupted(learner)
+        match stop {
+            true => Err(self.interrupted(learner)),
+            false => Ok(()),
+        }
     }
 }

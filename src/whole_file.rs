@@ -1,5 +1,6 @@
 //! Files that are never half-written, and that are no larger than expected.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
@@ -71,7 +72,8 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Removes what [`write`] and [`write_new`] left in a folder when they were killed. Nobody else may be writing there.
+/// Removes what [`write`] and [`write_new`] left in a folder when they were killed. Nobody else may be
+/// writing there.
 ///
 /// # Errors
 ///
@@ -79,7 +81,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
 pub fn remove_unfinished(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+        if is_unfinished(&entry.file_name()) && entry.file_type()?.is_file() {
             fs::remove_file(entry.path())?;
         }
     }
@@ -88,14 +90,33 @@ pub fn remove_unfinished(folder: &Path) -> io::Result<()> {
 
 /// These bytes in a file of another name, and the folder that `path` and it are in.
 fn unfinished<'a>(path: &'a Path, bytes: &[u8]) -> io::Result<(NamedTempFile, &'a Path)> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(path);
     let mut file = temporary_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     Ok((file, folder))
+}
+
+/// Whether a file of this name was left by a [`write`] that was killed.
+pub fn is_unfinished(name: &OsStr) -> bool {
+    name.to_string_lossy().starts_with(UNFINISHED)
+}
+
+/// Makes sure that the name of a new folder survives a loss of power.
+///
+/// # Errors
+///
+/// If the folder that it is in cannot be synced.
+pub fn sync_names_of(new: &Path) -> io::Result<()> {
+    sync_folder(folder_of(new))
+}
+
+/// The folder that a file or folder is in.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 /// Makes sure that names in the folder survive a loss of power.

@@ -150,7 +150,8 @@ fn what_does_not_fit_together_is_refused_even_if_the_checksum_is_right() {
             with(8, 2),
             "version 2 of the format, but this program reads version 1",
         ),
-        (with(15, 255), "header is longer than the file"),
+        (with(14, 255), "header is longer than the file"),
+        (with(15, 255), "header is longer than any is"),
         (with(16, b'!'), "header is unreadable"),
         (
             sealed(&body[..body.len() - 4]),

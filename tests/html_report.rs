@@ -2,16 +2,23 @@
 //!
 //! How it works in a browser is tested by `tests/check_report.py`.
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use common::plain;
 use fmnist::dataset::{CLASSES, FASHION_MNIST_CLASSES, PIXELS, Split};
+use fmnist::device::Backend;
+use fmnist::model::ModelKind;
 use fmnist::report::evaluation::{Evaluation, Probabilities};
 use fmnist::report::html::{RunData, report, write_report};
 use fmnist::report::run_files::{RunFiles, write_evaluation};
 use fmnist::report::summary::{ModelSummary, Summary};
 use fmnist::report::test_set::TestSet;
+use fmnist::run_folder::Config;
+use fmnist::train::Settings;
 use fmnist::train::history::{EpochRecord, History};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -481,7 +488,20 @@ fn a_folder_holds_all_that_a_report_shows() {
     for model in models {
         fs::create_dir(folder.join(model)).unwrap();
     }
-    fs::write(folder.join("config.json"), run.config.to_string()).unwrap();
+    let models_of = |kinds: &[ModelKind]| Config {
+        version: "0.1.0".into(),
+        dataset: run.evaluation.dataset.clone(),
+        class_names: run.evaluation.class_names.clone(),
+        backend: Backend::Cpu,
+        device: "A CPU".into(),
+        runs: 1,
+        settings: Settings {
+            epochs: 2,
+            ..plain(kinds, 32, 7)
+        },
+    };
+    let config = models_of(&ModelKind::ALL);
+    run.config = serde_json::to_value(&config).unwrap();
     run.summary.write(&folder.join("summary.json")).unwrap();
     run.history.write_csv(&folder.join("history.csv")).unwrap();
     let Evaluation {
@@ -501,21 +521,40 @@ fn a_folder_holds_all_that_a_report_shows() {
     }
 
     let filters = Some(run.filters.clone());
-    let files = RunFiles::read(folder, "first", &models, filters).unwrap();
+    let files = RunFiles::read(folder, "first", &config, filters).unwrap();
     let (read, expected) = (
         report(&[files.data()]).unwrap(),
         report(&[run.data()]).unwrap(),
     );
     assert!(read == expected, "the report is another");
 
-    let error = RunFiles::read(folder, "first", &["cnn"], None)
-        .err()
-        .unwrap();
-    assert!(error.to_string().contains("is of other models"), "{error}");
-    for file in ["config.json", "evaluation.json", "test-images.gz"] {
+    let longer = Config {
+        settings: Settings {
+            epochs: 3,
+            ..config.settings.clone()
+        },
+        ..config.clone()
+    };
+    for (other, file) in [
+        (models_of(&[ModelKind::Cnn]), "evaluation.json"),
+        (longer, "summary.json"),
+    ] {
+        let error = RunFiles::read(folder, "first", &other, None).err().unwrap();
+        let message = error.to_string();
+        assert!(
+            message.contains(file) && message.contains("not that of this run"),
+            "{message}"
+        );
+    }
+    for file in [
+        "summary.json",
+        "history.csv",
+        "evaluation.json",
+        "test-images.gz",
+    ] {
         let bytes = fs::read(folder.join(file)).unwrap();
         fs::write(folder.join(file), "{").unwrap();
-        let error = RunFiles::read(folder, "first", &models, None)
+        let error = RunFiles::read(folder, "first", &config, None)
             .err()
             .unwrap();
         assert!(format!("{error:#}").contains(file), "{error:#}");

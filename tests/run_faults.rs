@@ -37,7 +37,7 @@ const LONG: [&str; 9] = [
     "--samples",
     "500",
     "--epochs",
-    "100000",
+    "50000",
 ];
 
 /// A folder with a copy of a finished [`SHORT`] run in it, `run`.
@@ -141,7 +141,7 @@ fn assert_goes_on(cwd: &Path) {
 
 #[test]
 fn an_interrupt_saves_and_says_how_to_go_on() {
-    for name in ["-INT", "-TERM", "-HUP"] {
+    for name in ["-INT", "-TERM"] {
         let cwd = folder();
         let child = started(cwd.path());
         signal(&child, name);
@@ -591,4 +591,137 @@ fn the_path_of_a_run_is_printed_without_its_control_characters() {
     let resumed = output(fmnist(cwd.path(), &["train", "--resume", "a\u{1b}[31m\nb"]));
     assert_failure(&resumed, 1, &["a [31m b/dense/last.ckpt"]);
     assert!(!stderr(&resumed).contains('\u{1b}'));
+}
+
+/// What a program leaves that is killed as it begins: a folder, perhaps its lock and half a file.
+#[test]
+fn a_folder_without_a_run_in_it_is_taken() {
+    for args in [&["--runs", "1"][..], &["--runs", "2"]] {
+        let cwd = folder();
+        let run = cwd.path().join("run");
+        fs::create_dir(&run).expect("a folder");
+        fs::write(run.join(".lock"), "").expect("a file");
+        fs::write(run.join(".unfinished-abc"), "{").expect("a file");
+        let train = [&SHORT[..], args, &["--out", "run"]].concat();
+        assert_success(&output(fmnist(cwd.path(), &train)));
+    }
+    let cwd = folder();
+    let two = [&SHORT[..], &["--runs", "2", "--out", "run"]].concat();
+    assert_success(&output(fmnist(cwd.path(), &two)));
+    let second = cwd.path().join("run/seed-1");
+    fs::remove_dir_all(&second).expect("it can be removed");
+    fs::create_dir(&second).expect("a folder");
+    assert_success(&resume(cwd.path(), &[]));
+    assert!(second.join("report.html").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_of_several_touches_no_other_run() {
+    use std::os::unix::fs::symlink;
+    let cwd = finished();
+    let other = cwd.path().join("run");
+    let config = || fs::read(other.join("config.json")).expect("it is there");
+    let before = config();
+    let several = [&SHORT[..], &["--runs", "2", "--out", "several"]].concat();
+    assert_success(&output(fmnist(cwd.path(), &several)));
+    let second = cwd.path().join("several/seed-1");
+    fs::remove_dir_all(&second).expect("it can be removed");
+
+    symlink(&other, &second).expect("a link");
+    let resumed = output(fmnist(cwd.path(), &["train", "--resume", "several"]));
+    assert_failure(&resumed, 1, &["several/seed-1 is a symbolic link"]);
+    fs::remove_file(&second).expect("it is a link");
+
+    copy(&other, &second);
+    let resumed = output(fmnist(cwd.path(), &["train", "--resume", "several"]));
+    assert_failure(
+        &resumed,
+        1,
+        &["several/seed-1 is another run", "seed is 1, but 0"],
+    );
+    assert!(config() == before && fs::read(second.join("config.json")).expect("a file") == before);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_place_of_the_lock_is_refused() {
+    let cwd = finished();
+    let lock = cwd.path().join("run/.lock");
+    fs::remove_file(&lock).expect("it was left");
+    let made = Command::new("mkfifo").arg(&lock).status();
+    assert!(made.expect("there is mkfifo").success());
+    assert_failure(&resume(cwd.path(), &[]), 1, &["run/.lock is not a file"]);
+}
+
+#[test]
+fn a_run_made_longer_has_no_results_until_it_ends() {
+    let cwd = finished();
+    let mut command = fmnist(
+        cwd.path(),
+        &["train", "--resume", "run", "--epochs", "50000"],
+    );
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let child = command.spawn().expect("the program can be started");
+    wait_for_epochs(cwd.path(), 4);
+    signal(&child, "-INT");
+    assert_eq!(ended(child).status.code(), Some(130));
+    let evaluated = output(fmnist(cwd.path(), &["evaluate", "run"]));
+    assert_failure(&evaluated, 1, &["has not ended", "--resume run"]);
+    let reported = output(fmnist(cwd.path(), &["report", "run"]));
+    assert_failure(&reported, 1, &["run cannot be reported", "--resume run"]);
+}
+
+#[test]
+fn impossible_settings_are_refused_wherever_they_come_from() {
+    let wide = vec!["8"; 65].join(",");
+    let cwd = finished();
+    for (flags, part) in [
+        (
+            ["--warm-up-epochs", "1e30"],
+            "warm_up_epochs cannot be 1000",
+        ),
+        (["--epochs", "18446744073709551615"], "at most 50000"),
+        (
+            ["--seed", "18446744073709551615"],
+            "--seed 18446744073709551615",
+        ),
+        (["--widths", &wide], "65 blocks are too many"),
+    ] {
+        let train = ["train", "--backend", "cpu", "--out", "impossible"];
+        let run = output(fmnist(cwd.path(), &[&train[..], &flags].concat()));
+        assert_failure(&run, 1, &[part]);
+        assert!(!cwd.path().join("impossible").exists());
+    }
+    let path = cwd.path().join("run/config.json");
+    let config = fs::read_to_string(&path).expect("it is there");
+    for (from, to, part) in [
+        (
+            "\"batch_size\": 128",
+            "\"batch_size\": 0",
+            "batch_size must be at least 1",
+        ),
+        (
+            "\"dropout\": 0.2",
+            "\"dropout\": 1.0",
+            "dropout cannot be 1",
+        ),
+        ("\"model\": \"dense\"", "\"model\": \"cnn\"", "blocks"),
+        (
+            "\"epochs\": 2",
+            "\"runs\": 0, \"epochs\": 2",
+            "0 is no possible number of runs",
+        ),
+    ] {
+        assert!(config.contains(from), "{config}");
+        fs::write(&path, config.replacen(from, to, 1)).expect("it can be written");
+        for command in [&["train", "--resume", "run"][..], &["evaluate", "run"]] {
+            let refused = output(fmnist(cwd.path(), command));
+            assert_failure(
+                &refused,
+                1,
+                &["run/config.json is not a run's configuration", part],
+            );
+        }
+    }
 }

@@ -65,7 +65,7 @@ pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
         let architecture = &settings.architecture;
         let kernels = config.settings.kernels;
         let inference = Inference {
-            model: folder.read_model(architecture, kept, kernels, &selected.device)?,
+            model: folder.read_model(&config, architecture, kept, &selected.device)?,
             pixels: architecture.pixels,
             kernels,
             flip_average: args.flip_average,

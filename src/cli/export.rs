@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use super::open_run;
 use crate::device::{self, BackendChoice};
 use crate::export::{Layer, Network, onnx, safetensors};
-use crate::model::{Classifier, Kernels, ModelKind};
+use crate::model::{Classifier, ModelKind};
 use crate::run_folder::Kept;
 use crate::text::shown;
 use crate::{host, whole_file};
@@ -55,7 +55,7 @@ pub fn run(args: ExportArgs) -> Result<()> {
         })?;
     // Nothing is computed: any device will do.
     let cpu = device::select(BackendChoice::Cpu, None)?.device;
-    let model = folder.read_model(architecture, Kept::Model, Kernels::Fused, &cpu)?;
+    let model = folder.read_model(&config, architecture, Kept::Model, &cpu)?;
     let network = Network::new(
         args.model.name(),
         architecture.pixels,

@@ -106,10 +106,9 @@ struct Models<'a> {
 
 impl<'a> Models<'a> {
     fn read(folder: &RunFolder, config: &Config, device: &'a Device) -> Result<Self> {
-        let kernels = config.settings.kernels;
         let models = config.settings.models.iter().map(|settings| {
             let architecture = &settings.architecture;
-            let model = folder.read_model(architecture, Kept::Model, kernels, device)?;
+            let model = folder.read_model(config, architecture, Kept::Model, device)?;
             Ok((architecture.model, architecture.pixels, model))
         });
         Ok(Self {

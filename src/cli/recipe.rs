@@ -196,6 +196,7 @@ impl RecipeArgs {
         for model in &mut settings.models {
             self.change_model(model)?;
         }
+        settings.check()?;
         Ok(settings)
     }
 

@@ -25,12 +25,17 @@ pub struct ReportArgs {
 
 /// Writes the report of runs as one HTML file.
 pub fn run(args: &ReportArgs) -> Result<()> {
-    let folders = args.runs.iter().map(|path| RunFolder::open(path));
-    let folders: Vec<RunFolder> = folders.collect::<Result<_>>()?;
-    let out = match (&args.out, &folders[..]) {
-        (Some(out), _) => out.clone(),
-        (None, [folder]) => folder.file("report.html"),
-        (None, _) => PathBuf::from("report.html"),
+    let (folders, out) = match (&args.runs[..], &args.out) {
+        ([run], None) => {
+            let folder = RunFolder::open_to_write(run)?;
+            let out = folder.file("report.html");
+            (vec![folder], out)
+        }
+        (runs, out) => {
+            let folders = runs.iter().map(|run| RunFolder::open(run));
+            let out = out.clone().unwrap_or_else(|| "report.html".into());
+            (folders.collect::<Result<_>>()?, out)
+        }
     };
     write(&folders.iter().collect::<Vec<_>>(), &out)?;
     errln!("saved to {}", shown(&out));
@@ -85,8 +90,7 @@ fn names(runs: &[(PathBuf, Config)]) -> Vec<String> {
 
 fn read(path: &Path, config: &Config, name: &str) -> Result<RunFiles> {
     let folder = RunFolder::open(path)?;
-    let models: Vec<&str> = config.settings.kinds().map(|kind| kind.name()).collect();
-    let read = || RunFiles::read(path, name, &models, filters(&folder, config)?);
+    let read = || RunFiles::read(path, name, config, filters(&folder, config)?);
     read().with_context(|| {
         let run = shown(path);
         format!("{run} cannot be reported — if its training has not ended, go on with `fmnist train --resume {run}`")
@@ -105,7 +109,7 @@ fn filters(folder: &RunFolder, config: &Config) -> Result<Option<Vec<f32>>> {
     };
     // Nothing is computed: any device will do.
     let cpu = device::select(BackendChoice::Cpu, None)?.device;
-    let model = folder.read_model(architecture, Kept::Model, config.settings.kernels, &cpu)?;
+    let model = folder.read_model(config, architecture, Kept::Model, &cpu)?;
     let first = model
         .blocks
         .first()

@@ -189,7 +189,7 @@ impl Architecture {
             "a cnn model has convolutional blocks and a dense one has none — see --widths"
         );
         ensure!(
-            SIDE >> blocks > 0,
+            blocks <= SIDE.ilog2() as usize,
             "--widths: {blocks} blocks are too many, each halves the image and {SIDE} pixels allow \
              {} — name fewer",
             SIDE.ilog2()

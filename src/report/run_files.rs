@@ -1,8 +1,9 @@
 //! Evaluation and report as a run's folder holds them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::Value;
 
 use crate::dataset::CLASSES;
@@ -13,11 +14,8 @@ use crate::report::html::RunData;
 use crate::report::reliability::draw_reliability;
 use crate::report::summary::Summary;
 use crate::report::test_set::TestSet;
+use crate::run_folder::Config;
 use crate::train::history::History;
-use crate::whole_file;
-
-/// Bytes of `config.json`, far more than it has.
-const CONFIG_LIMIT: u64 = 1 << 20;
 
 /// Evaluates `models` on a test set of `dataset`, and writes the test set, `evaluation.json` and the
 /// pictures `confusion-*.png`, `reliability.png` and, of two models, `disagreement.png` into a
@@ -62,39 +60,53 @@ pub struct RunFiles {
 }
 
 impl RunFiles {
-    /// Reads the folder of a run of `models`. The report calls it `name`; `filters` are the weights
-    /// `[out, 1, 3, 3]` of the CNN's first layer, if it has one.
+    /// Reads the folder of a run, which `config` describes. The report calls it `name`; `filters` are
+    /// the weights `[out, 1, 3, 3]` of the CNN's first layer, if it has one.
     ///
     /// # Errors
     ///
-    /// If a file cannot be read, is damaged, or is of other models.
+    /// If a file cannot be read, is damaged, or is of another run.
     pub fn read(
         folder: &Path,
         name: &str,
-        models: &[&str],
+        config: &Config,
         filters: Option<Vec<f32>>,
     ) -> Result<Self> {
-        let path = folder.join("config.json");
-        let config = whole_file::read(&path, CONFIG_LIMIT)?;
-        let config = serde_json::from_slice(&config)
-            .with_context(|| format!("{} is not a run's configuration", path.display()))?;
-        let path = folder.join("evaluation.json");
-        let evaluation = Evaluation::read(&path)?;
-        ensure!(
-            evaluation
-                .models
-                .iter()
-                .map(|m| &*m.model)
-                .eq(models.iter().copied()),
-            "{} is of other models than the run — evaluate the run again",
-            path.display()
-        );
+        let models: Vec<&str> = config.settings.kinds().map(|kind| kind.name()).collect();
+        let epochs = config.settings.epochs;
+        let summary = Summary::read(&folder.join("summary.json"))?;
+        let history = History::read_csv(&folder.join("history.csv"))?;
+        let evaluation = Evaluation::read(&folder.join("evaluation.json"))?;
+        let summarised = summary.models.keys().map(String::as_str);
+        for (file, belongs) in [
+            (
+                "evaluation.json",
+                evaluation
+                    .models
+                    .iter()
+                    .map(|m| &*m.model)
+                    .eq(models.iter().copied()),
+            ),
+            (
+                "summary.json",
+                summary.epochs == epochs
+                    && summarised.collect::<BTreeSet<_>>() == models.iter().copied().collect(),
+            ),
+            (
+                "history.csv",
+                history.records.len() == epochs * models.len()
+                    && history.records.iter().all(|r| models.contains(&&*r.model)),
+            ),
+        ] {
+            let file = folder.join(file);
+            ensure!(belongs, "{} is not that of this run", file.display());
+        }
         Ok(Self {
             name: name.to_owned(),
-            config,
-            summary: Summary::read(&folder.join("summary.json"))?,
-            history: History::read_csv(&folder.join("history.csv"))?,
-            test: TestSet::read(folder, models)?,
+            config: serde_json::to_value(config)?,
+            summary,
+            history,
+            test: TestSet::read(folder, &models)?,
             evaluation,
             filters,
         })

@@ -5,7 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::CLASSES;
 use crate::device::Backend;
+use crate::text::one_line;
 use crate::train::Settings;
+
+/// Characters of a name, more than any has.
+const LONGEST_NAME: usize = 200;
 
 /// What `config.json` records: enough to repeat the run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,9 +37,13 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// If they do not, or if no such run is possible.
+    /// If they do not, or if no such run is possible. Names are cleaned of control characters.
     pub fn parse(json: &[u8]) -> Result<Self> {
-        let config: Self = serde_json::from_slice(json)?;
+        let mut config: Self = serde_json::from_slice(json)?;
+        let names = [&mut config.version, &mut config.dataset, &mut config.device];
+        for name in names.into_iter().chain(&mut config.class_names) {
+            *name = one_line(name, LONGEST_NAME);
+        }
         config.settings.check()?;
         let seeds = (config.settings.seed).checked_add(config.runs as u64);
         ensure!(

@@ -23,7 +23,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use burn::tensor::Device;
 
 use crate::checkpoint::Checkpoint;
-use crate::model::{Architecture, Classifier, Kernels, ModelKind, with_weights};
+use crate::model::{Architecture, Classifier, ModelKind, with_weights};
 use crate::text::shown;
 use crate::whole_file;
 
@@ -33,6 +33,9 @@ pub use config::Config;
 const CONFIG_LIMIT: u64 = 1 << 20;
 /// Bytes of a checkpoint: more than four times the weights of the largest model.
 const CHECKPOINT_LIMIT: u64 = 512 << 20;
+
+/// Held by the process that writes to the folder.
+const LOCK: &str = ".lock";
 
 /// A checkpoint of a model by what it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,10 +62,12 @@ impl RunFolder {
     ///
     /// # Errors
     ///
-    /// If it exists already.
+    /// If there is something in it already.
     pub fn check_new(out: Option<&Path>) -> Result<()> {
         match out {
-            Some(path) if path.symlink_metadata().is_ok() => Err(exists_already(path)),
+            Some(path) if path.symlink_metadata().is_ok() && !is_void(path) => {
+                Err(exists_already(path))
+            }
             _ => Ok(()),
         }
     }
@@ -71,7 +76,7 @@ impl RunFolder {
     ///
     /// # Errors
     ///
-    /// If `out` exists already, or cannot be made.
+    /// If there is something in `out` already, or it cannot be made.
     pub fn create(out: Option<&Path>) -> Result<Self> {
         let path = match out {
             Some(path) => path.to_path_buf(),
@@ -81,14 +86,17 @@ impl RunFolder {
             fs::create_dir_all(parent)
                 .with_context(|| format!("the folder {} cannot be made", parent.display()))?;
         }
-        match fs::create_dir(&path) {
-            Ok(()) => Self { path, _lock: None }.locked(),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(exists_already(&path)),
-            Err(error) => Err(anyhow!(error).context(format!(
-                "the run folder {} cannot be made — choose another with --out",
-                path.display()
-            ))),
+        let made = fs::create_dir(&path).and_then(|()| whole_file::sync_names_of(&path));
+        match made {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                ensure!(is_void(&path), exists_already(&path));
+            }
+            made => made.with_context(|| {
+                let path = path.display();
+                format!("the run folder {path} cannot be made — choose another with --out")
+            })?,
         }
+        Self { path, _lock: None }.locked()
     }
 
     /// The folder of an earlier run, to read.
@@ -117,19 +125,28 @@ impl RunFolder {
     /// If `path` is not a run's folder, or another process has it.
     pub fn open_to_write(path: &Path) -> Result<Self> {
         let folder = Self::open(path)?.locked()?;
-        let models = ModelKind::ALL.map(|kind| path.join(kind.name()));
-        for place in models.iter().filter(|place| place.is_dir()) {
-            clean(place)?;
-        }
         clean(path)?;
+        for model in ModelKind::ALL.map(|kind| path.join(kind.name())) {
+            refuse_link(&model)?;
+            if model.is_dir() {
+                clean(&model)?;
+            }
+        }
         Ok(folder)
     }
 
     fn locked(self) -> Result<Self> {
-        let path = self.file(".lock");
+        let path = self.file(LOCK);
         refuse_link(&path)?;
+        ensure!(
+            path.is_file() || !path.exists(),
+            "{} is not a file — remove it",
+            path.display()
+        );
         let unusable = || format!("{} cannot be used", path.display());
-        let file = File::create(&path).with_context(unusable)?;
+        let mut options = File::options();
+        let options = options.write(true).create(true).truncate(false);
+        let file = options.open(&path).with_context(unusable)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => bail!(
@@ -186,13 +203,12 @@ impl RunFolder {
         let path = self.checkpoint_file(kept, kind);
         let folder = self.path.join(kind.name());
         refuse_link(&folder)?;
-        match fs::create_dir(&folder) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-                let context = format!("{} cannot be written", path.display());
-                Err(anyhow!(error).context(context))
-            }
-            _ => whole_file::write(&path, &checkpoint.encode()?),
+        let made = fs::create_dir(&folder).and_then(|()| whole_file::sync_names_of(&folder));
+        match made {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            made => made.with_context(|| format!("{} cannot be written", path.display()))?,
         }
+        whole_file::write(&path, &checkpoint.encode()?)
     }
 
     /// Reads a checkpoint; none if there is none yet.
@@ -202,29 +218,35 @@ impl RunFolder {
     /// If the file cannot be read, is damaged, or of another version.
     pub fn read_checkpoint(&self, kept: Kept, kind: ModelKind) -> Result<Option<Checkpoint>> {
         let path = self.checkpoint_file(kept, kind);
-        if path.symlink_metadata().is_err() {
-            return Ok(None);
-        }
+        match path.symlink_metadata() {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            found => found.with_context(|| unusable(&path))?,
+        };
         let bytes = whole_file::read(&path, CHECKPOINT_LIMIT)?;
         let checkpoint = Checkpoint::decode(&bytes).with_context(|| unusable(&path))?;
         Ok(Some(checkpoint))
     }
 
-    /// Reads a model's weights onto `device`, for inference.
+    /// Reads the weights of a model of the run that `config` describes onto `device`, for inference.
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, is damaged, or holds another model's weights.
+    /// If the training has not ended; if the file cannot be read, is damaged, or holds another
+    /// model's weights.
     pub fn read_model(
         &self,
+        config: &Config,
         architecture: &Architecture,
         kept: Kept,
-        kernels: Kernels,
         device: &Device,
     ) -> Result<Classifier> {
         let kind = architecture.model;
         let path = self.checkpoint_file(kept, kind);
-        let Some(checkpoint) = self.read_checkpoint(kept, kind)? else {
+        let checkpoint = self.read_checkpoint(kept, kind)?.filter(|checkpoint| {
+            // Else it is from before the run was made longer.
+            kept == Kept::Best || checkpoint.run.settings.epochs == config.settings.epochs
+        });
+        let Some(checkpoint) = checkpoint else {
             let run = shown(&self.path);
             bail!(match self.checkpoint_file(Kept::Last, kind).exists() {
                 true => format!(
@@ -237,7 +259,7 @@ impl RunFolder {
                 ),
             });
         };
-        let model = Classifier::new(architecture, kernels, 0, device);
+        let model = Classifier::new(architecture, config.settings.kernels, 0, device);
         ensure!(
             checkpoint.run.model == kind,
             "{}: it is of the {} model",
@@ -260,6 +282,15 @@ impl RunFolder {
 /// What a checkpoint is that cannot be used.
 pub fn unusable(path: &Path) -> String {
     format!("{} cannot be used", path.display())
+}
+
+/// Whether a folder holds nothing but what a program leaves that is killed as it begins a run.
+fn is_void(path: &Path) -> bool {
+    let of_beginning = |entry: std::io::Result<fs::DirEntry>| {
+        let name = entry.map(|entry| entry.file_name());
+        name.is_ok_and(|name| name == LOCK || whole_file::is_unfinished(&name))
+    };
+    !path.is_symlink() && fs::read_dir(path).is_ok_and(|mut entries| entries.all(of_beginning))
 }
 
 /// Refuses to write through a link, which may lead anywhere.

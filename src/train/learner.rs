@@ -99,7 +99,9 @@ impl Learner {
         let position = state.position;
         let steps = self.training.len().div_ceil(self.batch_size);
         ensure!(
-            position.steps <= steps
+            position.epochs <= self.epochs
+                && position.steps <= steps
+                && position.images == (position.steps * self.batch_size).min(self.training.len())
                 && state.optimizer.time == position.epochs * steps + position.steps,
             "it does not hold the training as it was after step {} of epoch {}",
             position.steps,
@@ -228,7 +230,7 @@ impl Learner {
             bail!(Diverged {
                 model: self.kind(),
                 epoch: self.position.epochs + 1,
-                step: (finite as usize + 1).min(self.position.steps),
+                step: (finite as usize).saturating_add(1).min(self.position.steps),
                 what: "its loss is no longer a finite number",
             });
         }

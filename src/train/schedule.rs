@@ -35,7 +35,7 @@ impl Schedule {
     /// The step size of step number `step`, counted from 0.
     pub fn learning_rate(&self, step: usize) -> f64 {
         if step < self.warm_up_steps {
-            return self.peak * (step + 1) as f64 / (self.warm_up_steps + 1) as f64;
+            return self.peak * (step + 1) as f64 / (self.warm_up_steps as f64 + 1.0);
         }
         match self.decay {
             Decay::Constant => self.peak,

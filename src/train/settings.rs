@@ -11,6 +11,9 @@ use super::schedule::{Decay, Schedule};
 use crate::gather::Augment;
 use crate::model::{Architecture, Kernels, ModelKind};
 
+/// Epochs of a run at most: what their history takes stays small beside the weights.
+const MOST_EPOCHS: usize = 50_000;
+
 /// The settings of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
@@ -87,6 +90,11 @@ impl Settings {
         ] {
             ensure!(number != Some(0), "{name} must be at least 1");
         }
+        ensure!(
+            self.epochs <= MOST_EPOCHS,
+            "epochs: {} are too many — ask for at most {MOST_EPOCHS}",
+            self.epochs
+        );
         for model in &self.models {
             model.architecture.check()?;
             model.training.check()?;
@@ -144,7 +152,7 @@ impl Training {
         let average_decay = self.average_decay.unwrap_or(0.0);
         for (name, value, most) in [
             ("learning_rate", self.learning_rate, f64::MAX),
-            ("warm_up_epochs", self.warm_up_epochs, f64::MAX),
+            ("warm_up_epochs", self.warm_up_epochs, MOST_EPOCHS as f64),
             ("weight_decay", self.weight_decay, f64::MAX),
             ("average_decay", average_decay, 1.0),
             ("label_smoothing", self.label_smoothing, 1.0),

@@ -49,14 +49,15 @@ impl State {
         let memory = &self.optimizer.memory;
         let averages = memory.averages.iter().flatten();
         let all = self.weights.iter().chain(&memory.moments_1);
-        let all = all.chain(&memory.moments_2).chain(averages);
+        let all = all.chain(&memory.moments_2).chain(averages).flatten();
+        let mut all = all.chain(&self.position.sums);
         ensure!(
-            all.flatten().all(|value| value.is_finite()),
+            all.all(|value| value.is_finite()),
             Diverged {
                 model,
                 epoch: self.position.epochs + 1,
                 step: self.position.steps,
-                what: "its weights are no longer finite numbers",
+                what: "its weights or its loss are no longer finite numbers",
             }
         );
         Ok(())

@@ -5,7 +5,7 @@ mod one_run;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::{Args, ValueEnum};
 
 use super::evaluate::same_backend;
@@ -20,7 +20,7 @@ use crate::report::table::table;
 use crate::run_folder::{Config, RunFolder};
 use crate::text::shown;
 use crate::train::history::History;
-use crate::train::progress::Style;
+use crate::train::progress::{Style, print_event};
 use crate::train::{self, Settings};
 use one_run::{Shared, draw, one_run};
 
@@ -81,9 +81,8 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
             (args.recipe.resumed(&config.settings)?, config.runs)
         }
     };
-    let last_seed = settings.seed.checked_add(runs as u64 - 1);
     ensure!(
-        last_seed.is_some(),
+        settings.seed.checked_add(runs as u64).is_some(),
         "--seed {}: seeds are counted up for --runs {runs}, and this one leaves too few — use a \
          smaller one",
         settings.seed
@@ -113,18 +112,11 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
         runs,
         settings: settings.clone(),
     };
-    let folder = match earlier {
-        None => {
-            let folder = RunFolder::create(args.out.as_deref())?;
-            folder.write_config(&config)?;
-            folder
-        }
+    let (folder, config) = match earlier {
+        None => (RunFolder::create(args.out.as_deref())?, config),
         Some((folder, before)) => {
             note_changes(&before, &config, say)?;
-            if settings != before.settings {
-                folder.write_config(&Config { settings, ..before })?;
-            }
-            folder
+            (folder, Config { settings, ..before })
         }
     };
     say(&format!(
@@ -148,6 +140,7 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
         test_split,
         class_names: data.class_names,
         checkpoint_interval: args.checkpoint_minutes,
+        quiet: args.quiet,
         style: match args.log_format {
             LogFormat::Json => Style::Json,
             LogFormat::Text => Style::detect(args.quiet),
@@ -155,13 +148,15 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
     };
     let (histories, summaries) = match runs {
         1 => {
-            let (history, summary) = one_run(&config.settings, &shared, &folder, &folder)?;
+            let (history, summary) = one_run(&config, &shared, &folder, &folder)?;
             (vec![history], vec![summary])
         }
         _ => several_runs(&config, &shared, &folder)?,
     };
-    draw(&folder, &summaries[0], &histories)?;
-    report::write(&[&folder], &folder.file("report.html"))?;
+    if runs > 1 {
+        draw(&folder, &summaries[0], &histories)?;
+        report::write(&[&folder], &folder.file("report.html"))?;
+    }
     if args.log_format == LogFormat::Text {
         say("");
         outln!("{}", table(&summaries).trim_end());
@@ -214,36 +209,62 @@ fn several_runs(
     shared: &Shared,
     folder: &RunFolder,
 ) -> Result<(Vec<History>, Vec<Summary>)> {
+    folder.write_config(config)?;
     let mut histories = Vec::new();
     let mut summaries = Vec::new();
     for seed in (config.settings.seed..).take(config.runs) {
-        if shared.style != Style::Quiet {
+        if !shared.quiet {
             errln!("seed {seed}");
         }
         let settings = Settings {
             seed,
             ..config.settings.clone()
         };
-        let path = folder.file(&format!("seed-{seed}"));
-        let seed_folder = match path.symlink_metadata().is_ok() {
-            true => RunFolder::open_to_write(&path)?,
-            false => RunFolder::create(Some(&path))?,
-        };
-        seed_folder.write_config(&Config {
-            runs: 1,
-            settings: settings.clone(),
-            ..config.clone()
-        })?;
-        let (history, summary) = one_run(&settings, shared, &seed_folder, folder)?;
-        draw(&seed_folder, &summary, std::slice::from_ref(&history))?;
-        report::write(&[&seed_folder], &seed_folder.file("report.html"))?;
+        let (seed_folder, config) = seed_folder(config, settings, folder)?;
+        let (history, summary) = one_run(&config, shared, &seed_folder, folder)?;
         histories.push(history);
         summaries.push(summary);
     }
     if let Some(runs) = RunsSummary::of(&summaries) {
         runs.write(&folder.file("runs.json"))?;
+        if shared.style == Style::Json {
+            print_event("runs", &runs);
+        }
     }
     Ok((histories, summaries))
+}
+
+/// The folder of one of several runs, new or with what there is of it, and what `config.json` in it is
+/// to be.
+fn seed_folder(
+    config: &Config,
+    settings: Settings,
+    folder: &RunFolder,
+) -> Result<(RunFolder, Config)> {
+    let path = folder.file(&format!("seed-{}", settings.seed));
+    ensure!(
+        !path.is_symlink(),
+        "{} is a symbolic link, and a run is not written through one — remove it",
+        shown(&path)
+    );
+    if !path.join("config.json").exists() {
+        let config = Config {
+            runs: 1,
+            settings,
+            ..config.clone()
+        };
+        return Ok((RunFolder::create(Some(&path))?, config));
+    }
+    let seed_folder = RunFolder::open_to_write(&path)?;
+    let before = seed_folder.read_config()?;
+    let as_long = Settings {
+        epochs: settings.epochs,
+        ..before.settings.clone()
+    };
+    if let Some(difference) = settings.difference(&as_long) {
+        bail!("{} is another run: {difference}", shown(&path));
+    }
+    Ok((seed_folder, Config { settings, ..before }))
 }
 
 /// A time in minutes.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::checkpoint::{Checkpoint, RunIdentity};
+use crate::cli::report;
 use crate::dataset::{CLASSES, DeviceSplit, Split};
 use crate::device::Selected;
 use crate::keeper::RunKeeper;
@@ -13,7 +14,7 @@ use crate::report::curves::{Metric, draw_curves};
 use crate::report::run_files::write_evaluation;
 use crate::report::summary::{ModelSummary, Summary};
 use crate::report::test_set::TestSet;
-use crate::run_folder::{Kept, RunFolder, unusable};
+use crate::run_folder::{Config, Kept, RunFolder, unusable};
 use crate::train::history::History;
 use crate::train::progress::{Progress, Style, print_event};
 use crate::train::{self, Learner, Settings};
@@ -31,23 +32,27 @@ pub struct Shared {
     pub class_names: [String; CLASSES],
     pub checkpoint_interval: Duration,
     pub style: Style,
+    pub quiet: bool,
 }
 
-/// One run with its seed, from where its folder leaves off: everything in its folder but the curves.
+/// One run with its seed, from where its folder leaves off to the report.
 /// Who resumes it resumes `whole`.
 ///
 /// # Errors
 ///
 /// If the device or the folder fails, a model diverges, or the user interrupts.
 pub fn one_run(
-    settings: &Settings,
+    config: &Config,
     shared: &Shared,
     folder: &RunFolder,
     whole: &RunFolder,
 ) -> Result<(History, Summary)> {
+    let settings = &config.settings;
     let names: Vec<&str> = settings.kinds().map(|kind| kind.name()).collect();
     let progress = Progress::new(shared.style, &names, settings.epochs, shared.training.len());
     let (mut learners, history, fresh) = learners(settings, shared, folder, &progress)?;
+    // Not before the checkpoints have turned out to be those of this run.
+    folder.write_config(config)?;
     let mut keeper = RunKeeper {
         folder,
         resume: whole.path(),
@@ -62,7 +67,7 @@ pub fn one_run(
     }
     keeper.history.write_csv(&folder.file("history.csv"))?;
     if shared.style == Style::Json {
-        print_event("run", &folder.read_config()?);
+        print_event("run", config);
     }
     let before = keeper.history.clone();
     let trained = train::train(
@@ -72,9 +77,22 @@ pub fn one_run(
         &shared.validation,
         &mut keeper,
     );
-    let history = trained.map_err(|error| keeper.explain(error))?;
     drop(progress);
+    let finished = trained.and_then(|history| {
+        let summary = finish(settings, shared, &mut learners, &history, &keeper)?;
+        Ok((history, summary))
+    });
+    finished.map_err(|error| keeper.explain(error))
+}
 
+/// Tests the trained models, and writes all that is told of a run that has ended.
+fn finish(
+    settings: &Settings,
+    shared: &Shared,
+    learners: &mut [Learner],
+    history: &History,
+    keeper: &RunKeeper,
+) -> Result<Summary> {
     let mut summary = Summary {
         dataset: shared.dataset.clone(),
         backend: shared.selected.backend.to_string(),
@@ -85,26 +103,31 @@ pub fn one_run(
         models: Default::default(),
     };
     let mut probabilities = Vec::new();
-    for learner in &mut learners {
-        let kind = learner.kind();
+    for learner in learners {
         keeper.save_model(Kept::Model, learner)?;
         // The only time that training or its report looks at the test images.
         let (metrics, rows) = learner.answer(&shared.test)?;
-        let result = model_summary(learner, &history, metrics);
-        summary.models.insert(kind.name().to_string(), result);
+        let result = model_summary(learner, history, metrics);
+        summary
+            .models
+            .insert(learner.kind().name().to_string(), result);
         probabilities.push(rows);
     }
     let test = TestSet {
         split: shared.test_split.clone(),
         probabilities,
     };
+    let folder = keeper.folder;
+    let names: Vec<&str> = settings.kinds().map(|kind| kind.name()).collect();
     let (path, classes) = (folder.path(), &shared.class_names);
     write_evaluation(path, &shared.dataset, classes, &names, &test)?;
     summary.write(&folder.file("summary.json"))?;
+    draw(folder, &summary, std::slice::from_ref(history))?;
+    report::write(&[folder], &folder.file("report.html"))?;
     if shared.style == Style::Json {
         print_event("summary", &summary);
     }
-    Ok((history, summary))
+    Ok(summary)
 }
 
 /// The learners as their checkpoints left them, the epochs behind them, and which learners have no
