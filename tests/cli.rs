@@ -446,6 +446,11 @@ fn a_report_is_written_by_train_and_of_runs_that_were_moved() {
     let mut report = fmnist(cwd.path(), &args);
     report.env("FMNIST_DATA_DIR", "/nonexistent");
     assert_success(&output(report));
+    let mut evaluate = fmnist(cwd.path(), &["evaluate", "moved/a"]);
+    evaluate.env("FMNIST_DATA_DIR", "/nonexistent");
+    let evaluated = output(evaluate);
+    assert_success(&evaluated);
+    assert_eq!(stdout(&evaluated).matches("as in summary.json").count(), 2);
     let html = std::fs::read_to_string(cwd.path().join("both.html")).expect("it is there");
     assert!(html.contains("2 runs compared"), "{}", &html[..500]);
 

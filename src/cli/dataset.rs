@@ -25,10 +25,15 @@ impl DatasetArgs {
         dataset::load(self.dataset, self.data_dir.as_deref(), &mut console(quiet))
     }
 
+    /// Whether the user names a dataset.
+    pub fn is_given(&self) -> bool {
+        self.dataset != Choice::Auto || self.data_dir.is_some()
+    }
+
     /// The same flags, with `auto` settled by the name of the dataset that a run used.
     pub fn for_run(&self, name: &str) -> Self {
         let mut args = self.clone();
-        if args.dataset == Choice::Auto && args.data_dir.is_none() {
+        if !args.is_given() {
             args.dataset = match name {
                 synthetic::NAME => Choice::Synthetic,
                 _ => Choice::FashionMnist,

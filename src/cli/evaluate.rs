@@ -8,11 +8,12 @@ use clap::Args;
 
 use super::limits::check_size;
 use super::{DeviceArgs, dataset, open_run};
-use crate::dataset::DeviceSplit;
+use crate::dataset::{DeviceSplit, Split};
 use crate::device::{self, Backend, BackendChoice};
 use crate::report::evaluation::{Evaluation, tables::tables};
 use crate::report::summary::Summary;
-use crate::run_folder::{Config, Kept};
+use crate::report::test_set::TestSet;
+use crate::run_folder::{Config, Kept, RunFolder};
 use crate::text;
 use crate::train::Inference;
 
@@ -39,27 +40,20 @@ pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
         true => Kept::Best,
         false => Kept::Model,
     };
-    let data = args.dataset.for_run(&config.dataset).load(false)?;
-    ensure!(
-        data.name == config.dataset,
-        "the run was trained on {}, but this is {} — pass the run's dataset with --data-dir or \
-         --dataset",
-        config.dataset,
-        data.name
-    );
+    let test = test_images(&args, &folder, &config)?;
     let selected = same_backend(device_args, &config).select(|line| errln!("{line}"))?;
     let summary = Summary::read(&folder.file("summary.json")).ok();
 
     outln!(
         "{} test images of {}, {}: {}",
-        text::thousands(data.test.len() as u64),
-        data.name,
+        text::thousands(test.len() as u64),
+        config.dataset,
         selected.backend,
         selected.name
     );
-    check_size("test with", &data.test, &selected)?;
-    let labels = data.test.labels.clone();
-    let test = DeviceSplit::upload(data.test, &selected.device);
+    check_size("test with", &test, &selected)?;
+    let labels = test.labels.clone();
+    let test = DeviceSplit::upload(test, &selected.device);
     let mut answers = Vec::new();
     for settings in &config.settings.models {
         let architecture = &settings.architecture;
@@ -96,9 +90,26 @@ pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
         .iter()
         .map(|(name, rows)| (*name, &rows[..]))
         .collect();
-    let evaluation = Evaluation::new(&data.name, &data.class_names, &labels, &answers)?;
+    let evaluation = Evaluation::new(&config.dataset, &config.class_names, &labels, &answers)?;
     outln!("\n{}", tables(&evaluation).trim_end());
     Ok(())
+}
+
+/// The test images that the folder of a run that has ended holds; those of the run's dataset if the
+/// user names it, or if the run has not ended.
+fn test_images(args: &EvaluateArgs, folder: &RunFolder, config: &Config) -> Result<Split> {
+    if !args.dataset.is_given() && folder.file("test-images.gz").exists() {
+        return Ok(TestSet::read(folder.path(), &[])?.split);
+    }
+    let data = args.dataset.for_run(&config.dataset).load(false)?;
+    ensure!(
+        data.name == config.dataset,
+        "the run was trained on {}, but this is {} — pass the run's dataset with --data-dir or \
+         --dataset",
+        config.dataset,
+        data.name
+    );
+    Ok(data.test)
 }
 
 /// With `--backend auto` the backend that the run was trained on, and of several GPUs the same
