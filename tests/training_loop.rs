@@ -100,8 +100,12 @@ fn memory_stays_constant_over_200_epochs(device: &Device) {
         late <= 1.02 * early,
         "from {early} to {late} bytes: {host:?}"
     );
+    // The pool may take a page more when reads come at other moments; it may not go on doing so.
+    let grown = |now: u64, early: u64| now as f64 > 1.02 * early as f64;
     assert!(
-        on_device.iter().skip(5).all(|usage| *usage == on_device[5]),
+        !on_device.iter().skip(5).any(|&(in_use, reserved)| {
+            grown(in_use, on_device[5].0) || grown(reserved, on_device[5].1)
+        }),
         "{on_device:?}"
     );
 }
