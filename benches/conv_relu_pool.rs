@@ -17,7 +17,7 @@ use fmnist::dataset::{Batch, DeviceSplit, synthetic};
 use fmnist::device::{self, BackendChoice, Selected};
 use fmnist::model::{Kernels, ModelKind};
 use fmnist::train::progress::{Progress, Style};
-use fmnist::train::recipe::Recipe;
+use fmnist::train::recipe::{Recipe, VALIDATION_IMAGES};
 use fmnist::train::{Learner, Settings, Tally};
 
 /// Pairs of samples are taken until the time is spent, but at least `MIN_PAIRS`.
@@ -179,6 +179,7 @@ impl StepCase {
             epochs: 1,
             batch_size,
             samples: None,
+            validation: VALIDATION_IMAGES,
             seed: 0,
             kernels,
         };

@@ -54,6 +54,7 @@ fn help_names_every_command_and_flag() {
         "--batch-size",
         "--learning-rate",
         "--samples",
+        "--validation",
         "--out",
         "--seed",
         "--quiet",
@@ -76,6 +77,10 @@ fn wrong_usage_is_refused_with_exit_code_2() {
             vec!["--epochs", "at least 1"],
         ),
         (vec!["train", "--batch-size", "many"], vec!["--batch-size"]),
+        (
+            vec!["train", "--validation", "0"],
+            vec!["--validation", "at least 1"],
+        ),
         (
             vec!["train", "--learning-rate", "-1"],
             vec!["--learning-rate"],
@@ -113,6 +118,7 @@ fn a_run_leaves_its_folder_and_evaluate_reproduces_it() {
     let config = json(&path.join("config.json"));
     assert_eq!(config["dataset"], "Fashion-MNIST");
     assert_eq!(config["samples"], 640);
+    assert_eq!(config["validation"], 5000);
     assert_eq!(config["kernels"], "fused");
 
     let summary = json(&path.join("summary.json"));
@@ -202,10 +208,22 @@ fn missing_data_is_an_error_that_names_the_folder() {
 }
 
 #[test]
-fn more_samples_than_there_are_is_an_error() {
+fn more_images_than_there_are_is_an_error() {
     let cwd = folder();
-    let run = output(fmnist(cwd.path(), &["train", "--samples", "55001"]));
-    assert_failure(&run, 1, &["--samples 55001", "55000"]);
+    for (flags, parts) in [
+        (vec!["--samples", "55001"], ["--samples 55001", "55000"]),
+        (
+            vec!["--validation", "59000", "--samples", "1001"],
+            ["--samples 1001", "1000"],
+        ),
+        (
+            vec!["--validation", "60000"],
+            ["--validation 60000", "60000"],
+        ),
+    ] {
+        let run = output(fmnist(cwd.path(), &[vec!["train"], flags].concat()));
+        assert_failure(&run, 1, &parts);
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use fmnist::model::{Architecture, ModelKind};
 use fmnist::train::history::History;
 use fmnist::train::recipe::Recipe;
 use fmnist::train::schedule::{Decay, Schedule};
-use fmnist::train::{Settings, Training, train};
+use fmnist::train::{Settings, Training, split, train};
 use serde_json::Value;
 
 on_each_device!(standard_beats_plain_on_few_images);
@@ -92,6 +92,27 @@ fn sizes_of_models() {
     ] {
         let error = parameters(&widths, &hidden).expect_err("it cannot be built");
         assert!(error.to_string().contains(message), "{error}");
+    }
+}
+
+#[test]
+fn the_last_training_images_validate_and_the_others_train() {
+    let data = fashion_mnist();
+    let all = &data.train;
+    for (validation, samples, trains) in
+        [(5_000, None, 55_000), (7, None, 59_993), (500, Some(9), 9)]
+    {
+        let settings = Settings {
+            validation,
+            samples,
+            ..plain(&[ModelKind::Dense], 32, 0)
+        };
+        let (training, held_out) = split(&settings, &mut data.clone()).expect("there are as many");
+        assert_eq!((training.len(), held_out.len()), (trains, validation));
+        assert_eq!(training.images, all.images[..trains * 784]);
+        assert_eq!(training.labels, all.labels[..trains]);
+        assert_eq!(held_out.images, all.images[(60_000 - validation) * 784..]);
+        assert_eq!(held_out.labels, all.labels[60_000 - validation..]);
     }
 }
 

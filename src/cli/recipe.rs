@@ -7,7 +7,7 @@ use super::positive;
 use crate::device::OutOfMemory;
 use crate::gather::Pixels;
 use crate::model::{Kernels, ModelKind};
-use crate::train::recipe::{BATCH_SIZE, Recipe};
+use crate::train::recipe::{BATCH_SIZE, Recipe, VALIDATION_IMAGES};
 use crate::train::schedule::Decay;
 use crate::train::{ModelSettings, Settings};
 
@@ -29,6 +29,9 @@ pub struct RecipeArgs {
     /// Train on the first N images only
     #[arg(long, value_name = "N", value_parser = positive)]
     samples: Option<usize>,
+    /// Hold the last N training images out to validate with [default: 5000]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    validation: Option<usize>,
     /// Seed of the initial weights, the order of the images and all that is random [default: 0]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -145,6 +148,7 @@ impl RecipeArgs {
             epochs: recipe.epochs(),
             batch_size,
             samples: None,
+            validation: VALIDATION_IMAGES,
             seed: 0,
             kernels: Kernels::Fused,
         })
@@ -187,6 +191,7 @@ impl RecipeArgs {
     fn change(&self, mut settings: Settings) -> Result<Settings> {
         set(&mut settings.epochs, &self.epochs);
         set(&mut settings.seed, &self.seed);
+        set(&mut settings.validation, &self.validation);
         if self.samples.is_some() {
             settings.samples = self.samples;
         }

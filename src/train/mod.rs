@@ -23,29 +23,27 @@ pub use settings::{ModelSettings, Settings, Training};
 pub use state::{Diverged, Position, State};
 pub use tally::{Metrics, Sums, Tally};
 
-/// Images held out of the training set, its last ones, to validate with after each epoch.
-pub const VALIDATION_IMAGES: usize = 5_000;
-
-/// Splits the training set into images to train on and images held out for validation.
+/// Splits the training set into images to train on and, its last ones, images held out to validate
+/// with after each epoch.
 ///
 /// # Errors
 ///
 /// If `settings.samples` asks for more images than there are, or too few are left.
 pub fn split(settings: &Settings, dataset: &mut Dataset) -> Result<(Split, Split)> {
-    let images = dataset.train.len();
+    let (images, held_out) = (dataset.train.len(), settings.validation);
     let mut training = std::mem::take(&mut dataset.train);
-    let validation = training.split_off_last(VALIDATION_IMAGES);
+    let validation = training.split_off_last(held_out);
     ensure!(
         !training.is_empty(),
-        "{} has {images} training images, but {VALIDATION_IMAGES} are held out for validation — \
-         use a larger dataset",
+        "--validation {held_out}: {} has {images} training images, and none would be left to train \
+         on — hold fewer out",
         dataset.name
     );
     if let Some(samples) = settings.samples {
         ensure!(
             samples <= training.len(),
-            "--samples {samples}: {} has {} images to train on ({VALIDATION_IMAGES} more are held \
-             out for validation) — ask for fewer",
+            "--samples {samples}: {} has {} images to train on ({held_out} more are held out for \
+             validation) — ask for fewer",
             dataset.name,
             training.len()
         );

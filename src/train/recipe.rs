@@ -11,6 +11,9 @@ use crate::model::{Architecture, ModelKind};
 /// Images per step of every recipe.
 pub const BATCH_SIZE: usize = 128;
 
+/// Training images that every recipe holds out to validate with.
+pub const VALIDATION_IMAGES: usize = 5_000;
+
 /// How well, and for how long, models are trained.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

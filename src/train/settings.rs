@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::recipe::Recipe;
+use super::recipe::{Recipe, VALIDATION_IMAGES};
 use super::schedule::{Decay, Schedule};
 use crate::gather::Augment;
 use crate::model::{Architecture, Kernels, ModelKind};
@@ -27,6 +27,9 @@ pub struct Settings {
     pub batch_size: usize,
     /// Train on the first `samples` images only.
     pub samples: Option<usize>,
+    /// Images held out of the training set to validate with.
+    #[serde(default = "validation_images")]
+    pub validation: usize,
     /// Source of the initial weights, of the order of the images, and of all that is random.
     pub seed: u64,
     /// The project's kernels or Burn's own operations.
@@ -66,6 +69,11 @@ pub struct Training {
     pub augment: Augment,
 }
 
+/// What all runs held out before there was a choice.
+fn validation_images() -> usize {
+    VALIDATION_IMAGES
+}
+
 impl Settings {
     /// Which models are trained, in the order in which they are shown.
     pub fn kinds(&self) -> impl Iterator<Item = ModelKind> {
@@ -87,6 +95,7 @@ impl Settings {
             ("epochs", Some(self.epochs)),
             ("batch_size", Some(self.batch_size)),
             ("samples", self.samples),
+            ("validation", Some(self.validation)),
         ] {
             ensure!(number != Some(0), "{name} must be at least 1");
         }

@@ -24,7 +24,7 @@ use fmnist::dataset::{self, Batch, Choice, Dataset, DeviceSplit, Split};
 use fmnist::device::{self, BackendChoice};
 use fmnist::model::{Classifier, Kernels, ModelKind};
 use fmnist::train::progress::{Progress, Style};
-use fmnist::train::recipe::Recipe;
+use fmnist::train::recipe::{Recipe, VALIDATION_IMAGES};
 use fmnist::train::{Learner, Settings, Tally};
 
 /// The CPU, without autodiff.
@@ -82,6 +82,7 @@ pub fn plain(models: &[ModelKind], batch_size: usize, seed: u64) -> Settings {
         epochs: 1,
         batch_size,
         samples: None,
+        validation: VALIDATION_IMAGES,
         seed,
         kernels: Kernels::Fused,
     }
