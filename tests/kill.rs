@@ -16,8 +16,11 @@ use process::{assert_success, fmnist, folder, json, stderr};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-const CPU: [&str; 9] = [
+// The best recipe has all that a checkpoint must restore: dropout too.
+const CPU: [&str; 11] = [
     "train",
+    "--recipe",
+    "best",
     "--backend",
     "cpu",
     "--samples",
@@ -27,8 +30,10 @@ const CPU: [&str; 9] = [
     "--batch-size",
     "50",
 ];
-const DENSE_CPU: [&str; 11] = [
+const DENSE_CPU: [&str; 13] = [
     "train",
+    "--recipe",
+    "best",
     "--backend",
     "cpu",
     "--samples",
@@ -40,8 +45,10 @@ const DENSE_CPU: [&str; 11] = [
     "--model",
     "dense",
 ];
-const WGPU: [&str; 11] = [
+const WGPU: [&str; 13] = [
     "train",
+    "--recipe",
+    "best",
     "--backend",
     "wgpu",
     "--samples",

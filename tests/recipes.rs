@@ -63,7 +63,7 @@ fn warm_up_is_counted_in_epochs() {
     };
     let schedule = training.schedule(10, 20);
     assert_eq!((schedule.warm_up_steps, schedule.steps), (30, 200));
-    assert_close(Training::PLAIN.schedule(10, 20).learning_rate(0), 1e-3);
+    assert_close(Training::PLAIN.schedule(10, 20).learning_rate(0), 2e-3);
 }
 
 #[test]
@@ -246,8 +246,8 @@ fn a_larger_batch_has_a_larger_step() {
             .as_f64()
             .expect("a number")
     };
-    assert_close(rate(&[], "128"), 1e-3);
-    assert_close(rate(&["--batch-size", "512"], "512"), 2e-3);
+    assert_close(rate(&[], "128"), 2e-3);
+    assert_close(rate(&["--batch-size", "512"], "512"), 4e-3);
     assert_close(
         rate(&["--batch-size", "512", "--learning-rate", "3e-4"], "own"),
         3e-4,

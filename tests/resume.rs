@@ -93,7 +93,7 @@ fn assert_resumes(settings: &Settings, images: usize, stops: &[usize], device: &
 }
 
 fn goes_on_bit_for_bit_from_any_step(device: &Device) {
-    for recipe in [Recipe::Plain, Recipe::Standard] {
+    for recipe in [Recipe::Plain, Recipe::Best] {
         for kind in ModelKind::ALL {
             // 100 images are five steps: within an epoch, before its first and after its last.
             let settings = settings(recipe, kind, Kernels::Fused);
@@ -103,7 +103,7 @@ fn goes_on_bit_for_bit_from_any_step(device: &Device) {
 }
 
 fn goes_on_bit_for_bit_with_burns_own_operations(device: &Device) {
-    let settings = settings(Recipe::Standard, ModelKind::Dense, Kernels::Reference);
+    let settings = settings(Recipe::Best, ModelKind::Dense, Kernels::Reference);
     assert_resumes(&settings, 100, &[2], device);
 }
 
@@ -117,7 +117,7 @@ fn another_models_state_is_refused(device: &Device) {
     let dense = of(Recipe::Plain, ModelKind::Dense);
     let state = dense.state().expect("the device works");
 
-    let mut other = of(Recipe::Standard, ModelKind::Dense);
+    let mut other = of(Recipe::Best, ModelKind::Dense);
     let error = other.restore(state.clone()).expect_err("wider layers");
     assert!(error.to_string().contains("other shapes"), "{error}");
 

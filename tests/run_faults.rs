@@ -403,7 +403,7 @@ fn changed_settings_are_refused_by_name() {
         ),
         (
             &["--dropout", "0.5"],
-            &["dense.dropout is 0.5, but 0.2 in the run"],
+            &["dense.dropout is 0.5, but 0.0 in the run"],
         ),
         (
             &["--shift", "2"],
@@ -442,7 +442,7 @@ fn changed_settings_are_refused_by_name() {
         "--recipe",
         "standard",
         "--dropout",
-        "0.2",
+        "0",
     ];
     let before = weights(cwd.path());
     assert_success(&resume(cwd.path(), &same));
@@ -702,7 +702,7 @@ fn impossible_settings_are_refused_wherever_they_come_from() {
             "batch_size must be at least 1",
         ),
         (
-            "\"dropout\": 0.2",
+            "\"dropout\": 0.0",
             "\"dropout\": 1.0",
             "dropout cannot be 1",
         ),

@@ -29,9 +29,9 @@ fn weights(learner: &Learner) -> Vec<u8> {
 }
 
 /// The recipe with everything in it, on the dense model with odd batches.
-fn standard(kind: ModelKind, epochs: usize) -> Settings {
+fn best(kind: ModelKind, epochs: usize) -> Settings {
     Settings {
-        models: vec![Recipe::Standard.model(kind)],
+        models: vec![Recipe::Best.model(kind)],
         epochs,
         ..plain(&[kind], 24, 3)
     }
@@ -39,7 +39,7 @@ fn standard(kind: ModelKind, epochs: usize) -> Settings {
 
 fn reading_metrics_back_changes_no_weight(device: &Device) {
     let images = DeviceSplit::upload(first(&fashion_mnist().train, 500), device);
-    let settings = standard(ModelKind::Dense, 2);
+    let settings = best(ModelKind::Dense, 2);
 
     let mut reading = learner(&settings, &images, device);
     for _ in 1..=2 {
@@ -79,7 +79,7 @@ fn resident_bytes() -> f64 {
 #[cfg(target_os = "linux")]
 fn memory_stays_constant_over_200_epochs(device: &Device) {
     let images = DeviceSplit::upload(first(&fashion_mnist().train, 60), device);
-    let mut learner = learner(&standard(ModelKind::Cnn, 200), &images, device);
+    let mut learner = learner(&best(ModelKind::Cnn, 200), &images, device);
     let mut host = Vec::new();
     let mut on_device = Vec::new();
     for _ in 1..=200 {

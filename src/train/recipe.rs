@@ -59,8 +59,8 @@ impl Recipe {
     }
 }
 
-/// Ten epochs are too few for strong augmentation: what counts is to arrive at all. Mirrored images
-/// help the CNN but not the dense model, and centred pixels the other way round.
+/// Ten epochs are too few for dropout and strong augmentation: what counts is to arrive at all.
+/// Mirrored images help the CNN but not the dense model, and centred pixels the other way round.
 fn standard(plain: ModelSettings) -> ModelSettings {
     let kind = plain.architecture.model;
     let training = Training {
@@ -70,7 +70,7 @@ fn standard(plain: ModelSettings) -> ModelSettings {
         weight_decay: 0.05,
         average_decay: Some(0.99),
         label_smoothing: 0.05,
-        dropout: 0.2,
+        dropout: 0.0,
         augment: Augment::NONE,
     };
     match kind {

@@ -147,7 +147,7 @@ fn difference(name: &str, ours: &Value, theirs: &Value) -> Option<String> {
 impl Training {
     /// Adam with a fixed step size, and no tricks.
     pub const PLAIN: Self = Self {
-        learning_rate: 1e-3,
+        learning_rate: 2e-3,
         warm_up_epochs: 0.0,
         decay: Decay::Constant,
         weight_decay: 0.0,
