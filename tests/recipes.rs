@@ -116,6 +116,17 @@ fn the_last_training_images_validate_and_the_others_train() {
     }
 }
 
+/// Runs from before there was a choice can be gone on with.
+#[test]
+fn a_configuration_that_does_not_tell_held_out_5000() {
+    let settings = plain(&[ModelKind::Cnn], 32, 0);
+    let mut json = serde_json::to_value(&settings).expect("settings become JSON");
+    let fields = json.as_object_mut().expect("settings are an object");
+    assert_eq!(fields.remove("validation"), Some(5_000.into()));
+    let read: Settings = serde_json::from_value(json).expect("it can be read");
+    assert_eq!(read, settings);
+}
+
 /// Validation accuracy after a few epochs on a few real images.
 fn accuracy(recipe: Recipe, device: &Device) -> f64 {
     const IMAGES: usize = 2_000;
