@@ -1,19 +1,32 @@
 //! From the device to the host.
 
-use anyhow::{Context, Result};
-use burn::Tensor;
+use anyhow::{Context, Result, ensure};
+use burn::{Tensor, tensor::Device};
 
+use crate::device::{OutOfMemory, ran_out_of_memory};
 use crate::recorder;
+
+/// Waits until the device has done all that it was given.
+///
+/// # Errors
+///
+/// If the device failed; [`OutOfMemory`] if it had no place for a tensor on the way.
+pub fn wait(device: &Device) -> Result<()> {
+    let waited = device.sync();
+    ensure!(!ran_out_of_memory(), OutOfMemory);
+    waited.context("the device failed")
+}
 
 /// Waits for the device and reads a tensor.
 ///
 /// # Errors
 ///
-/// If the device failed.
+/// If the device failed; [`OutOfMemory`] if a tensor had no place there before this one was read.
 pub fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
-    let data = tensor
-        .try_into_data()
-        .context("the device failed: its results cannot be read")?;
+    let data = tensor.try_into_data();
+    // What is read then is what lay in other memory, and comes without an error.
+    ensure!(!ran_out_of_memory(), OutOfMemory);
+    let data = data.context("the device failed: its results cannot be read")?;
     recorder::read_back(data.as_bytes().len());
     Ok(data.iter().collect())
 }

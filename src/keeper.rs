@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 
 use crate::checkpoint::{Checkpoint, RunIdentity};
+use crate::device::OutOfMemory;
 use crate::interrupt::{self, Interrupted};
 use crate::model::flattened;
 use crate::run_folder::{Kept, RunFolder};
@@ -84,33 +85,49 @@ impl RunKeeper<'_> {
         self.folder.write_checkpoint(kept, &checkpoint)
     }
 
-    /// Adds to an error of the training what is left of it.
+    /// Adds to an error of the training what is left of it. [`OutOfMemory`] stays what it is where
+    /// no training is lost.
     pub fn explain(&self, error: anyhow::Error) -> anyhow::Error {
         if error.is::<Interrupted>() {
             return error;
         }
-        let checkpoints = self.settings.kinds().filter_map(|kind| {
-            let checkpoint = self.folder.read_checkpoint(Kept::Last, kind).ok()??;
+        let mut positions = Vec::new();
+        let mut checkpoints = Vec::new();
+        for kind in self.settings.kinds() {
+            let Ok(Some(checkpoint)) = self.folder.read_checkpoint(Kept::Last, kind) else {
+                continue;
+            };
             let path = shown(&self.folder.checkpoint_file(Kept::Last, kind));
-            let position = checkpoint.state.position;
-            Some(match position.steps {
-                0 => format!("{path} (epoch {})", position.epochs),
-                steps => format!("{path} (step {steps} of epoch {})", position.epochs + 1),
-            })
-        });
-        let checkpoints: Vec<String> = checkpoints.collect();
-        let run = shown(self.resume);
+            let Position { epochs, steps, .. } = checkpoint.state.position;
+            positions.push((epochs, steps));
+            checkpoints.push(match steps {
+                0 => format!("{path} (epoch {epochs})"),
+                _ => format!("{path} (step {steps} of epoch {})", epochs + 1),
+            });
+        }
+        let begun = positions.iter().any(|&position| position != (0, 0));
+        if error.is::<OutOfMemory>() && !begun {
+            return error;
+        }
         let left = match checkpoints.is_empty() {
-            true => format!("nothing of it is left in {run}"),
+            true => format!("nothing of it is left in {}", shown(self.resume)),
             false => format!(
                 "the last good checkpoints are {}",
                 checkpoints.join(" and ")
             ),
         };
-        let advice = match error.is::<Diverged>() {
-            true => format!("{left}; train again with a smaller --learning-rate"),
-            false if checkpoints.is_empty() => left,
-            false => format!("{left}; put that right and go on with `fmnist train --resume {run}`"),
+        let go_on = format!("go on with `fmnist train --resume {}`", shown(self.resume));
+        let advice = if error.is::<Diverged>() {
+            format!("{left}; train again with a smaller --learning-rate")
+        } else if checkpoints.is_empty() {
+            left
+        } else if error.is::<OutOfMemory>() {
+            format!(
+                "{left}; end what else uses its memory and {go_on}, or train again with a smaller \
+                 --batch-size"
+            )
+        } else {
+            format!("{left}; put that right and {go_on}")
         };
         anyhow!("{error:#} — {advice}")
     }

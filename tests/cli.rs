@@ -4,11 +4,10 @@ mod common;
 mod process;
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 
-use common::data_dir;
 use process::{assert_failure, assert_success, fmnist, folder, json, output, stderr, stdout};
 
 const SHORT: [&str; 8] = [
@@ -396,36 +395,6 @@ fn data_is_verified_where_it_is_looked_for() {
     let fetched = output(fmnist(cwd.path(), &["data", "fetch"]));
     assert_success(&fetched);
     assert!(stdout(&fetched).contains("complete"), "nothing was missing");
-}
-
-/// Where it is not the batch size that exhausts the device's memory, here the process's address
-/// space, the program must not start at all or must work; in between lies the message.
-#[cfg(target_os = "linux")]
-#[test]
-fn a_device_without_memory_is_an_error_that_names_the_batch_size() {
-    let cwd = folder();
-    let run = |kib: usize| {
-        let mut command = Command::new("sh");
-        let program = env!("CARGO_BIN_EXE_fmnist");
-        let script = format!(
-            "ulimit -v {kib} && exec {program} --backend wgpu train --recipe plain --model cnn \
-             --samples 5000 --batch-size 5000 --epochs 1 --out limit-{kib}"
-        );
-        command
-            .args(["-c", &script])
-            .current_dir(cwd.path())
-            .env("FMNIST_DATA_DIR", data_dir());
-        output(command)
-    };
-    let message = "error: --batch-size 5000 is too large for this device — use a smaller one: the \
-                   device ran out of memory";
-    let limits = (2..12).map(|half_gib| half_gib << 19);
-    let told = limits.map(run).any(|output| {
-        let stderr = stderr(&output);
-        assert!(!stderr.contains("panicked"), "{stderr}");
-        output.status.code() == Some(1) && stderr.contains(message)
-    });
-    assert!(told, "no limit made the device run out of memory");
 }
 
 #[test]

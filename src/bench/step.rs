@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use burn::tensor::Device;
 
 use super::{DeviceMemory, Spread};
 use crate::dataset::{Batch, Batches, DeviceSplit};
+use crate::host;
 use crate::recorder::{self, Record};
 use crate::train::progress::{Progress, Style};
 use crate::train::{Learner, ModelSettings, Settings, Tally};
@@ -78,7 +79,7 @@ pub fn measure(
         let started = Instant::now();
         trainer.run(1);
         enqueue_seconds.push(started.elapsed().as_secs_f64());
-        trainer.wait()?;
+        host::wait(trainer.device)?;
     }
     let [fewest, most] = RECORDED_STEPS;
     let recorded_steps = fitting(RECORDED_SECONDS).clamp(fewest, most);
@@ -163,16 +164,11 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    fn wait(&self) -> Result<()> {
-        let waited = self.device.sync();
-        waited.context("the device failed in the benchmark")
-    }
-
     /// Seconds for `steps` steps, until the device has finished them.
     fn timed(&mut self, steps: usize) -> Result<f64> {
         let started = Instant::now();
         self.run(steps);
-        self.wait()?;
+        host::wait(self.device)?;
         Ok(started.elapsed().as_secs_f64())
     }
 }

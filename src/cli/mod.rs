@@ -76,7 +76,7 @@ impl DeviceArgs {
     /// Runs `work` on a thread of the pool that the CPU kernels share. From outside the pool each
     /// of their parallel loops would take 20 to 70 µs longer to begin.
     ///
-    /// Burn has no error for a device without memory: it panics somewhere behind. That becomes
+    /// Burn has no error for a device without memory, and may panic somewhere behind. That becomes
     /// [`OutOfMemory`] here.
     fn on_pool<R: Send>(&self, work: impl FnOnce() -> Result<R> + Send) -> Result<R> {
         if let Some(threads) = self.threads {
@@ -87,8 +87,8 @@ impl DeviceArgs {
         }
         let work = AssertUnwindSafe(|| rayon::scope(|_| work()));
         match panic::catch_unwind(work) {
-            _ if device::ran_out_of_memory() => Err(OutOfMemory.into()),
             Ok(result) => result,
+            Err(_) if device::ran_out_of_memory() => Err(OutOfMemory.into()),
             Err(panic) => panic::resume_unwind(panic),
         }
     }

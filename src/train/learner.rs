@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
@@ -199,9 +199,7 @@ impl Learner {
             clock = Instant::now();
         }
         let metrics = self.read(&tally)?;
-        self.device
-            .sync()
-            .context("the device failed in training")?;
+        host::wait(&self.device)?;
         self.count(&mut clock);
         let seconds = self.position.seconds;
         self.position = Position {

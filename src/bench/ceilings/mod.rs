@@ -8,12 +8,14 @@ mod wgpu;
 
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use burn::Tensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::Device;
 use serde::Serialize;
+
+use crate::host;
 
 /// How often [`multiply_add`] multiplies and adds.
 pub const ROUNDS: usize = 1024;
@@ -97,9 +99,7 @@ fn best_rate(device: &Device, mut work: impl FnMut()) -> Result<f64> {
         for _ in 0..runs {
             work();
         }
-        device
-            .sync()
-            .context("the device failed in the benchmark")?;
+        host::wait(device)?;
         Ok(runs as f64 / started.elapsed().as_secs_f64())
     };
     // The first run compiles shaders and touches new memory.

@@ -1,0 +1,96 @@
+//! What becomes of a run on a device without memory for it.
+
+#![cfg(target_os = "linux")]
+
+mod common;
+mod process;
+
+use std::path::Path;
+use std::process::Output;
+
+use fmnist::train::history::History;
+use process::{assert_failure, assert_success, fmnist, folder, injection, output, stdout};
+
+const TRAIN: [&str; 14] = [
+    "train",
+    "--backend",
+    "wgpu",
+    "--recipe",
+    "plain",
+    "--samples",
+    "256",
+    "--validation",
+    "64",
+    "--batch-size",
+    "256",
+    "--epochs",
+    "2",
+    "--quiet",
+];
+
+/// `fmnist ARGS` where the device refuses each piece of memory from the `piece`th on.
+fn with_memory_for(piece: usize, cwd: &Path, args: &[&str]) -> Output {
+    let mut command = fmnist(cwd, args);
+    command.env("LD_PRELOAD", injection());
+    command
+        .env("FAULT", "memory")
+        .env("FAULT_AT", piece.to_string());
+    output(command)
+}
+
+fn weights(cwd: &Path) -> [Vec<u8>; 2] {
+    ["dense", "cnn"].map(|model| {
+        let path = cwd.join(format!("run/{model}/model.ckpt"));
+        std::fs::read(path).expect("the model is there")
+    })
+}
+
+/// Memory runs out at every place in turn: before training, while the first model trains, while the
+/// second does when the first already has an epoch behind it. Worthless results are neither shown nor
+/// saved, and what was saved goes on to where an undisturbed run ends.
+#[test]
+fn a_run_out_of_memory_saves_nothing_worthless_and_says_what_to_do() {
+    let args = [&TRAIN[..], &["--out", "run"]].concat();
+    let undisturbed = folder();
+    assert_success(&output(fmnist(undisturbed.path(), &args)));
+    let expected = weights(undisturbed.path());
+
+    let (mut before, mut midway) = (0, 0);
+    for piece in 2.. {
+        let cwd = folder();
+        let run = with_memory_for(piece, cwd.path(), &args);
+        if run.status.success() {
+            assert!(weights(cwd.path()) == expected);
+            break;
+        }
+        assert_eq!(stdout(&run), "");
+        let history = History::read_csv(&cwd.path().join("run/history.csv"));
+        if history.map_or(0, |history| history.records.len()) == 0 {
+            let message = "error: --batch-size 256 is too large for this device — use a smaller \
+                           one: the device ran out of memory";
+            assert_failure(&run, 1, &[message]);
+            before += 1;
+            continue;
+        }
+        let parts = [
+            "error: the device ran out of memory — the last good checkpoints are \
+             run/dense/last.ckpt (epoch ",
+            "go on with `fmnist train --resume run`, or train again with a smaller --batch-size",
+        ];
+        assert_failure(&run, 1, &parts);
+        midway += 1;
+        let resume = ["train", "--resume", "run", "--quiet"];
+        assert_success(&output(fmnist(cwd.path(), &resume)));
+        assert!(weights(cwd.path()) == expected, "piece {piece}");
+    }
+    println!("memory ran out before the first epoch: {before} times, later: {midway}");
+    assert!(before > 0 && midway > 0);
+}
+
+#[test]
+fn a_benchmark_out_of_memory_has_no_figures() {
+    let args = ["bench", "--backend", "wgpu", "--steps", "20"];
+    let bench = with_memory_for(3, folder().path(), &args);
+    assert_failure(&bench, 1, &["error: --batch-size 128 is too large"]);
+    assert_eq!(stdout(&bench), "");
+}
