@@ -6,35 +6,28 @@ mod common;
 mod process;
 
 use std::path::Path;
-use std::process::Output;
+use std::process::{Command, Output};
 
 use fmnist::train::history::History;
-use process::{assert_failure, assert_success, fmnist, folder, injection, output, stdout};
+use process::{
+    assert_failure, assert_success, device_memory_faults, fmnist, folder, output, stdout,
+};
 
-const TRAIN: [&str; 14] = [
-    "train",
-    "--backend",
-    "wgpu",
-    "--recipe",
-    "plain",
-    "--samples",
-    "256",
-    "--validation",
-    "64",
-    "--batch-size",
-    "256",
-    "--epochs",
-    "2",
-    "--quiet",
-];
+const TRAIN: &str = "train --backend wgpu --recipe plain --samples 256 \
+                     --validation 64 --batch-size 256 --epochs 2 --quiet --out run";
+const RESUME: &str = "train --resume run --quiet";
+const BENCH: &str = "bench --backend wgpu --steps 20";
+
+/// `fmnist ARGS`.
+fn program(cwd: &Path, args: &str) -> Command {
+    fmnist(cwd, &args.split(' ').collect::<Vec<_>>())
+}
 
 /// `fmnist ARGS` where the device refuses each piece of memory from the `piece`th on.
-fn with_memory_for(piece: usize, cwd: &Path, args: &[&str]) -> Output {
-    let mut command = fmnist(cwd, args);
-    command.env("LD_PRELOAD", injection());
-    command
-        .env("FAULT", "memory")
-        .env("FAULT_AT", piece.to_string());
+fn without_memory(piece: usize, cwd: &Path, args: &str) -> Output {
+    let mut command = program(cwd, args);
+    command.env("LD_PRELOAD", device_memory_faults());
+    command.env("FAULT_AT", piece.to_string());
     output(command)
 }
 
@@ -50,15 +43,14 @@ fn weights(cwd: &Path) -> [Vec<u8>; 2] {
 /// saved, and what was saved goes on to where an undisturbed run ends.
 #[test]
 fn a_run_out_of_memory_saves_nothing_worthless_and_says_what_to_do() {
-    let args = [&TRAIN[..], &["--out", "run"]].concat();
     let undisturbed = folder();
-    assert_success(&output(fmnist(undisturbed.path(), &args)));
+    assert_success(&output(program(undisturbed.path(), TRAIN)));
     let expected = weights(undisturbed.path());
 
     let (mut before, mut midway) = (0, 0);
     for piece in 2.. {
         let cwd = folder();
-        let run = with_memory_for(piece, cwd.path(), &args);
+        let run = without_memory(piece, cwd.path(), TRAIN);
         if run.status.success() {
             assert!(weights(cwd.path()) == expected);
             break;
@@ -79,8 +71,7 @@ fn a_run_out_of_memory_saves_nothing_worthless_and_says_what_to_do() {
         ];
         assert_failure(&run, 1, &parts);
         midway += 1;
-        let resume = ["train", "--resume", "run", "--quiet"];
-        assert_success(&output(fmnist(cwd.path(), &resume)));
+        assert_success(&output(program(cwd.path(), RESUME)));
         assert!(weights(cwd.path()) == expected, "piece {piece}");
     }
     println!("memory ran out before the first epoch: {before} times, later: {midway}");
@@ -89,8 +80,7 @@ fn a_run_out_of_memory_saves_nothing_worthless_and_says_what_to_do() {
 
 #[test]
 fn a_benchmark_out_of_memory_has_no_figures() {
-    let args = ["bench", "--backend", "wgpu", "--steps", "20"];
-    let bench = with_memory_for(3, folder().path(), &args);
+    let bench = without_memory(3, folder().path(), BENCH);
     assert_failure(&bench, 1, &["error: --batch-size 128 is too large"]);
     assert_eq!(stdout(&bench), "");
 }

@@ -408,7 +408,8 @@ fn silent_mirrors_are_given_up_in_the_time_they_share() {
         .fetch(&[&silent[0], &silent[1], &silent[2]])
         .unwrap_err();
     let elapsed = start.elapsed();
-    assert!(elapsed < PATIENCE + Duration::from_secs(1), "{elapsed:?}");
+    // Each its own would be three times as much.
+    assert!(elapsed < 2 * PATIENCE, "{elapsed:?}");
     target.fetch(&[&silent[0], &silent[1], &good]).unwrap();
     target.assert_complete();
 }

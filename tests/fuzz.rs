@@ -269,7 +269,7 @@ fn fuzz(target: &Target, executions: u64, seed: u64) -> u64 {
         let held = (MOST.get() - before) as usize;
         let (each, besides) = target.memory;
         let took = started.elapsed();
-        if outcome.is_err() || held > each * bytes.len() + besides || took > Duration::from_secs(2)
+        if outcome.is_err() || held > each * bytes.len() + besides || took > Duration::from_secs(60)
         {
             let path =
                 Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.crash", target.name));

@@ -575,6 +575,7 @@ fn reports_for_the_browser() {
     (without.test, without.filters) = (None, None);
 
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("reports");
+    drop(fs::remove_dir_all(&folder)); // those of an earlier run
     fs::create_dir_all(&folder).unwrap();
     for (name, runs) in [
         ("both", vec![both.data()]),

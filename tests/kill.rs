@@ -193,12 +193,14 @@ fn kill_at_random(args: &'static [&'static str], kills: usize) {
     let (mut killed, mut finished) = (0, 0);
     while killed < kills {
         let run = Run::new(args);
+        // On a machine that has become slower since, no attempt might otherwise last to the end.
+        let mut patience = 1.0;
         loop {
             let mut command = run.command(random.random_range(1..4), "0.0002");
             command.stdout(Stdio::null()).stderr(Stdio::null());
             let mut child = command.spawn().expect("the program can be started");
             sleep(Duration::from_secs_f64(
-                length.as_secs_f64() * random.random_range(0.0..0.9),
+                patience * length.as_secs_f64() * random.random_range(0.0..0.9),
             ));
             if let Some(status) = child.try_wait().expect("it is a child") {
                 assert!(status.success(), "{status}");
@@ -207,6 +209,7 @@ fn kill_at_random(args: &'static [&'static str], kills: usize) {
             child.kill().expect("it can be killed");
             child.wait().expect("it ends");
             killed += 1;
+            patience *= 1.05;
             run.assert_whole();
         }
         assert_same(&run, &expected);
@@ -236,7 +239,7 @@ fn strike(fault: &str, stride: usize, check: impl Fn(&Run, &Output)) -> usize {
         let run = Run::new(&DENSE_CPU);
         let mut command = run.command(2, "5");
         command
-            .env("LD_PRELOAD", process::injection())
+            .env("LD_PRELOAD", process::file_system_faults())
             .env("FAULT", fault)
             .env("FAULT_AT", at.to_string());
         let output = command.output().expect("the program can be started");

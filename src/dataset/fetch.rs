@@ -20,7 +20,7 @@ use super::manifest::{Manifest, ManifestFile, missing, sha256};
 
 /// How long [`fetch`] may wait in all for mirrors that send nothing when a training run needs the
 /// data: less than the ten seconds after which a run without network must go on.
-pub const PATIENCE: Duration = Duration::from_secs(9);
+pub const PATIENCE: Duration = Duration::from_secs(8);
 
 const CHUNK: usize = 64 * 1024;
 const MAX_REDIRECTS: u32 = 5;

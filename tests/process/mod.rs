@@ -17,7 +17,8 @@ pub fn fmnist(cwd: &Path, args: &[&str]) -> Command {
         .args(args)
         .current_dir(cwd)
         .env("FMNIST_DATA_DIR", data_dir())
-        .env("XDG_CACHE_HOME", cwd.join("cache"));
+        .env("XDG_CACHE_HOME", cwd.join("cache"))
+        .env_remove("CLICOLOR_FORCE");
     command
 }
 
@@ -57,20 +58,33 @@ pub fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder can be made")
 }
 
-/// The library of `tests/faults/inject.c`, compiled.
+/// `tests/faults/file_system.c`, compiled, to be preloaded into the program.
 #[cfg(target_os = "linux")]
-pub fn injection() -> &'static Path {
+pub fn file_system_faults() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("inject.so");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/inject.c");
-        let mut compiler = Command::new("cc");
-        compiler
-            .args(["-shared", "-fPIC", "-O1", "-o"])
-            .arg(&library)
-            .arg(source)
-            .arg("-ldl");
-        assert!(compiler.status().expect("there is a C compiler").success());
-        library
-    })
+    LIBRARY.get_or_init(|| compiled("file_system"))
+}
+
+/// `tests/faults/device_memory.c`, likewise.
+#[cfg(target_os = "linux")]
+pub fn device_memory_faults() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| compiled("device_memory"))
+}
+
+#[cfg(target_os = "linux")]
+fn compiled(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let library = folder.join(format!("{name}.so"));
+    // Another test may be loading the library of this name.
+    let unfinished = folder.join(format!("{name}-{}.so", std::process::id()));
+    let mut compiler = Command::new("cc");
+    compiler
+        .args(["-shared", "-fPIC", "-O1", "-o"])
+        .arg(&unfinished)
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/faults/{name}.c")))
+        .arg("-ldl");
+    assert!(compiler.status().expect("there is a C compiler").success());
+    std::fs::rename(&unfinished, &library).expect("the library can be renamed");
+    library
 }

@@ -1,9 +1,7 @@
 // Preloaded into a process, counts its changes to the file system and strikes at the one whose
 // number is in FAULT_AT, counted from 1: FAULT=kill ends the process as a loss of power would, after
 // half of what was to be written; FAULT=full, denied or read-only fails as a full disk, a folder
-// without permission or a read-only one does, then and from then on. FAULT=memory counts large pieces
-// of memory instead and refuses them: llvmpipe's device memory, as nothing else here takes such pieces
-// by posix_memalign.
+// without permission or a read-only one does, then and from then on.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -18,38 +16,23 @@
 #include <unistd.h>
 #include <fcntl.h>
 
-#define LARGE (1 << 20)
-
-static atomic_long changes, pieces;
-
-static int fault_is(const char *name) {
-    const char *fault = getenv("FAULT");
-    return fault && strcmp(fault, name) == 0;
-}
-
-static int is_due(atomic_long *count) {
-    const char *at = getenv("FAULT_AT");
-    long number = atomic_fetch_add(count, 1) + 1;
-    return at && number >= atol(at);
-}
+static atomic_long changes;
 
 // Whether the fault strikes at this change. With FAULT=kill the caller does half of it first.
 static int strikes(void) {
-    return !fault_is("memory") && is_due(&changes);
+    const char *at = getenv("FAULT_AT");
+    long number = atomic_fetch_add(&changes, 1) + 1;
+    if (!at) return 0;
+    return number >= atol(at);
 }
 
 static int fails(void) {
-    if (fault_is("kill")) raise(SIGKILL);
+    const char *fault = getenv("FAULT");
+    if (fault && strcmp(fault, "kill") == 0) raise(SIGKILL);
     errno = ENOSPC;
-    if (fault_is("denied")) errno = EACCES;
-    if (fault_is("read-only")) errno = EROFS;
+    if (fault && strcmp(fault, "denied") == 0) errno = EACCES;
+    if (fault && strcmp(fault, "read-only") == 0) errno = EROFS;
     return -1;
-}
-
-int posix_memalign(void **memory, size_t alignment, size_t size) {
-    int (*real)(void **, size_t, size_t) = dlsym(RTLD_NEXT, "posix_memalign");
-    if (fault_is("memory") && size >= LARGE && is_due(&pieces)) return ENOMEM;
-    return real(memory, alignment, size);
 }
 
 static int is_file(int fd) {
