@@ -79,6 +79,25 @@ fn a_run_out_of_memory_saves_nothing_worthless_and_says_what_to_do() {
 }
 
 #[test]
+fn an_evaluation_out_of_memory_tells_another_way() {
+    let cwd = folder();
+    assert_success(&output(program(
+        cwd.path(),
+        &format!("{TRAIN} --model dense"),
+    )));
+    let evaluate = "evaluate run --backend wgpu";
+    let parts = [
+        "error: end what else uses",
+        "--backend cpu: the device ran out of memory",
+    ];
+    assert_failure(&without_memory(2, cwd.path(), evaluate), 1, &parts);
+    let predict = "predict run picture.png --backend wgpu";
+    let draw = "data show --dataset synthetic --out picture.png";
+    assert_success(&output(program(cwd.path(), draw)));
+    assert_failure(&without_memory(2, cwd.path(), predict), 1, &parts);
+}
+
+#[test]
 fn a_benchmark_out_of_memory_has_no_figures() {
     let bench = without_memory(3, folder().path(), BENCH);
     assert_failure(&bench, 1, &["error: --batch-size 128 is too large"]);

@@ -198,6 +198,24 @@ fn a_folder_that_is_deleted_ends_the_run() {
     assert!(!cwd.path().join("run").exists());
 }
 
+#[test]
+fn a_model_is_not_trained_anew_over_what_is_left_of_it() {
+    let cwd = finished();
+    let before = weights(cwd.path());
+    let last = cwd.path().join("run/dense/last.ckpt");
+    let kept = cwd.path().join("last.ckpt");
+    fs::rename(&last, &kept).expect("it can be moved");
+    let parts = [
+        "run/dense/last.ckpt is missing, but run/dense/model.ckpt is there",
+        "put the former back",
+    ];
+    assert_failure(&resume(cwd.path(), &[]), 1, &parts);
+    assert!(weights(cwd.path()) == before);
+    fs::rename(&kept, &last).expect("it can be moved");
+    assert_success(&resume(cwd.path(), &[]));
+    assert!(weights(cwd.path()) == before);
+}
+
 /// From the first epochs on every change to the file system fails.
 #[cfg(target_os = "linux")]
 #[test]
@@ -491,6 +509,7 @@ fn several_runs_go_on_together() {
     let second = cwd.path().join("run/seed-6");
     for name in [
         "dense/last.ckpt",
+        "dense/best.ckpt",
         "dense/model.ckpt",
         "summary.json",
         "history.csv",

@@ -37,7 +37,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 
 use crate::device::{self, BackendChoice, OutOfMemory, Selected};
@@ -145,8 +145,14 @@ impl Cli {
                     .on_pool(|| train::run(*args, &self.device))
                     .map_err(advice)
             }
-            Command::Evaluate(args) => self.device.on_pool(|| evaluate::run(args, &self.device)),
-            Command::Predict(args) => self.device.on_pool(|| predict::run(args, &self.device)),
+            Command::Evaluate(args) => self
+                .device
+                .on_pool(|| evaluate::run(args, &self.device))
+                .map_err(or_on_the_cpu),
+            Command::Predict(args) => self
+                .device
+                .on_pool(|| predict::run(args, &self.device))
+                .map_err(or_on_the_cpu),
             Command::Report(args) => report::run(&args),
             Command::Export(args) => export::run(args),
             Command::Bench(args) => {
@@ -166,6 +172,14 @@ impl Cli {
             }
             Command::Man(args) => shell::man(&args),
         }
+    }
+}
+
+/// Says what to do if the device runs out of memory for what has no batch size to choose.
+fn or_on_the_cpu(error: Error) -> Error {
+    match error.is::<OutOfMemory>() {
+        false => error,
+        true => error.context("end what else uses the device's memory, or take --backend cpu"),
     }
 }
 

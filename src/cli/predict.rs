@@ -54,11 +54,13 @@ pub fn run(args: PredictArgs, device_args: &DeviceArgs) -> Result<()> {
     let mut failed = 0;
     for path in &files {
         let file = path.to_string_lossy();
-        match see(path, show.as_ref()).and_then(|image| models.ask(&image)) {
-            Ok(opinions) if args.json => {
-                outln!("{}", output::json(&file, &opinions, &config.class_names)?);
-            }
-            Ok(opinions) => {
+        match see(path, show.as_ref()) {
+            Ok(image) => {
+                let opinions = models.ask(&image)?;
+                if args.json {
+                    outln!("{}", output::json(&file, &opinions, &config.class_names)?);
+                    continue;
+                }
                 let shown = match files.len() {
                     1 => output::details,
                     _ => output::row,

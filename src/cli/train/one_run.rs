@@ -15,6 +15,7 @@ use crate::report::run_files::write_evaluation;
 use crate::report::summary::{ModelSummary, Summary};
 use crate::report::test_set::TestSet;
 use crate::run_folder::{Config, Kept, RunFolder, unusable};
+use crate::text::shown;
 use crate::train::history::History;
 use crate::train::progress::{Progress, Style, print_event};
 use crate::train::{self, Learner, Settings};
@@ -145,7 +146,10 @@ fn learners(
         let device = &shared.selected.device;
         let mut learner = Learner::new(model, settings, &shared.training, device, progress);
         match folder.read_checkpoint(Kept::Last, learner.kind())? {
-            None => fresh.push(place),
+            None => {
+                refuse_lost(folder, learner.kind())?;
+                fresh.push(place);
+            }
             Some(Checkpoint {
                 run,
                 history,
@@ -161,6 +165,22 @@ fn learners(
         learners.push(learner);
     }
     Ok((learners, History::merged(histories), fresh))
+}
+
+/// Refuses to train a model anew over what is left of its training, which begins with a checkpoint.
+fn refuse_lost(folder: &RunFolder, kind: ModelKind) -> Result<()> {
+    let [last, best, model] =
+        [Kept::Last, Kept::Best, Kept::Model].map(|kept| folder.checkpoint_file(kept, kind));
+    for left in [model, best] {
+        ensure!(
+            left.symlink_metadata().is_err(),
+            "{} is missing, but {} is there — put the former back, or move the latter away to train \
+             the {kind} model anew",
+            shown(&last),
+            shown(&left)
+        );
+    }
+    Ok(())
 }
 
 /// Refuses the checkpoint of another run.
