@@ -23,10 +23,13 @@ pub fn wait(device: &Device) -> Result<()> {
 ///
 /// If the device failed; [`OutOfMemory`] if a tensor had no place there before this one was read.
 pub fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
+    // The former only asks whether there will be data.
     let data = tensor.try_into_data();
+    let values = data.map(|data| data.try_into_vec());
     // What is read then is what lay in other memory, and comes without an error.
     ensure!(!ran_out_of_memory(), OutOfMemory);
-    let data = data.context("the device failed: its results cannot be read")?;
-    recorder::read_back(data.as_bytes().len());
-    Ok(data.iter().collect())
+    let unreadable = "the device failed: its results cannot be read";
+    let values: Vec<f32> = values.context(unreadable)?.context(unreadable)?;
+    recorder::read_back(size_of_val(&values[..]));
+    Ok(values)
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 
 use crate::checkpoint::{Checkpoint, RunIdentity};
-use crate::device::OutOfMemory;
+use crate::device::{self, OutOfMemory};
 use crate::interrupt::{self, Interrupted};
 use crate::model::flattened;
 use crate::run_folder::{Kept, RunFolder};
@@ -85,29 +85,27 @@ impl RunKeeper<'_> {
         self.folder.write_checkpoint(kept, &checkpoint)
     }
 
-    /// Adds to an error of the training what is left of it. [`OutOfMemory`] stays what it is where
-    /// no training is lost.
+    /// Adds to an error of the training what is left of it; [`OutOfMemory`] tells that itself.
     pub fn explain(&self, error: anyhow::Error) -> anyhow::Error {
-        if error.is::<Interrupted>() {
+        if error.is::<Interrupted>() || error.is::<OutOfMemory>() {
             return error;
         }
-        let mut positions = Vec::new();
         let mut checkpoints = Vec::new();
         for kind in self.settings.kinds() {
-            let Ok(Some(checkpoint)) = self.folder.read_checkpoint(Kept::Last, kind) else {
-                continue;
-            };
             let path = shown(&self.folder.checkpoint_file(Kept::Last, kind));
-            let Position { epochs, steps, .. } = checkpoint.state.position;
-            positions.push((epochs, steps));
+            let position = match self.folder.read_checkpoint(Kept::Last, kind) {
+                Ok(None) => continue,
+                Ok(Some(checkpoint)) => checkpoint.state.position,
+                Err(_) => {
+                    checkpoints.push(format!("{path} (which cannot be read now)"));
+                    continue;
+                }
+            };
+            let Position { epochs, steps, .. } = position;
             checkpoints.push(match steps {
                 0 => format!("{path} (epoch {epochs})"),
                 _ => format!("{path} (step {steps} of epoch {})", epochs + 1),
             });
-        }
-        let begun = positions.iter().any(|&position| position != (0, 0));
-        if error.is::<OutOfMemory>() && !begun {
-            return error;
         }
         let left = match checkpoints.is_empty() {
             true => format!("nothing of it is left in {}", shown(self.resume)),
@@ -116,33 +114,42 @@ impl RunKeeper<'_> {
                 checkpoints.join(" and ")
             ),
         };
-        let go_on = format!("go on with `fmnist train --resume {}`", shown(self.resume));
+        let go_on = self.go_on();
         let advice = if error.is::<Diverged>() {
             format!("{left}; train again with a smaller --learning-rate")
         } else if checkpoints.is_empty() {
             left
-        } else if error.is::<OutOfMemory>() {
-            format!(
-                "{left}; end what else uses its memory and {go_on}, or train again with a smaller \
-                 --batch-size"
-            )
         } else {
             format!("{left}; put that right and {go_on}")
         };
         anyhow!("{error:#} — {advice}")
     }
 
+    /// Has the user told what to do if the device fails, of which nothing here may hear.
+    pub fn prepare_for_failure(&self) {
+        let (go_on, batch_size) = (self.go_on(), self.settings.batch_size);
+        device::advise_without_memory(format!(
+            "train with a --batch-size smaller than {batch_size}, or end what else uses it and {go_on}"
+        ));
+        let run = shown(self.resume);
+        device::advise_if_lost(format!("the last good checkpoints are in {run}; {go_on}"));
+    }
+
+    fn go_on(&self) -> String {
+        format!("go on with `fmnist train --resume {}`", shown(self.resume))
+    }
+
     /// Tells that a run was saved after an interrupt.
     fn interrupted(&self, learner: &Learner) -> anyhow::Error {
         let position = learner.position();
-        let run = shown(self.resume);
         let at = match position.steps {
             0 => format!("after epoch {}", position.epochs),
             steps => format!("in epoch {}, after step {steps}", position.epochs + 1),
         };
         let message = format!(
-            "interrupted {at} of the {} model; saved — go on with `fmnist train --resume {run}`",
-            learner.kind()
+            "interrupted {at} of the {} model; saved — {}",
+            learner.kind(),
+            self.go_on()
         );
         Interrupted(message).into()
     }

@@ -25,7 +25,7 @@
 //! | [`predict`] | pictures of any kind, made into what the models saw in training |
 //! | [`export`] | trained models as ONNX and safetensors files |
 //! | [`run_folder`] | the files that a run leaves behind |
-//! | [`device`] | chooses a GPU or the CPU |
+//! | [`device`] | chooses a GPU or the CPU, and notices when a GPU fails |
 //! | [`cli`] | the commands |
 //! | [`checkpoint`], `keeper`, [`interrupt`] | a training as a file, and when it is saved |
 //! | [`statistics`], [`text`], `whole_file`, `npy`, `host` | means and deviations, numbers for people, files that are never half-written, arrays for NumPy, reading from the device |

@@ -11,6 +11,7 @@ use super::recipe::RecipeArgs;
 use super::{DeviceArgs, positive};
 use crate::bench::{self, UntilReport, table, until_table};
 use crate::dataset::{self, Choice, DeviceSplit, Places, Split, synthetic};
+use crate::device::advise_without_memory;
 use crate::train::{self, Settings};
 
 /// Flags of `fmnist bench`.
@@ -36,6 +37,10 @@ pub struct BenchArgs {
 pub fn run(args: BenchArgs, device: &DeviceArgs, process_start: Instant) -> Result<()> {
     let say = |line: &str| errln!("{line}");
     let settings = args.recipe.settings()?;
+    advise_without_memory(format!(
+        "use a --batch-size smaller than {}",
+        settings.batch_size
+    ));
     if let Some(target) = args.until_accuracy {
         return until(target, &settings, &args, device);
     }

@@ -15,8 +15,9 @@ pub fn check_batch_size(settings: &Settings, images: usize, selected: &Selected)
     for model in &settings.models {
         let values = model.architecture.largest_activation(settings.kernels);
         let bytes = (values * size_of::<f32>()) as u64;
+        let indexable = i32::MAX as u64 / model.architecture.largest_count() as u64;
         // A dispatch has at most so many workgroups in each direction, one of which counts images.
-        let most = (largest_tensor / bytes).min(MAX_GRID.into());
+        let most = (largest_tensor / bytes).min(indexable).min(MAX_GRID.into());
         ensure!(
             settings.batch_size.min(images) as u64 <= most,
             "--batch-size {}: the {} model's tensors would be larger than {} can address — use at \
@@ -49,6 +50,31 @@ mod tests {
     use super::*;
     use crate::dataset::synthetic;
     use crate::device::{self, BackendChoice};
+    use crate::model::{Kernels, ModelKind};
+    use crate::train::recipe::Recipe;
+
+    /// However much memory it can address, a kernel counts values in 32 bits.
+    #[test]
+    fn batches_that_a_kernel_cannot_count_are_refused() {
+        let mut settings = Settings {
+            recipe: Recipe::Plain,
+            epochs: 1,
+            batch_size: 40_281,
+            seed: 0,
+            samples: None,
+            validation: 0,
+            kernels: Kernels::Fused,
+            models: vec![Recipe::Plain.model(ModelKind::Cnn)],
+        };
+        settings.models[0].architecture.widths = vec![65, 8];
+        let mut selected = device::select(BackendChoice::Cpu, None).unwrap();
+        selected.largest_tensor = Some(u64::MAX);
+        check_batch_size(&settings, 60_000, &selected).unwrap();
+        settings.batch_size += 1; // times 68 channels of 28×28 pixels: more than 2³¹ − 1
+        let error = check_batch_size(&settings, 60_000, &selected).unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains("use at most 40281"), "{message}");
+    }
 
     #[test]
     fn images_that_the_device_cannot_address_are_refused() {

@@ -37,7 +37,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Error, Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 
 use crate::device::{self, BackendChoice, OutOfMemory, Selected};
@@ -79,16 +79,17 @@ impl DeviceArgs {
     /// Burn has no error for a device without memory, and may panic somewhere behind. That becomes
     /// [`OutOfMemory`] here.
     fn on_pool<R: Send>(&self, work: impl FnOnce() -> Result<R> + Send) -> Result<R> {
-        if let Some(threads) = self.threads {
-            rayon::ThreadPoolBuilder::new()
-                .num_threads(threads.into())
-                .build_global()
-                .with_context(|| format!("--threads {threads}: the threads cannot be started"))?;
-        }
+        // None for as many as there are cores.
+        let threads = self.threads.unwrap_or(0);
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads.into())
+            .build_global()
+            .context("the threads cannot be started — choose fewer with --threads")?;
         let work = AssertUnwindSafe(|| rayon::scope(|_| work()));
         match panic::catch_unwind(work) {
+            Ok(Err(error)) => Err(error),
+            _ if device::ran_out_of_memory() => Err(OutOfMemory.into()),
             Ok(result) => result,
-            Err(_) if device::ran_out_of_memory() => Err(OutOfMemory.into()),
             Err(panic) => panic::resume_unwind(panic),
         }
     }
@@ -139,27 +140,14 @@ impl Cli {
     /// If the work fails; the message is for the user.
     pub fn run(self, process_start: Instant) -> Result<()> {
         match self.command {
-            Command::Train(args) => {
-                let advice = args.recipe.memory_advice();
-                self.device
-                    .on_pool(|| train::run(*args, &self.device))
-                    .map_err(advice)
-            }
-            Command::Evaluate(args) => self
-                .device
-                .on_pool(|| evaluate::run(args, &self.device))
-                .map_err(or_on_the_cpu),
-            Command::Predict(args) => self
-                .device
-                .on_pool(|| predict::run(args, &self.device))
-                .map_err(or_on_the_cpu),
+            Command::Train(args) => self.device.on_pool(|| train::run(*args, &self.device)),
+            Command::Evaluate(args) => self.device.on_pool(|| evaluate::run(args, &self.device)),
+            Command::Predict(args) => self.device.on_pool(|| predict::run(args, &self.device)),
             Command::Report(args) => report::run(&args),
             Command::Export(args) => export::run(args),
             Command::Bench(args) => {
-                let advice = args.recipe.memory_advice();
-                self.device
-                    .on_pool(|| bench::run(*args, &self.device, process_start))
-                    .map_err(advice)
+                let bench = || bench::run(*args, &self.device, process_start);
+                self.device.on_pool(bench)
             }
             Command::Data(args) => data::run(args),
             Command::Devices => {
@@ -172,14 +160,6 @@ impl Cli {
             }
             Command::Man(args) => shell::man(&args),
         }
-    }
-}
-
-/// Says what to do if the device runs out of memory for what has no batch size to choose.
-fn or_on_the_cpu(error: Error) -> Error {
-    match error.is::<OutOfMemory>() {
-        false => error,
-        true => error.context("end what else uses the device's memory, or take --backend cpu"),
     }
 }
 

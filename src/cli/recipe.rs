@@ -1,10 +1,9 @@
 //! The flags that decide what is trained and how.
 
-use anyhow::{Error, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::{Args, ValueEnum};
 
 use super::positive;
-use crate::device::OutOfMemory;
 use crate::gather::Pixels;
 use crate::model::{Kernels, ModelKind};
 use crate::train::recipe::{BATCH_SIZE, Recipe, VALIDATION_IMAGES};
@@ -203,17 +202,6 @@ impl RecipeArgs {
         }
         settings.check()?;
         Ok(settings)
-    }
-
-    /// Says what to change if the device runs out of memory.
-    pub fn memory_advice(&self) -> impl FnOnce(Error) -> Error + use<> {
-        let batch_size = self.batch_size.unwrap_or(BATCH_SIZE);
-        move |error| match error.is::<OutOfMemory>() {
-            false => error,
-            true => error.context(format!(
-                "--batch-size {batch_size} is too large for this device — use a smaller one"
-            )),
-        }
     }
 
     fn change_model(&self, model: &mut ModelSettings) -> Result<()> {

@@ -177,6 +177,17 @@ impl Architecture {
         largest.unwrap_or(0).max(PIXELS)
     }
 
+    /// The largest number of values per image that the kernels of a training step count.
+    pub fn largest_count(&self) -> usize {
+        let sides = (0..).map(|block| SIDE >> block);
+        let channels = self.widths.iter().map(|width| width.next_multiple_of(4));
+        let blocks = channels
+            .zip(sides)
+            .map(|(channels, side)| channels * side * side);
+        let largest = blocks.chain(self.hidden.iter().copied()).max();
+        largest.unwrap_or(0).max(PIXELS)
+    }
+
     /// Whether the model can be built.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Loss and accuracy over many batches, summed on the device.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use burn::Tensor;
 use burn::tensor::Device;
 
@@ -12,6 +12,7 @@ pub struct Tally {
     /// `[3]`, as [`Sums`] has them.
     sums: Option<Tensor<1>>,
     images: usize,
+    batches: usize,
 }
 
 /// What [`cross_entropy`](crate::cross_entropy::cross_entropy) says of a batch, summed up: the
@@ -33,6 +34,8 @@ impl Tally {
         Self {
             sums: (images > 0).then(|| Tensor::from_floats(sums, device)),
             images,
+            // No training is saved but with finite losses.
+            batches: sums[2] as usize,
         }
     }
 
@@ -43,18 +46,25 @@ impl Tally {
             None => sums,
         });
         self.images += images;
+        self.batches += 1;
     }
 
     /// Waits for the device and returns the sums, and the number of images.
     ///
     /// # Errors
     ///
-    /// If the device failed.
+    /// If the device failed, or left out a batch and did not say so: some drivers drop work that took
+    /// too long.
     pub fn sums(&self) -> Result<(Sums, usize)> {
         let mut sums = Sums::default();
         if let Some(tensor) = &self.sums {
             sums.copy_from_slice(&host::read(tensor.clone())?);
         }
+        let ([losses, _, finite], batches) = (sums, self.batches);
+        ensure!(
+            !losses.is_finite() || finite == batches as f32,
+            "the device failed: of {batches} batches it did {finite}"
+        );
         Ok((sums, self.images))
     }
 
@@ -62,12 +72,35 @@ impl Tally {
     ///
     /// # Errors
     ///
-    /// If the device failed.
+    /// As of [`sums`](Self::sums).
     pub fn read(&self) -> Result<Metrics> {
         let ([losses, right, _], images) = self.sums()?;
         Ok(Metrics {
             loss: f64::from(losses) / images as f64,
             accuracy: f64::from(right) / images as f64,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::{self, BackendChoice};
+
+    #[test]
+    fn a_batch_that_the_device_left_out_is_an_error() {
+        let device = device::select(BackendChoice::Cpu, None).unwrap().device;
+        let mut tally = Tally::default();
+        tally.add(Tensor::from_floats([2.0, 3.0, 1.0], &device), 4);
+        tally.add(Tensor::from_floats([4.0, 1.0, 1.0], &device), 4);
+        let metrics = tally.read().unwrap();
+        assert_eq!((metrics.loss, metrics.accuracy), (0.75, 0.5));
+        tally.add(Tensor::zeros([3], &device), 4);
+        let error = tally.read().unwrap_err().to_string();
+        assert_eq!(error, "the device failed: of 3 batches it did 2");
+
+        let mut tally = Tally::restored([6.0, 4.0, 2.0], 8, &device);
+        tally.add(Tensor::from_floats([f32::NAN, 1.0, 0.0], &device), 4);
+        assert!(tally.read().unwrap().loss.is_nan());
     }
 }

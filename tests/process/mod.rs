@@ -65,11 +65,11 @@ pub fn file_system_faults() -> &'static Path {
     LIBRARY.get_or_init(|| compiled("file_system"))
 }
 
-/// `tests/faults/device_memory.c`, likewise.
+/// `tests/faults/device.c`, likewise.
 #[cfg(target_os = "linux")]
-pub fn device_memory_faults() -> &'static Path {
+pub fn device_faults() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| compiled("device_memory"))
+    LIBRARY.get_or_init(|| compiled("device"))
 }
 
 #[cfg(target_os = "linux")]

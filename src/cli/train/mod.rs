@@ -13,7 +13,7 @@ use super::limits::{check_batch_size, check_size};
 use super::recipe::RecipeArgs;
 use super::{DeviceArgs, dataset, positive, report};
 use crate::dataset::DeviceSplit;
-use crate::device::Backend;
+use crate::device::{Backend, advise_without_memory};
 use crate::interrupt;
 use crate::report::summary::{RunsSummary, Summary};
 use crate::report::table::table;
@@ -102,6 +102,10 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
     check_size("train on", &training, &selected)?;
     check_size("test with", &data.test, &selected)?;
     interrupt::catch()?;
+    advise_without_memory(format!(
+        "train with a --batch-size smaller than {}",
+        settings.batch_size
+    ));
 
     let config = Config {
         version: env!("CARGO_PKG_VERSION").to_string(),

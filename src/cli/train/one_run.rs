@@ -67,6 +67,7 @@ pub fn one_run(
         keeper.save(&learners[learner])?;
     }
     keeper.history.write_csv(&folder.file("history.csv"))?;
+    keeper.prepare_for_failure();
     if shared.style == Style::Json {
         print_event("run", config);
     }

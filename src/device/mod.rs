@@ -3,8 +3,9 @@
 //! Adapters are enumerated here, before Burn touches any, so that a machine
 //! without one gets a message instead of a panic on a worker thread.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+mod failure;
+
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
@@ -12,6 +13,8 @@ use burn_wgpu::WgpuSetup;
 use burn_wgpu::wgpu::{self, Backends, DeviceType};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+
+pub use failure::{OutOfMemory, advise_if_lost, advise_without_memory, ran_out_of_memory};
 
 /// The value of `--backend`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -226,8 +229,8 @@ fn open(adapter: Adapter, reason: String) -> Result<Selected> {
         .setup(setup)
         .init()
         .with_context(context)?;
-    // After Burn, which sets a handler of its own.
-    watch(&watched);
+    // After Burn, which sets handlers of its own.
+    failure::watch(&watched);
     Ok(Selected {
         device,
         backend: Backend::Wgpu,
@@ -236,35 +239,6 @@ fn open(adapter: Adapter, reason: String) -> Result<Selected> {
         warning,
         largest_tensor: Some(largest_tensor),
     })
-}
-
-/// A device had no memory left for a tensor. What it computed since then is worthless.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OutOfMemory;
-
-impl std::fmt::Display for OutOfMemory {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the device ran out of memory")
-    }
-}
-
-impl std::error::Error for OutOfMemory {}
-
-static RAN_OUT_OF_MEMORY: AtomicBool = AtomicBool::new(false);
-
-/// Whether a device ran out of memory. It happens on a thread of Burn's, which can only note it.
-pub fn ran_out_of_memory() -> bool {
-    RAN_OUT_OF_MEMORY.load(Ordering::Relaxed)
-}
-
-/// Notes when the device's memory is exhausted. All that follows from it is no news; any other error
-/// is a mistake in this program.
-fn watch(device: &wgpu::Device) {
-    device.on_uncaptured_error(Arc::new(|error| match error {
-        wgpu::Error::OutOfMemory { .. } => RAN_OUT_OF_MEMORY.store(true, Ordering::Relaxed),
-        _ if ran_out_of_memory() => {}
-        _ => panic!("wgpu error: {error}"),
-    }));
 }
 
 fn cpu(reason: &str) -> Selected {
