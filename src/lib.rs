@@ -20,7 +20,7 @@
 //! | `wgsl` | what the GPU kernels share |
 //! | `pcg4d` | random words that every backend computes alike |
 //! | [`train`] | recipes, the training loop, its history and its progress |
-//! | [`bench`], [`recorder`] | how fast a device trains, and what a step is made of |
+//! | [`mod@bench`], [`recorder`] | how fast a device trains, and what a step is made of |
 //! | [`report`] | curves, tables and the summary of a run |
 //! | [`predict`] | pictures of any kind, made into what the models saw in training |
 //! | [`export`] | trained models as ONNX and safetensors files |

@@ -72,7 +72,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Removes what [`write`] and [`write_new`] left in a folder when they were killed. Nobody else may be
+/// Removes what [`write()`] and [`write_new`] left in a folder when they were killed. Nobody else may be
 /// writing there.
 ///
 /// # Errors
@@ -97,7 +97,7 @@ fn unfinished<'a>(path: &'a Path, bytes: &[u8]) -> io::Result<(NamedTempFile, &'
     Ok((file, folder))
 }
 
-/// Whether a file of this name was left by a [`write`] that was killed.
+/// Whether a file of this name was left by a [`write()`] that was killed.
 pub fn is_unfinished(name: &OsStr) -> bool {
     name.to_string_lossy().starts_with(UNFINISHED)
 }

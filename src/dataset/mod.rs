@@ -1,6 +1,6 @@
 //! Images with labels: where they come from and how they are held.
 //!
-//! - [`load`]: finds, reads and names a dataset; the one entry point of training.
+//! - [`load()`]: finds, reads and names a dataset; the one entry point of training.
 //! - [`manifest`], [`fetch`]: what Fashion-MNIST's files are, and their download.
 //! - [`idx`]: the file format.
 //! - [`synthetic`]: the stand-in for machines without the real data.

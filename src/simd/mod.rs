@@ -1,6 +1,6 @@
 //! The few vector operations that the kernels are written in, for AVX-512, AVX2 + FMA and plain Rust.
 //!
-//! A kernel is one generic body over [`Vector`]. [`Isa::run`] enters it through a function that has
+//! A kernel is one generic body over `Vector`. `Isa::run` enters it through a function that has
 //! the instruction set switched on; everything below is `#[inline(always)]`, so the body is compiled
 //! once per instruction set, with its registers. Kernels must therefore not call closures or
 //! functions that might not be inlined while vectors are alive.

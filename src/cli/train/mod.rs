@@ -33,7 +33,7 @@ pub struct TrainArgs {
     /// [default: 1]
     #[arg(long, value_name = "N", value_parser = positive)]
     runs: Option<usize>,
-    /// Folder for the run; must not exist yet [default: runs/<date-time>]
+    /// Folder for the run; must not exist yet [default: runs/DATE_TIME]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Go on with a run that was stopped, as if it had not been; with --epochs for longer

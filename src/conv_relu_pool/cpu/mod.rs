@@ -169,7 +169,7 @@ pub fn grad_input(
     grad_input_with(Isa::detect(), shape, weight, codes, grad_output, grad_input);
 }
 
-/// [`grad_input`] on a given instruction set.
+/// [`grad_input()`] on a given instruction set.
 pub fn grad_input_with(
     isa: Isa,
     shape: &BlockShape,
