@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use burn_wgpu::wgpu;
 
-/// A device had no memory left for a tensor. What it computed since then is worthless.
+/// A device had no memory left for a tensor. What it computed since then is worthless. Shown with
+/// [what to do](advise_without_memory).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfMemory;
 
