@@ -305,6 +305,17 @@ fn the_backend_may_stand_before_the_command_and_the_run_records_it() {
     assert!(stdout(&evaluated).contains("as in summary.json"));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_batch_too_large_for_the_machine_is_refused_by_name() {
+    let cwd = folder();
+    let args = "train --backend cpu --model cnn --widths 8192,1 --batch-size 55000 --out run";
+    let refused = output(fmnist(cwd.path(), &args.split(' ').collect::<Vec<_>>()));
+    let parts = ["--batch-size 55000", "can hold — use at most "];
+    assert_failure(&refused, 1, &parts);
+    assert!(!cwd.path().join("run").exists());
+}
+
 #[test]
 fn a_device_that_is_not_there_is_refused() {
     let cwd = folder();

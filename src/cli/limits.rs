@@ -3,11 +3,11 @@
 use anyhow::{Result, ensure};
 
 use crate::dataset::Split;
-use crate::device::Selected;
+use crate::device::{Backend, Selected};
 use crate::train::Settings;
 use crate::wgsl::MAX_GRID;
 
-/// Refuses a batch whose tensors the device cannot address.
+/// Refuses a batch whose tensors the device cannot hold.
 pub fn check_batch_size(settings: &Settings, images: usize, selected: &Selected) -> Result<()> {
     let Some(largest_tensor) = selected.largest_tensor else {
         return Ok(());
@@ -15,13 +15,16 @@ pub fn check_batch_size(settings: &Settings, images: usize, selected: &Selected)
     for model in &settings.models {
         let values = model.architecture.largest_activation(settings.kernels);
         let bytes = (values * size_of::<f32>()) as u64;
-        let indexable = i32::MAX as u64 / model.architecture.largest_count() as u64;
-        // A dispatch has at most so many workgroups in each direction, one of which counts images.
-        let most = (largest_tensor / bytes).min(indexable).min(MAX_GRID.into());
+        let mut most = largest_tensor / bytes;
+        if selected.backend == Backend::Wgpu {
+            let indexable = i32::MAX as u64 / model.architecture.largest_count() as u64;
+            // A dispatch has at most so many workgroups in each direction, one of which counts images.
+            most = most.min(indexable).min(MAX_GRID.into());
+        }
         ensure!(
             settings.batch_size.min(images) as u64 <= most,
-            "--batch-size {}: the {} model's tensors would be larger than {} can address — use at \
-             most {most}",
+            "--batch-size {}: the {} model's tensors would be larger than {} can hold — use at most \
+             {most}",
             settings.batch_size,
             model.architecture.model,
             selected.name
@@ -30,14 +33,14 @@ pub fn check_batch_size(settings: &Settings, images: usize, selected: &Selected)
     Ok(())
 }
 
-/// Refuses images that are more than the device can address, before they are moved there. `what`
+/// Refuses images that are more than the device can hold, before they are moved there. `what`
 /// they are for stands in the message.
 pub fn check_size(what: &str, split: &Split, selected: &Selected) -> Result<()> {
     let bytes = split.images.len() as u64;
     let most = selected.largest_tensor.unwrap_or(u64::MAX);
     ensure!(
         bytes <= most,
-        "the {} images to {what} are {bytes} bytes, but {} can address {most} at once — use \
+        "the {} images to {what} are {bytes} bytes, but {} can hold {most} at once — use \
          --backend cpu",
         split.len(),
         selected.name
@@ -69,6 +72,10 @@ mod tests {
         settings.models[0].architecture.widths = vec![65, 8];
         let mut selected = device::select(BackendChoice::Cpu, None).unwrap();
         selected.largest_tensor = Some(u64::MAX);
+        settings.batch_size += 1;
+        check_batch_size(&settings, 60_000, &selected).unwrap();
+        settings.batch_size -= 1;
+        selected.backend = Backend::Wgpu;
         check_batch_size(&settings, 60_000, &selected).unwrap();
         settings.batch_size += 1; // times 68 channels of 28×28 pixels: more than 2³¹ − 1
         let error = check_batch_size(&settings, 60_000, &selected).unwrap_err();

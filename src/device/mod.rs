@@ -59,7 +59,8 @@ pub struct Selected {
     pub reason: String,
     /// What the user should know, if anything.
     pub warning: Option<String>,
-    /// The largest tensor, in bytes, that its kernels can address; none for the CPU.
+    /// The largest tensor, in bytes, that it can hold: what a GPU's kernels can address; half of the
+    /// machine's memory, where the system tells it, as there is a gradient of the same size.
     pub largest_tensor: Option<u64>,
 }
 
@@ -254,8 +255,18 @@ fn cpu(reason: &str) -> Selected {
         name: format!("{}, {threads} thread{plural}", cpu_name()),
         reason: reason.to_string(),
         warning: None,
-        largest_tensor: None,
+        largest_tensor: physical_memory().map(|bytes| bytes / 2),
     }
+}
+
+/// Bytes of memory of this machine, where the system tells it.
+fn physical_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
 }
 
 /// The processor's name where the system tells it, else its architecture.
