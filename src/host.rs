@@ -23,7 +23,7 @@ pub fn wait(device: &Device) -> Result<()> {
 ///
 /// If the device failed; [`OutOfMemory`] if a tensor had no place there before this one was read.
 pub fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
-    // The former only asks whether there will be data.
+    // The first only asks whether there will be data, the second waits for it.
     let data = tensor.try_into_data();
     let values = data.map(|data| data.try_into_vec());
     // What is read then is what lay in other memory, and comes without an error.
