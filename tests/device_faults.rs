@@ -108,6 +108,22 @@ fn a_lost_device_ends_the_run_at_its_last_checkpoint() {
 }
 
 #[test]
+fn an_evaluation_out_of_memory_tells_another_way() {
+    let cwd = folder();
+    let train = format!("{TRAIN} --model dense");
+    assert_success(&output(program(cwd.path(), &train)));
+    let draw = "data show --dataset synthetic --out picture.png";
+    assert_success(&output(program(cwd.path(), draw)));
+    for ask in ["evaluate run", "predict run picture.png"] {
+        let asked = with_fault("memory", 2, cwd.path(), &format!("{ask} --backend wgpu"));
+        let message = "error: the device ran out of memory — end what else uses it, or take \
+                       --backend cpu";
+        assert_failure(&asked, 1, &[message]);
+        assert!(!stdout(&asked).contains('%'), "{}", stdout(&asked));
+    }
+}
+
+#[test]
 fn a_benchmark_out_of_memory_has_no_figures() {
     let bench = with_fault("memory", 3, folder().path(), BENCH);
     assert_failure(
