@@ -14,12 +14,18 @@ const UNFINISHED: &str = ".unfinished-";
 /// Writes a file so that at every instant there is the old one or the new one, whole, even if the
 /// machine loses power.
 ///
-/// A symbolic link in its place is replaced, not followed.
+/// A symbolic link in its place is replaced, not followed; a device or a pipe is left as it is.
 ///
 /// # Errors
 ///
-/// If the file cannot be written.
+/// If the file cannot be written, or something else than a file is there.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    // Whoever may write to /dev may replace /dev/null by a file, which ends the work of others.
+    ensure!(
+        fs::metadata(path).map_or(true, |there| there.is_file()),
+        "{} is not a file, and is not replaced by one — give another name",
+        path.display()
+    );
     let write = || {
         let (file, folder) = unfinished(path, bytes)?;
         file.persist(path)?;

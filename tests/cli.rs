@@ -452,6 +452,9 @@ fn a_report_is_written_by_train_and_of_runs_that_were_moved() {
     let html = std::fs::read_to_string(cwd.path().join("both.html")).expect("it is there");
     assert!(html.contains("2 runs compared"), "{}", &html[..500]);
 
+    #[cfg(unix)]
+    report_goes_where_a_link_leads_but_replaces_no_pipe(cwd.path(), "moved/a");
+
     std::fs::remove_file(cwd.path().join("moved/a/evaluation.json")).expect("it was written");
     let unfinished = output(fmnist(cwd.path(), &["report", "moved/a"]));
     assert_failure(
@@ -459,6 +462,30 @@ fn a_report_is_written_by_train_and_of_runs_that_were_moved() {
         1,
         &["moved/a cannot be reported", "--resume", "evaluation.json"],
     );
+}
+
+#[cfg(unix)]
+fn report_goes_where_a_link_leads_but_replaces_no_pipe(cwd: &Path, run: &str) {
+    use std::os::unix::fs::{FileTypeExt, symlink};
+    use std::process::Command;
+
+    let report = |out| output(fmnist(cwd, &["report", run, "--out", out]));
+    std::fs::write(cwd.join("old.html"), "old").expect("a file can be written");
+    symlink("old.html", cwd.join("link.html")).expect("a link");
+    assert_success(&report("link.html"));
+    assert!(cwd.join("link.html").is_symlink());
+    let html = std::fs::read(cwd.join("old.html")).expect("it is there");
+    assert!(html.starts_with(b"<!doctype html>"));
+
+    let made = Command::new("mkfifo").arg(cwd.join("pipe")).status();
+    assert!(made.expect("there is mkfifo").success());
+    symlink("pipe", cwd.join("link-to-pipe")).expect("a link");
+    for out in ["pipe", "link-to-pipe"] {
+        assert_failure(&report(out), 1, &["pipe is not a file", "another name"]);
+    }
+    assert!(cwd.join("link-to-pipe").is_symlink());
+    let pipe = std::fs::symlink_metadata(cwd.join("pipe")).expect("it is there");
+    assert!(pipe.file_type().is_fifo());
 }
 
 #[test]

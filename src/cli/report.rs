@@ -33,7 +33,12 @@ pub fn run(args: &ReportArgs) -> Result<()> {
         }
         (runs, out) => {
             let folders = runs.iter().map(|run| RunFolder::open(run));
-            let out = out.clone().unwrap_or_else(|| "report.html".into());
+            let out = out.as_deref().unwrap_or(Path::new("report.html"));
+            // A link that the user named is followed, if it leads somewhere.
+            let out = match out.canonicalize() {
+                Ok(target) if out.is_symlink() => target,
+                _ => out.to_path_buf(),
+            };
             (folders.collect::<Result<_>>()?, out)
         }
     };
