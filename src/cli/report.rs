@@ -18,7 +18,8 @@ pub struct ReportArgs {
     /// Folder of a run; several are compared
     #[arg(value_name = "RUN", required = true)]
     runs: Vec<PathBuf>,
-    /// File to write [default: report.html, in the folder of the run if there is one]
+    /// File to write; an existing one is replaced [default: report.html, in the folder of the run
+    /// if there is one]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
