@@ -10,7 +10,7 @@ use crate::device::{self, OutOfMemory};
 use crate::interrupt::{self, Interrupted};
 use crate::model::flattened;
 use crate::run_folder::{Kept, RunFolder};
-use crate::text::shown;
+use crate::text::{quoted, shown};
 use crate::train::history::{EpochRecord, History};
 use crate::train::{Diverged, Keeper, Learner, Position, Settings, State};
 use crate::{adamw, host};
@@ -136,7 +136,7 @@ impl RunKeeper<'_> {
     }
 
     fn go_on(&self) -> String {
-        format!("go on with `fmnist train --resume {}`", shown(self.resume))
+        format!("go on with `fmnist train --resume {}`", quoted(self.resume))
     }
 
     /// Tells that a run was saved after an interrupt.

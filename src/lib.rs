@@ -28,7 +28,7 @@
 //! | [`device`] | chooses a GPU or the CPU, and notices when a GPU fails |
 //! | [`cli`] | the commands |
 //! | [`checkpoint`], `keeper`, [`interrupt`] | a training as a file, and when it is saved |
-//! | [`statistics`], [`text`], `whole_file`, `npy`, `host` | means and deviations, numbers for people, files that are never half-written, arrays for NumPy, reading from the device |
+//! | [`statistics`], [`text`], [`stdout`], `whole_file`, `npy`, `host` | means and deviations, numbers for people, output that arrives or says why not, files that are never half-written, arrays for NumPy, reading from the device |
 
 #![recursion_limit = "256"]
 #![warn(missing_docs)]
@@ -61,6 +61,7 @@ mod scratch;
 pub mod simd;
 mod slices;
 pub mod statistics;
+pub mod stdout;
 pub mod text;
 pub mod train;
 mod wgsl;

@@ -9,6 +9,7 @@ use clap::Parser;
 use fmnist::cli::Cli;
 use fmnist::device;
 use fmnist::interrupt::{self, Interrupted};
+use fmnist::stdout::{self, ReaderGone};
 
 /// Keeps the pages of one step's tensors for the next: the system's allocator may return them to
 /// the kernel and fault them in again.
@@ -24,8 +25,27 @@ fn main() -> ExitCode {
             hook(info);
         }
     }));
-    match Cli::parse().run(process_start) {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) => return answered(&answer),
+    };
+    ended(cli.run(process_start))
+}
+
+/// Prints the help, the version, or what is wrong with the command line.
+fn answered(answer: &clap::Error) -> ExitCode {
+    let printed = answer.print().and_then(|()| std::io::stdout().flush());
+    match answer.use_stderr() {
+        true => ExitCode::from(2),
+        false => ended(stdout::noted(printed)),
+    }
+}
+
+/// Says what went wrong, if anything did.
+fn ended(result: anyhow::Result<()>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<ReaderGone>() => ExitCode::SUCCESS,
         Err(error) if error.is::<Interrupted>() => {
             drop(writeln!(std::io::stderr(), "{error}"));
             ExitCode::from(interrupt::EXIT_CODE)

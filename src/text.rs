@@ -71,6 +71,31 @@ pub fn shown(path: &Path) -> String {
     one_line(&path.to_string_lossy(), 4096)
 }
 
+/// A path as a word of a command that can be pasted into a shell.
+pub fn quoted(path: &Path) -> String {
+    // What begins with a dash would be taken for a flag.
+    let path = match path.as_os_str().as_encoded_bytes() {
+        [b'-', ..] => Path::new(".").join(path),
+        _ => path.to_path_buf(),
+    };
+    match path.to_str() {
+        Some(text) if !text.contains(char::is_control) => {
+            shlex::try_quote(text).map_or_else(|_| shown(&path), |word| word.into_owned())
+        }
+        _ => escaped(path.as_os_str().as_encoded_bytes()),
+    }
+}
+
+/// Bytes that a terminal does not show, quoted as `$'…'` as POSIX.1-2024 has it.
+fn escaped(bytes: &[u8]) -> String {
+    let characters = bytes.iter().map(|&byte| match byte {
+        b'\'' | b'\\' => format!("\\{}", char::from(byte)),
+        b' '..=b'~' => char::from(byte).to_string(),
+        _ => format!("\\{byte:03o}"),
+    });
+    format!("$'{}'", characters.collect::<String>())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,5 +145,17 @@ mod tests {
         assert_eq!(one_line("a\tb\u{1b}[1m", 80), "a b [1m");
         assert_eq!(one_line("äöü", 3), "äöü");
         assert_eq!(one_line("äöüß", 3), "äö…");
+    }
+
+    #[test]
+    fn words_for_a_shell_are_quoted_where_they_must_be() {
+        for (path, word) in [
+            ("runs/2026-11-22_12-00-00", "runs/2026-11-22_12-00-00"),
+            ("my run", "'my run'"),
+            ("-dash", "./-dash"),
+            ("a\nb'c\\", r"$'a\012b\'c\\'"),
+        ] {
+            assert_eq!(quoted(Path::new(path)), word);
+        }
     }
 }

@@ -65,9 +65,9 @@ pub fn run(args: BenchArgs, device: &DeviceArgs, process_start: Instant) -> Resu
         say,
     )?;
     if args.json {
-        outln!("{}", serde_json::to_string_pretty(&report)?);
+        outln!("{}", serde_json::to_string_pretty(&report)?)?;
     } else {
-        outln!("{}", table(&report).trim_end());
+        outln!("{}", table(&report).trim_end())?;
     }
     Ok(())
 }
@@ -94,9 +94,9 @@ fn until(target: f64, settings: &Settings, args: &BenchArgs, device: &DeviceArgs
         models: bench::run_until(settings, target, args.runs, splits, &selected.device, say)?,
     };
     if args.json {
-        outln!("{}", serde_json::to_string_pretty(&report)?);
+        outln!("{}", serde_json::to_string_pretty(&report)?)?;
     } else {
-        outln!("{}", until_table(&report).trim_end());
+        outln!("{}", until_table(&report).trim_end())?;
     }
     Ok(())
 }

@@ -99,7 +99,7 @@ pub fn run(args: DataArgs) -> Result<()> {
                 data.name,
                 per_class,
                 out.display()
-            );
+            )?;
             Ok(())
         }
     }
@@ -112,7 +112,7 @@ fn fetch_files(data_dir: Option<PathBuf>) -> Result<()> {
     };
     let manifest = Manifest::fashion_mnist();
     fetch::fetch(&dir, &manifest, FETCH_PATIENCE, &mut console(false))?;
-    outln!("{} is complete in {}", manifest.name, dir.display());
+    outln!("{} is complete in {}", manifest.name, dir.display())?;
     Ok(())
 }
 
@@ -147,9 +147,9 @@ fn verify_files(data_dir: Option<PathBuf>) -> Result<()> {
         .count();
     for (file, state) in manifest.files.iter().zip(&states) {
         match state {
-            State::Good(path) => outln!("ok       {}", path.display()),
-            State::Wrong(path) => outln!("WRONG    {}", path.display()),
-            State::Missing => outln!("MISSING  {}", dir.join(file.gz_name()).display()),
+            State::Good(path) => outln!("ok       {}", path.display())?,
+            State::Wrong(path) => outln!("WRONG    {}", path.display())?,
+            State::Missing => outln!("MISSING  {}", dir.join(file.gz_name()).display())?,
         }
     }
     if good < states.len() {

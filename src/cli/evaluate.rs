@@ -50,7 +50,7 @@ pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
         config.dataset,
         selected.backend,
         selected.name
-    );
+    )?;
     check_size("test with", &test, &selected)?;
     let labels = test.labels.clone();
     let test = DeviceSplit::upload(test, &selected.device);
@@ -83,7 +83,7 @@ pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
             "{name:<5}  accuracy {} %  loss {}  in {seconds:.3} s  ({note})",
             text::percent(metrics.accuracy),
             text::loss(metrics.loss),
-        );
+        )?;
         answers.push((name, rows));
     }
     let answers: Vec<_> = answers
@@ -91,7 +91,7 @@ pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
         .map(|(name, rows)| (*name, &rows[..]))
         .collect();
     let evaluation = Evaluation::new(&config.dataset, &config.class_names, &labels, &answers)?;
-    outln!("\n{}", tables(&evaluation).trim_end());
+    outln!("\n{}", tables(&evaluation).trim_end())?;
     Ok(())
 }
 

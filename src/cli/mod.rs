@@ -1,16 +1,13 @@
 //! The command line: one file per command.
 
-/// `println!` for a reader who may have gone: closing the pipe ends nothing but the printing.
+/// `println!` that returns an error where it would panic: see [`crate::stdout::print`].
 macro_rules! outln {
     ($($arg:tt)*) => {
-        drop(std::io::Write::write_fmt(
-            &mut std::io::stdout(),
-            format_args!("{}\n", format_args!($($arg)*)),
-        ))
+        $crate::stdout::print(format_args!("{}\n", format_args!($($arg)*)))
     };
 }
 
-/// `eprintln!` likewise.
+/// `eprintln!` for a reader who may have gone: there is no other place to say so.
 macro_rules! errln {
     ($($arg:tt)*) => {
         drop(std::io::Write::write_fmt(
@@ -42,6 +39,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::device::{self, BackendChoice, OutOfMemory, Selected};
 use crate::run_folder::{Config, RunFolder};
+use crate::stdout;
 
 /// Trains a dense and a convolutional network on Fashion-MNIST, on any GPU or CPU.
 #[derive(Debug, Parser)]
@@ -139,6 +137,11 @@ impl Cli {
     ///
     /// If the work fails; the message is for the user.
     pub fn run(self, process_start: Instant) -> Result<()> {
+        self.work(process_start)?;
+        stdout::check()
+    }
+
+    fn work(self, process_start: Instant) -> Result<()> {
         match self.command {
             Command::Train(args) => self.device.on_pool(|| train::run(*args, &self.device)),
             Command::Evaluate(args) => self.device.on_pool(|| evaluate::run(args, &self.device)),
@@ -150,14 +153,8 @@ impl Cli {
                 self.device.on_pool(bench)
             }
             Command::Data(args) => data::run(args),
-            Command::Devices => {
-                devices::run();
-                Ok(())
-            }
-            Command::Completions(args) => {
-                shell::completions(&args);
-                Ok(())
-            }
+            Command::Devices => devices::run(),
+            Command::Completions(args) => shell::completions(&args),
             Command::Man(args) => shell::man(&args),
         }
     }

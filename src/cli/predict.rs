@@ -58,7 +58,7 @@ pub fn run(args: PredictArgs, device_args: &DeviceArgs) -> Result<()> {
             Ok(image) => {
                 let opinions = models.ask(&image)?;
                 if args.json {
-                    outln!("{}", output::json(&file, &opinions, &config.class_names)?);
+                    outln!("{}", output::json(&file, &opinions, &config.class_names)?)?;
                     continue;
                 }
                 let shown = match files.len() {
@@ -66,13 +66,13 @@ pub fn run(args: PredictArgs, device_args: &DeviceArgs) -> Result<()> {
                     _ => output::row,
                 };
                 let text = shown(&file, &opinions, &config.class_names, width);
-                outln!("{}", text.trim_end());
+                outln!("{}", text.trim_end())?;
             }
             Err(error) => {
                 failed += 1;
                 let message = format!("{error:#}");
                 if args.json {
-                    outln!("{}", output::json_error(&file, &message)?);
+                    outln!("{}", output::json_error(&file, &message)?)?;
                 }
                 errln!("error: {}", text::one_line(&message, 4096));
             }

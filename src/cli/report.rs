@@ -10,7 +10,7 @@ use crate::host;
 use crate::report::html::write_report;
 use crate::report::run_files::RunFiles;
 use crate::run_folder::{Config, Kept, RunFolder};
-use crate::text::shown;
+use crate::text::{quoted, shown};
 
 /// Flags of `fmnist report`.
 #[derive(Args, Debug)]
@@ -98,8 +98,8 @@ fn read(path: &Path, config: &Config, name: &str) -> Result<RunFiles> {
     let folder = RunFolder::open(path)?;
     let read = || RunFiles::read(path, name, config, filters(&folder, config)?);
     read().with_context(|| {
-        let run = shown(path);
-        format!("{run} cannot be reported — if its training has not ended, go on with `fmnist train --resume {run}`")
+        let (run, quoted) = (shown(path), quoted(path));
+        format!("{run} cannot be reported — if its training has not ended, go on with `fmnist train --resume {quoted}`")
     })
 }
 

@@ -1,7 +1,7 @@
 //! `fmnist completions` and `fmnist man`: what a shell and `man` know of the program.
 
 use std::fs;
-use std::io::{Write, stdout};
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -9,7 +9,8 @@ use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
 use super::Cli;
-use crate::text::shown;
+use crate::stdout;
+use crate::text::{quoted, shown};
 
 /// Flags of `fmnist completions`.
 #[derive(Args, Debug)]
@@ -27,10 +28,11 @@ pub struct ManArgs {
 }
 
 /// Prints a script that completes commands, flags and values in a shell.
-pub fn completions(args: &CompletionsArgs) {
+pub fn completions(args: &CompletionsArgs) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "fmnist", &mut script);
-    drop(stdout().write_all(&script)); // whoever closed the pipe wants no more of it
+    let mut stdout = std::io::stdout().lock();
+    stdout::noted(stdout.write_all(&script).and_then(|()| stdout.flush()))
 }
 
 /// Writes a page for `man` about the program, and one about each command.
@@ -39,6 +41,7 @@ pub fn man(args: &ManArgs) -> Result<()> {
     fs::create_dir_all(&args.folder)
         .and_then(|()| clap_mangen::generate_to(Cli::command(), &args.folder))
         .with_context(|| format!("the pages cannot be written to {folder}"))?;
-    errln!("saved to {folder}; read one with `man {folder}/fmnist.1`");
+    let page = quoted(&args.folder.join("fmnist.1"));
+    errln!("saved to {folder}; read one with `man {page}`");
     Ok(())
 }

@@ -24,7 +24,7 @@ use burn::tensor::Device;
 
 use crate::checkpoint::Checkpoint;
 use crate::model::{Architecture, Classifier, ModelKind, with_weights};
-use crate::text::shown;
+use crate::text::{quoted, shown};
 use crate::whole_file;
 
 pub use config::Config;
@@ -247,14 +247,15 @@ impl RunFolder {
             kept == Kept::Best || checkpoint.run.settings.epochs == config.settings.epochs
         });
         let Some(checkpoint) = checkpoint else {
-            let run = shown(&self.path);
             bail!(match self.checkpoint_file(Kept::Last, kind).exists() {
                 true => format!(
                     "the training of the {kind} model has not ended — go on with `fmnist train \
-                     --resume {run}`, or take the best weights so far with --best"
+                     --resume {}`, or take the best weights so far with --best",
+                    quoted(&self.path)
                 ),
                 false => format!(
-                    "{run} has no weights of the {kind} model: {} is missing",
+                    "{} has no weights of the {kind} model: {} is missing",
+                    shown(&self.path),
                     shown(&path)
                 ),
             });

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use crate::stdout;
 use crate::text;
 use crate::train::history::EpochRecord;
 
@@ -262,8 +263,8 @@ pub fn print_event(event: &str, what: &impl Serialize) {
         what: &'a T,
     }
     if let Ok(line) = serde_json::to_string(&Event { event, what }) {
-        // Whoever closed the output wants to see nothing, and the training goes on.
-        drop(writeln!(io::stdout(), "{line}"));
+        // The training goes on; the program ends with the failure.
+        drop(stdout::print(format_args!("{line}\n")));
     }
 }
 

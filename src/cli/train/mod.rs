@@ -163,7 +163,8 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
     }
     if args.log_format == LogFormat::Text {
         say("");
-        outln!("{}", table(&summaries).trim_end());
+        // The run is saved, and what follows tells where: the program ends with the failure.
+        drop(outln!("{}", table(&summaries).trim_end()));
     }
     let report = folder.file("report.html");
     say(&format!(
