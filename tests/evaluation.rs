@@ -63,6 +63,57 @@ fn tables_show_both_models() {
     }
 }
 
+/// The labels and answers of 100 images of two classes, of which one is taken for the other.
+fn two_classes() -> (Vec<u8>, Vec<Probabilities>) {
+    let labels: Vec<u8> = (0..100).map(|image| 5 + 2 * (image % 2)).collect();
+    let answer = |image: usize| if image == 3 { 5 } else { labels[image] };
+    let rows = (0..100).map(|image| row(answer(image).into(), 0.9));
+    (labels.clone(), rows.collect())
+}
+
+#[test]
+fn classes_that_do_not_occur_are_no_part_of_the_means() {
+    let (labels, dense) = two_classes();
+    let names = FASHION_MNIST_CLASSES.map(str::to_owned);
+    let mut cnn = dense.clone();
+    let text = |dense: &[Probabilities], cnn: &[Probabilities]| {
+        let models = [("dense", dense), ("cnn", cnn)];
+        tables(&Evaluation::new("MNIST", &names, &labels, &models).unwrap())
+    };
+    // By hand: of class 5 a precision of 50/51, of class 7 a recall of 49/50.
+    for part in [
+        "recall, macro             99.00 %        99.00 %\n",
+        "Bag                0          –       –      –          –       –      –\n",
+        "Sneaker           50     100.00   98.00  98.99     100.00   98.00  98.99\n",
+        "mean             100      99.02   99.00  99.00      99.02   99.00  99.00\n\n\
+         mean of the 2 classes that occur among labels or answers\n",
+    ] {
+        let text = text(&dense, &cnn);
+        assert!(text.contains(part), "{part:?} is missing in\n{text}");
+    }
+    // A wrong answer of another class makes that class occur, with a model that gives it.
+    cnn[3] = row(8, 0.9);
+    for part in [
+        "Bag                0          –       –      –       0.00    0.00   0.00\n",
+        "mean of the classes that occur among labels or answers: dense 2, cnn 3\n",
+    ] {
+        let text = text(&dense, &cnn);
+        assert!(text.contains(part), "{part:?} is missing in\n{text}");
+    }
+    assert!(!tables(&evaluation()).contains("that occur"));
+}
+
+#[test]
+fn means_that_earlier_versions_wrote_are_taken_again() {
+    let (labels, rows) = two_classes();
+    let names = FASHION_MNIST_CLASSES.map(str::to_owned);
+    let evaluation = Evaluation::new("MNIST", &names, &labels, &[("cnn", &rows)]).unwrap();
+    let mut earlier = evaluation.clone();
+    earlier.models[0].macro_average.f1 /= 5.0;
+    let json = serde_json::to_vec(&earlier).unwrap();
+    assert_eq!(Evaluation::parse(&json).unwrap(), evaluation);
+}
+
 #[test]
 fn tables_stay_within_80_columns_whatever_the_names() {
     let mut evaluation = evaluation();
@@ -268,6 +319,8 @@ fn cases_to_compute_again() {
         case("perfect", 400, &any, [1e6, 1e6]),
         case("useless", 1_000, &any, [0.0, 0.0]),
     ];
+    let (labels, rows) = two_classes();
+    cases.push(evaluated("two classes of ten", &labels, &rows, &rows));
     let labels: Vec<u8> = (0..40).map(|i| i % 10).collect();
     // Probabilities with many equals, and a model that diverged.
     let coarse: Vec<Probabilities> = (0..40)

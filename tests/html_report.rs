@@ -231,6 +231,21 @@ fn every_part_is_there() {
 }
 
 #[test]
+fn classes_that_do_not_occur_have_no_scores() {
+    let few = report(&[Run::new(3, "").data()]).unwrap();
+    // Of the classes 0 to 2; the dense model takes an image for class 3.
+    for part in [
+        r#"<th scope="row">Dress</th><td>0</td><td>0.00</td><td>0.00</td><td>0.00</td><td>–</td>"#,
+        r#"style="--w:0.00%"><span class="unseen">cnn </span><b>–</b>"#,
+        "The last row is the mean of the classes that occur among labels or answers: dense 4, cnn 3.",
+    ] {
+        assert!(few.contains(part), "{part}");
+    }
+    let all = report(&[Run::new(300, "").data()]).unwrap();
+    assert!(!all.contains("<td>–</td>") && !all.contains("that occur"));
+}
+
+#[test]
 fn without_images_or_filters_their_parts_are_left_out() {
     let run = Run::new(50, "");
     let mut data = run.data();

@@ -46,7 +46,8 @@ pub struct ModelEvaluation {
     pub accuracy: f64,
     /// Fraction of images whose label is one of the two most probable classes.
     pub top2_accuracy: f64,
-    /// Unweighted means over the classes, whatever their numbers of images.
+    /// Unweighted means over the classes that occur among labels or answers, whatever their
+    /// numbers of images.
     pub macro_average: Scores,
     /// By label.
     pub classes: [ClassScores; CLASSES],
@@ -123,7 +124,12 @@ impl Evaluation {
     ///
     /// If they do not.
     pub fn parse(json: &[u8]) -> Result<Self> {
-        Ok(serde_json::from_slice(json)?)
+        let mut evaluation: Self = serde_json::from_slice(json)?;
+        // Earlier versions counted the classes that do not occur.
+        for model in &mut evaluation.models {
+            model.macro_average = model.confusion.macro_average();
+        }
+        Ok(evaluation)
     }
 }
 
@@ -131,6 +137,19 @@ impl ModelEvaluation {
     /// Whether the model is sure of nothing at all, because its probabilities are NaN.
     pub fn diverged(&self) -> bool {
         self.calibration.mean_confidence == 0.0
+    }
+
+    /// How well a class is told from the others; `None` if no image is of it or taken for it.
+    pub fn scores(&self, class: usize) -> Option<Scores> {
+        let occurs = self.confusion.occurs(class);
+        occurs.then_some(self.classes[class].scores)
+    }
+
+    /// Number of classes that [`macro_average`](Self::macro_average) is the mean of.
+    fn occurring(&self) -> usize {
+        (0..CLASSES)
+            .filter(|class| self.confusion.occurs(*class))
+            .count()
     }
 
     fn new(model: &str, labels: &[u8], probabilities: &[Probabilities]) -> Self {

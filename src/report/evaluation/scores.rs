@@ -50,6 +50,16 @@ impl Confusion {
         self.counts[label].iter().map(|count| *count as usize).sum()
     }
 
+    /// Number of images taken for a class.
+    fn answered(&self, class: usize) -> usize {
+        self.counts.iter().map(|row| row[class] as usize).sum()
+    }
+
+    /// Whether any image is of a class or taken for it.
+    pub fn occurs(&self, class: usize) -> bool {
+        self.support(class) + self.answered(class) > 0
+    }
+
     /// Number of images classified correctly.
     pub fn right(&self) -> usize {
         (0..CLASSES)
@@ -74,12 +84,7 @@ impl Confusion {
     /// A class' scores.
     pub(super) fn class(&self, class: usize) -> ClassScores {
         let right = self.counts[class][class] as usize;
-        let support = self.support(class);
-        let answered = self
-            .counts
-            .iter()
-            .map(|row| row[class] as usize)
-            .sum::<usize>();
+        let (support, answered) = (self.support(class), self.answered(class));
         ClassScores {
             support,
             scores: Scores {
@@ -91,11 +96,12 @@ impl Confusion {
         }
     }
 
-    /// The means of all classes' scores.
+    /// The means of the scores of the classes that occur, as in scikit-learn; zeros if none does.
     pub(super) fn macro_average(&self) -> Scores {
+        let classes: Vec<usize> = (0..CLASSES).filter(|class| self.occurs(*class)).collect();
         let mean = |score: fn(Scores) -> f64| {
-            let scores = (0..CLASSES).map(|class| score(self.class(class).scores));
-            scores.sum::<f64>() / CLASSES as f64
+            let scores = classes.iter().map(|class| score(self.class(*class).scores));
+            scores.sum::<f64>() / classes.len().max(1) as f64
         };
         Scores {
             precision: mean(|scores| scores.precision),
@@ -150,12 +156,33 @@ mod tests {
         assert_eq!(confusion.class(2).scores, Scores::default());
         assert_eq!(confusion.class(9), ClassScores::default());
         let mean = confusion.macro_average();
-        close(mean.precision, (0.6 + 0.4) / 10.0);
-        close(mean.recall, (0.75 + 4.0 / 6.0) / 10.0);
-        close(mean.f1, (2.0 / 3.0 + 0.5) / 10.0);
+        close(mean.precision, (0.6 + 0.4) / 3.0);
+        close(mean.recall, (0.75 + 4.0 / 6.0) / 3.0);
+        close(mean.f1, (2.0 / 3.0 + 0.5) / 3.0);
         close(confusion.share(1, 0), 1.0 / 3.0);
         assert_eq!(confusion.share(9, 0), 0.0);
         assert_eq!(confusion.most_frequent_mistake(), Some((2, 1)));
         assert_eq!(Confusion::default().most_frequent_mistake(), None);
+    }
+
+    #[test]
+    fn classes_that_do_not_occur_have_no_part_in_the_means() {
+        let mut confusion = Confusion::default();
+        confusion.counts[0][0] = 3;
+        confusion.counts[1][1] = 5;
+        let all = Scores {
+            precision: 1.0,
+            recall: 1.0,
+            f1: 1.0,
+        };
+        assert_eq!(confusion.macro_average(), all);
+        // A wrong answer makes its class occur, though no image is of it.
+        confusion.counts[1][7] = 5;
+        assert!(confusion.occurs(7) && !confusion.occurs(8));
+        let mean = confusion.macro_average();
+        close(mean.precision, 2.0 / 3.0);
+        close(mean.recall, (1.0 + 0.5) / 3.0);
+        close(mean.f1, (1.0 + 2.0 / 3.0) / 3.0);
+        assert_eq!(Confusion::default().macro_average(), Scores::default());
     }
 }

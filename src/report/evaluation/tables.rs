@@ -1,6 +1,7 @@
 //! An [`Evaluation`] as plain text.
 
 use super::{Comparison, Evaluation, ModelEvaluation, Scores};
+use crate::dataset::CLASSES;
 use crate::report::table::{Better, Measure, percent, rows, side_by_side};
 use crate::text;
 
@@ -101,6 +102,37 @@ pub fn p_value(p: f64) -> String {
     }
 }
 
+/// Precision, recall and F1 in percent; dashes if there are none.
+pub fn score_cells(scores: Option<Scores>) -> [String; 3] {
+    scores.map_or([(); 3].map(|()| "–".to_owned()), |scores| {
+        [scores.precision, scores.recall, scores.f1].map(text::percent)
+    })
+}
+
+/// What the means are of, if classes have no part in them: `mean of the 2 classes that occur among
+/// labels or answers`.
+pub fn mean_of(evaluation: &Evaluation) -> Option<String> {
+    let counts: Vec<usize> = evaluation.models.iter().map(|m| m.occurring()).collect();
+    let (fewest, most) = (counts.iter().min()?, counts.iter().max()?);
+    if *fewest == CLASSES {
+        return None;
+    }
+    let occur = "that occur among labels or answers";
+    if fewest == most {
+        return Some(match fewest {
+            1 => "mean of the one class that occurs among labels or answers".to_owned(),
+            _ => format!("mean of the {fewest} classes {occur}"),
+        });
+    }
+    let each: Vec<String> = evaluation
+        .models
+        .iter()
+        .zip(counts)
+        .map(|(model, count)| format!("{} {count}", text::one_line(&model.model, 12)))
+        .collect();
+    Some(format!("mean of the classes {occur}: {}", each.join(", ")))
+}
+
 /// Precision, recall and F1 of each class, in percent.
 fn classes(evaluation: &Evaluation) -> String {
     let mut out = format!("{:NAME_WIDTH$}{:8}", "", "");
@@ -116,16 +148,11 @@ fn classes(evaluation: &Evaluation) -> String {
     out += &"-".repeat(NAME_WIDTH + 8 + MODEL_WIDTH * evaluation.models.len());
     out.push('\n');
 
-    let mut line = |name: &str, images: usize, scores: &dyn Fn(&ModelEvaluation) -> Scores| {
+    type Of<'a> = &'a dyn Fn(&ModelEvaluation) -> Option<Scores>;
+    let mut line = |name: &str, images: usize, scores: Of| {
         let name = text::one_line(name, NAME_WIDTH - 1);
         out += &format!("{name:NAME_WIDTH$}{:>8}", text::thousands(images as u64));
-        for Scores {
-            precision,
-            recall,
-            f1,
-        } in evaluation.models.iter().map(scores)
-        {
-            let [precision, recall, f1] = [precision, recall, f1].map(text::percent);
+        for [precision, recall, f1] in evaluation.models.iter().map(scores).map(score_cells) {
             out += &format!("{precision:>11}{recall:>8}{f1:>7}");
         }
         out.push('\n');
@@ -135,9 +162,14 @@ fn classes(evaluation: &Evaluation) -> String {
             .models
             .first()
             .map_or(0, |m| m.classes[class].support);
-        line(name, images, &|model| model.classes[class].scores);
+        line(name, images, &|model| model.scores(class));
     }
-    line("mean", evaluation.images, &|model| model.macro_average);
+    line("mean", evaluation.images, &|model| {
+        Some(model.macro_average)
+    });
+    if let Some(note) = mean_of(evaluation) {
+        out += &format!("\n{note}\n");
+    }
     out
 }
 

@@ -4,7 +4,8 @@ use std::slice;
 
 use super::cases::{RIGHT, cell_list};
 use super::{RunData, markup};
-use crate::report::evaluation::{ModelEvaluation, Scores, tables::MEASURES};
+use crate::report::evaluation::tables::{MEASURES, mean_of, score_cells};
+use crate::report::evaluation::{ModelEvaluation, Scores};
 use crate::report::summary::RunsSummary;
 use crate::report::table::{Row, SUMMARY, models, rows};
 use crate::text;
@@ -61,9 +62,11 @@ pub fn classes(run: &RunData) -> String {
     for (class, name) in evaluation.class_names.iter().enumerate() {
         bars += &format!(r#"<tr><th scope="row">{}</th><td>"#, markup::text(name));
         for model in &evaluation.models {
-            let f1 = text::percent(model.classes[class].scores.f1);
+            let scores = model.scores(class);
+            let width = text::percent(scores.map_or(0.0, |scores| scores.f1));
+            let [_, _, f1] = score_cells(scores);
             bars += &format!(
-                r#"<div class="bar c{}" style="--w:{f1}%"><span class="unseen">{} </span><b>{f1}</b></div>"#,
+                r#"<div class="bar c{}" style="--w:{width}%"><span class="unseen">{} </span><b>{f1}</b></div>"#,
                 run.color(&model.model),
                 markup::text(&model.model)
             );
@@ -94,18 +97,13 @@ fn scores(run: &RunData) -> String {
     let columns =
         r#"<th scope="col">precision</th><th scope="col">recall</th><th scope="col">F1</th>"#
             .repeat(evaluation.models.len());
-    let row = |name: &str, images: usize, of: &dyn Fn(&ModelEvaluation) -> Scores| {
-        let mut cells = String::new();
-        for Scores {
-            precision,
-            recall,
-            f1,
-        } in evaluation.models.iter().map(of)
-        {
-            for score in [precision, recall, f1] {
-                cells += &format!("<td>{}</td>", text::percent(score));
-            }
-        }
+    let row = |name: &str, images: usize, of: &dyn Fn(&ModelEvaluation) -> Option<Scores>| {
+        let cells: String = evaluation
+            .models
+            .iter()
+            .flat_map(|model| score_cells(of(model)))
+            .map(|score| format!("<td>{score}</td>"))
+            .collect();
         format!(
             r#"<tr><th scope="row">{}</th><td>{}</td>{cells}</tr>"#,
             markup::text(name),
@@ -118,11 +116,16 @@ fn scores(run: &RunData) -> String {
             .models
             .first()
             .map_or(0, |m| m.classes[class].support);
-        body += &row(name, images, &|model| model.classes[class].scores);
+        body += &row(name, images, &|model| model.scores(class));
     }
-    let mean = row("mean", evaluation.images, &|model| model.macro_average);
+    let mean = row("mean", evaluation.images, &|model| {
+        Some(model.macro_average)
+    });
+    let note = mean_of(evaluation).map_or(String::new(), |note| {
+        format!(" The last row is the {}.", markup::text(&note))
+    });
     format!(
-        r#"<figure><div class="scroll"><table><thead><tr><td></td><td></td>{head}</tr><tr><th scope="col">class</th><th scope="col">images</th>{columns}</tr></thead><tbody>{body}</tbody><tfoot>{mean}</tfoot></table></div><figcaption>In percent. Precision: of the images taken for the class, those that belong to it; recall: of its images, those recognised.</figcaption></figure>"#
+        r#"<figure><div class="scroll"><table><thead><tr><td></td><td></td>{head}</tr><tr><th scope="col">class</th><th scope="col">images</th>{columns}</tr></thead><tbody>{body}</tbody><tfoot>{mean}</tfoot></table></div><figcaption>In percent. Precision: of the images taken for the class, those that belong to it; recall: of its images, those recognised.{note}</figcaption></figure>"#
     )
 }
 
