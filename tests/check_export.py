@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares what exported models say in onnxruntime and PyTorch with what the program itself says.
+"""Compares what exported models say in onnxruntime, OpenCV and PyTorch with what the program says.
 
     tests/check_export.py target/release/fmnist
 
@@ -19,6 +19,7 @@ import tempfile
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import onnxruntime
@@ -78,9 +79,24 @@ def run_onnx(path, images, class_names):
     assert (probabilities.name, probabilities.type) == ("probabilities", "tensor(float)")
     assert probabilities.shape == ["batch", 10]
     assert json.loads(session.get_modelmeta().custom_metadata_map["class_names"]) == class_names
-    # The batch may be of any size.
-    parts = [images[:1], images[1:8], *np.split(images[8:], range(1000, len(images), 1000))]
-    return np.concatenate([session.run(["probabilities"], {"image": part})[0] for part in parts])
+    return np.concatenate([session.run(["probabilities"], {"image": part})[0]
+                           for part in batches(images)])
+
+
+def batches(images):
+    """The batch may be of any size."""
+    return [images[:1], images[1:8], *np.split(images[8:], range(1000, len(images), 1000))]
+
+
+def run_opencv(path, images):
+    """OpenCV before 4.13 wants attributes that others infer."""
+    net = cv2.dnn.readNetFromONNX(str(path))
+
+    def forward(part):
+        net.setInput(part)
+        return net.forward().copy()
+
+    return np.concatenate([forward(part) for part in batches(images)])
 
 
 def module(architecture):
@@ -145,9 +161,11 @@ def main():
         nonlocal worst
         differences = [np.abs(result - expected).max() for result in results]
         worst = max(worst, *differences)
-        print(f"{name:16}  {differences[0]:.1e}             {differences[1]:.1e}")
+        print(f"{name:16}", *(f"{difference:<20.1e}" for difference in differences))
 
-    print(f"{'':16}  onnxruntime {onnxruntime.__version__}  PyTorch {torch.__version__}")
+    programs = {"onnxruntime": onnxruntime, "PyTorch": torch, "OpenCV": cv2}
+    programs = [f"{name} {module.__version__}" for name, module in programs.items()]
+    print(f"{'':16}", *(f"{program:20}" for program in programs))
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         pictures = folder / "pictures"
@@ -171,7 +189,8 @@ def main():
                     fmnist("export", out, "--model", name, "--format", form, "--out", path)
                 row(f"{run} {name}",
                     run_onnx(files["onnx"], images, config["class_names"]),
-                    run_torch(files["safetensors"], architecture, images, config["class_names"]))
+                    run_torch(files["safetensors"], architecture, images, config["class_names"]),
+                    run_opencv(files["onnx"], images))
                 if (run, name) == ("plain", "cnn"):
                     row("README's lines", *run_readme(out, images))
     if worst > BOUND:

@@ -110,6 +110,27 @@ fn the_same_network_is_the_same_file() {
 }
 
 #[test]
+fn attributes_that_could_be_inferred_are_written() {
+    let network = network(vec![
+        conv([2, 1, 3, 3]),
+        conv([3, 2, 5, 5]),
+        linear([147, 10], false),
+    ]);
+    let file = onnx::to_bytes(&network.unwrap()).unwrap();
+    let count = |name: &str| {
+        let windows = file.windows(name.len());
+        windows.filter(|part| *part == name.as_bytes()).count()
+    };
+    // Of two convolutions, each with its pool, and a linear layer.
+    for name in ["kernel_shape", "strides", "pads", "dilations"] {
+        assert_eq!(count(name), 4, "{name}");
+    }
+    for (name, times) in [("group", 2), ("ceil_mode", 2), ("axis", 2), ("alpha", 1)] {
+        assert_eq!(count(name), times, "{name}");
+    }
+}
+
+#[test]
 fn networks_that_do_not_fit_together_are_refused() {
     let short = Layer::Linear {
         shape: [784, 10],

@@ -21,6 +21,7 @@ const INPUT: &str = "image";
 const OUTPUT: &str = "probabilities";
 
 const FLOAT: usize = 1;
+const ATTRIBUTE_FLOAT: usize = 1;
 const ATTRIBUTE_INT: usize = 2;
 const ATTRIBUTE_INTS: usize = 7;
 
@@ -47,6 +48,9 @@ pub fn to_bytes(network: &Network) -> Result<Vec<u8>> {
 
 /// Each module is one operation on what the one before made. The pixels are normalised before the
 /// first one if the network wants that, and a softmax follows the last one.
+///
+/// Attributes are written even where they have their default or could be inferred: OpenCV before
+/// 4.13 reads no `Conv` without `kernel_shape`.
 fn graph(network: &Network) -> Message {
     let mut nodes = Vec::new();
     let mut tensors = network.tensors();
@@ -64,20 +68,41 @@ fn graph(network: &Network) -> Message {
             value = output;
         }
     }
-    for (place, module) in network.modules().iter().enumerate() {
+    for (place, module) in network.modules().into_iter().enumerate() {
         let weights = ["weight", "bias"].map(|part| format!("{place}.{part}"));
         let (operation, weights, attributes) = match module {
             Module::Conv2d([_, _, height, width], ..) => {
                 let same = [height / 2, width / 2, height / 2, width / 2];
-                ("Conv", &weights[..], vec![integers("pads", &same)])
+                let attributes = vec![
+                    integers("kernel_shape", &[height, width]),
+                    integers("strides", &[1, 1]),
+                    integers("pads", &same),
+                    integers("dilations", &[1, 1]),
+                    integer("group", 1),
+                ];
+                ("Conv", &weights[..], attributes)
             }
             Module::ReLU => ("Relu", &[][..], vec![]),
             Module::MaxPool2d => {
-                let window = ["kernel_shape", "strides"].map(|name| integers(name, &[2, 2]));
-                ("MaxPool", &[][..], window.to_vec())
+                let attributes = vec![
+                    integers("kernel_shape", &[2, 2]),
+                    integers("strides", &[2, 2]),
+                    integers("pads", &[0; 4]),
+                    integers("dilations", &[1, 1]),
+                    integer("ceil_mode", 0),
+                ];
+                ("MaxPool", &[][..], attributes)
             }
-            Module::Flatten => ("Flatten", &[][..], vec![]),
-            Module::Linear(..) => ("Gemm", &weights[..], vec![integer("transB", 1)]),
+            Module::Flatten => ("Flatten", &[][..], vec![integer("axis", 1)]),
+            Module::Linear(..) => {
+                let attributes = vec![
+                    float("alpha", 1.0),
+                    float("beta", 1.0),
+                    integer("transA", 0),
+                    integer("transB", 1),
+                ];
+                ("Gemm", &weights[..], attributes)
+            }
         };
         let output = format!("{place}.output");
         let inputs = [slice::from_ref(&value), weights].concat();
@@ -95,14 +120,23 @@ fn graph(network: &Network) -> Message {
         .message(12, batch_of(OUTPUT, &[network.class_names.len()]))
 }
 
-/// A `NodeProto`: an operation on some values, which makes one.
+/// A `NodeProto`: an operation on some values, which makes one and has its name.
 fn node(operation: &str, inputs: &[String], output: &str, attributes: Vec<Message>) -> Message {
     inputs
         .iter()
         .fold(Message::default(), |node, input| node.bytes(1, input))
         .bytes(2, output)
+        .bytes(3, output)
         .bytes(4, operation)
         .messages(5, attributes)
+}
+
+/// An `AttributeProto` of one number.
+fn float(name: &str, value: f32) -> Message {
+    Message::default()
+        .bytes(1, name)
+        .float(2, value)
+        .integer(20, ATTRIBUTE_FLOAT)
 }
 
 /// An `AttributeProto` of one integer.

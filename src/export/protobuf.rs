@@ -2,6 +2,7 @@
 
 const VARINT: u8 = 0;
 const BYTES: u8 = 2;
+const FOUR_BYTES: u8 = 5;
 
 /// A message under construction: fields in the order in which they are added.
 #[derive(Clone, Default)]
@@ -11,6 +12,13 @@ impl Message {
     /// An integer or an enumeration's value.
     pub(super) fn integer(self, field: u8, value: usize) -> Self {
         self.key(field, VARINT).varint(value)
+    }
+
+    /// A number of single precision.
+    pub(super) fn float(self, field: u8, value: f32) -> Self {
+        let mut message = self.key(field, FOUR_BYTES);
+        message.0.extend_from_slice(&value.to_le_bytes());
+        message
     }
 
     /// A string, bytes, or a packed list.
@@ -73,5 +81,8 @@ mod tests {
         assert_eq!(text.into_bytes(), b"\x12\x07testing");
         let nested = Message::default().message(3, Message::default().integer(1, 150));
         assert_eq!(nested.into_bytes(), [0x1a, 0x03, 0x08, 0x96, 0x01]);
+        // "An I32 value": wire type 5, little-endian; 1.0 is 0x3f800000 in IEEE 754.
+        let number = Message::default().float(5, 1.0);
+        assert_eq!(number.into_bytes(), [0x2d, 0x00, 0x00, 0x80, 0x3f]);
     }
 }
