@@ -355,6 +355,23 @@ fn after_a_404_the_next_mirror_is_asked() {
 }
 
 #[test]
+fn a_mirror_without_https_is_refused() {
+    let (good, target) = (Server::new(Answer::File(content())), Target::new());
+    // The same server by another address than the one that tests may use.
+    let named = good.url.replace("127.0.0.1", "localhost");
+    let mut manifest = manifest(&[&good]);
+    manifest.mirrors = vec![named.clone()];
+    let error = fetch(&target.dir, &manifest, PATIENCE, &mut |_| {}).unwrap_err();
+    let message = error.to_string();
+    assert!(
+        message.contains(&format!("{named}data.gz is not HTTPS")),
+        "{message}"
+    );
+    target.assert_absent();
+    assert_eq!(good.ranges(), []);
+}
+
+#[test]
 fn redirects_are_followed_but_not_for_ever() {
     let good = Server::new(Answer::File(content()));
     let (moved, target) = (
@@ -500,8 +517,10 @@ fn verify_tells_good_wrong_and_missing_files_apart() {
 fn the_built_in_manifest_is_sound() {
     let manifest = Manifest::fashion_mnist();
     assert_eq!(manifest.name, "Fashion-MNIST");
-    assert!(manifest.mirrors[0].starts_with("https://"));
-    assert!(manifest.mirrors.iter().all(|mirror| mirror.ends_with('/')));
+    assert!(!manifest.mirrors.is_empty());
+    for mirror in &manifest.mirrors {
+        assert!(mirror.starts_with("https://") && mirror.ends_with('/'));
+    }
     let sizes: Vec<(u64, u64)> = manifest
         .files
         .iter()

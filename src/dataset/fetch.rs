@@ -3,27 +3,28 @@
 //! A file arrives under a `.part` name beside its target, is bounded by the size in the manifest,
 //! and gets its name only once its SHA-256 is right. A `.part` that was cut off is continued with
 //! a `Range` request, at the same mirror or another. Mirrors are tried in turn; one that failed is
-//! asked last for the files that follow.
+//! asked last for the files that follow. How they are reached is up to the machine's environment.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 
 use super::Event;
+use super::connection::Connection;
 use super::manifest::{Manifest, ManifestFile, missing, sha256};
+use crate::text;
 
 /// How long [`fetch`] may wait in all for mirrors that send nothing when a training run needs the
 /// data: less than the ten seconds after which a run without network must go on.
 pub const PATIENCE: Duration = Duration::from_secs(8);
 
 const CHUNK: usize = 64 * 1024;
-const MAX_REDIRECTS: u32 = 5;
 
 /// Downloads the files of `manifest` that `dir` lacks; makes the folder if need be.
 ///
@@ -34,7 +35,8 @@ const MAX_REDIRECTS: u32 = 5;
 /// # Errors
 ///
 /// If a file of the same name is there but another one (nothing is ever overwritten), if no mirror
-/// gave a file with the right hash, or if the folder cannot be written.
+/// gave a file with the right hash by HTTPS, if the environment names a proxy or certificates that
+/// are of no use, or if the folder cannot be written.
 pub fn fetch(
     dir: &Path,
     manifest: &Manifest,
@@ -43,28 +45,38 @@ pub fn fetch(
 ) -> Result<()> {
     let _lock = lock(dir, notify)?;
     let mut mirrors: VecDeque<&str> = manifest.mirrors.iter().map(String::as_str).collect();
+    let missing = missing(dir, manifest)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let connection = Arc::new(Connection::from_env()?);
     let mut wait = Wait::new(patience);
-    for file in missing(dir, manifest)? {
+    for file in missing {
         let target = dir.join(file.gz_name());
         let mut failures = Vec::new();
         while failures.len() < mirrors.len() {
             let mirror = mirrors[0];
             wait.mirrors_left = mirrors.len() - failures.len();
-            match download(mirror, file, &target, &mut wait, notify) {
+            match download(&connection, mirror, file, &target, &mut wait, notify) {
                 Ok(()) => break,
-                Err(error) => failures.push((host(mirror), format!("{error:#}"))),
+                Err(error) => failures.push((mirror, error)),
             }
             mirrors.rotate_left(1);
         }
-        ensure!(
-            failures.len() < mirrors.len(),
-            "{} of {} could not be downloaded ({}): check the network and run \
-             `fmnist data fetch` again, or put the four files into {} by hand",
-            file.gz_name(),
-            manifest.name,
-            summary(&failures),
-            dir.display()
-        );
+        if failures.len() == mirrors.len() {
+            let proxy = connection.proxy_to(mirrors);
+            bail!(
+                "{} of {} could not be downloaded{} — {} — {}, and run `fmnist data fetch \
+                 --data-dir {}` again, or put the four files into {} by hand",
+                file.gz_name(),
+                manifest.name,
+                proxy.map_or(String::new(), |proxy| format!(" by the proxy {proxy}")),
+                summary(&failures),
+                connection.advice(failures.iter().map(|(_, error)| error), proxy),
+                text::quoted(dir),
+                text::shown(dir),
+            );
+        }
         notify(Event::Note(&format!(
             "{} is there, SHA-256 checked",
             target.display()
@@ -80,18 +92,20 @@ fn host(url: &str) -> &str {
 }
 
 /// What went wrong at each host, said once where it is the same everywhere.
-fn summary(failures: &[(&str, String)]) -> String {
-    match failures {
+fn summary(failures: &[(&str, Error)]) -> String {
+    let hosts: Vec<&str> = failures.iter().map(|(mirror, _)| host(mirror)).collect();
+    let reasons: Vec<String> = failures
+        .iter()
+        .map(|(_, error)| format!("{error:#}"))
+        .collect();
+    match &reasons[..] {
         [] => "its manifest names no mirror".to_owned(),
-        [(_, first), others @ ..] if others.iter().all(|(_, reason)| reason == first) => {
-            let hosts: Vec<&str> = failures.iter().map(|(host, _)| *host).collect();
-            format!("{first}: {}", hosts.join(", "))
+        [first, others @ ..] if others.iter().all(|reason| reason == first) => {
+            format!("{}: {first}", hosts.join(", "))
         }
         _ => {
-            let each: Vec<String> = failures
-                .iter()
-                .map(|(host, reason)| format!("{host}: {reason}"))
-                .collect();
+            let each = hosts.iter().zip(&reasons);
+            let each: Vec<String> = each.map(|(host, why)| format!("{host}: {why}")).collect();
             each.join("; ")
         }
     }
@@ -148,6 +162,7 @@ impl Wait {
 
 /// Downloads `file` from one mirror to `target`.
 fn download(
+    connection: &Arc<Connection>,
     mirror: &str,
     file: &ManifestFile,
     target: &Path,
@@ -164,9 +179,8 @@ fn download(
     let url = format!("{mirror}{}", file.gz_name());
     let resumed = part.metadata()?.len() > 0;
     // What was kept of an earlier attempt may be of no use: then once more from the beginning.
-    if !(transfer(&url, file, &mut part, wait, notify)?
-        || resumed && transfer(&url, file, &mut part, wait, notify)?)
-    {
+    let mut transfer = || transfer(connection, &url, file, &mut part, wait, notify);
+    if !(transfer()? || resumed && transfer()?) {
         bail!("the file there has another SHA-256 than the manifest");
     }
     part.sync_all()?;
@@ -181,6 +195,7 @@ fn download(
 
 /// Completes `part` from `url`. False if what it then holds is not the file: `part` is emptied.
 fn transfer(
+    connection: &Arc<Connection>,
     url: &str,
     file: &ManifestFile,
     part: &mut File,
@@ -190,7 +205,7 @@ fn transfer(
     let total = file.gz.bytes;
     let mut done = part.metadata()?.len();
     if done < total {
-        let Some((mut body, start)) = request(url, done, wait.share())? else {
+        let Some((mut body, start)) = request(connection, url, done, wait.share())? else {
             part.set_len(0)?;
             return Ok(false);
         };
@@ -237,33 +252,21 @@ fn transfer(
 
 /// Asks for the bytes of `url` from `start` on. Returns the answer's body and where in the file it
 /// begins: at `start`, or at 0 if the server does not do ranges. None if there is no such range.
-fn request(url: &str, start: u64, allowed: Duration) -> Result<Option<(impl Read + use<>, u64)>> {
-    let agent = ureq::Agent::config_builder()
-        .https_only(url.starts_with("https://"))
-        .http_status_as_error(false)
-        .max_redirects(MAX_REDIRECTS)
-        .accept_encoding("identity")
-        .timeout_resolve(Some(allowed))
-        .timeout_connect(Some(allowed))
-        .timeout_recv_response(Some(allowed))
-        .timeout_per_read(Some(allowed))
-        .build()
-        .new_agent();
-    let mut request = agent.get(url);
-    if start > 0 {
-        request = request.header("Range", format!("bytes={start}-"));
-    }
+fn request(
+    connection: &Arc<Connection>,
+    url: &str,
+    start: u64,
+    allowed: Duration,
+) -> Result<Option<(impl Read + use<>, u64)>> {
+    let range = (start > 0).then(|| format!("bytes={start}-"));
     // The client bounds each phase of each redirect; the sum is bounded here. A thread that is left
     // behind ends by the client's own limits.
     let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || drop(sender.send(request.call())));
+    let (connection, url) = (Arc::clone(connection), url.to_owned());
+    thread::spawn(move || drop(sender.send(connection.get(&url, range.as_deref(), allowed))));
     let response = receiver
         .recv_timeout(allowed)
-        .map_err(|_| anyhow!("no answer within {:.1} s", allowed.as_secs_f64()))?
-        .map_err(|error| match error {
-            ureq::Error::Io(error) => anyhow!(error),
-            other => anyhow!(other),
-        })?;
+        .map_err(|_| anyhow!("no answer within {:.1} s", allowed.as_secs_f64()))??;
     let range = response
         .headers()
         .get("Content-Range")

@@ -8,7 +8,9 @@
 use sha2::{Digest, Sha256};
 
 mod batches;
+mod connection;
 mod load;
+mod proxy;
 
 pub mod fetch;
 pub mod idx;
