@@ -37,7 +37,7 @@ pub fn print(text: fmt::Arguments<'_>) -> Result<()> {
 ///
 /// # Errors
 ///
-/// As [`print`].
+/// As [`print()`].
 pub fn noted(printed: io::Result<()>) -> Result<()> {
     let Err(error) = printed else { return Ok(()) };
     let mut failure = FAILURE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -50,7 +50,7 @@ pub fn noted(printed: io::Result<()>) -> Result<()> {
 ///
 /// # Errors
 ///
-/// As [`print`].
+/// As [`print()`].
 pub fn check() -> Result<()> {
     let failure = FAILURE.lock().unwrap_or_else(PoisonError::into_inner);
     match &*failure {
