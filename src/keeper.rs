@@ -22,6 +22,8 @@ pub struct RunKeeper<'a> {
     pub folder: &'a RunFolder,
     /// What `--resume` takes to go on.
     pub resume: &'a Path,
+    /// What `--data-dir` was, which has to be given again.
+    pub data_dir: Option<&'a Path>,
     /// The run's settings.
     pub settings: &'a Settings,
     /// Digest of the images to train on.
@@ -136,7 +138,11 @@ impl RunKeeper<'_> {
     }
 
     fn go_on(&self) -> String {
-        format!("go on with `fmnist train --resume {}`", quoted(self.resume))
+        let run = quoted(self.resume);
+        let data = self
+            .data_dir
+            .map_or_else(String::new, |dir| format!(" --data-dir {}", quoted(dir)));
+        format!("go on with `fmnist train --resume {run}{data}`")
     }
 
     /// Tells that a run was saved after an interrupt.

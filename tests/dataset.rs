@@ -5,11 +5,13 @@
 mod support;
 
 use std::fs;
+use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use fmnist::dataset::manifest::{Fingerprint, Manifest, ManifestFile};
+use flate2::{Compression, GzBuilder};
+use fmnist::dataset::manifest::{Fingerprint, Manifest, ManifestFile, State, verify};
 use fmnist::dataset::{Choice, Dataset, Event, FASHION_MNIST_CLASSES, Places, Split, load_from};
 use sha2::{Digest, Sha256};
 use support::{gzip, images_file, labels_file};
@@ -245,20 +247,176 @@ fn another_dataset_cannot_take_a_name_that_is_not_its_own() {
     }
 }
 
+/// Labels that somebody corrected, say.
 #[test]
-fn a_mixture_of_two_datasets_is_refused() {
-    for (foreign, name) in NAMES.iter().enumerate() {
-        let world = World::new();
+fn a_changed_fashion_mnist_is_taken_from_data_dir_only_and_named_so() {
+    const STEMS: [&str; 4] = ["train-images", "train-labels", "t10k-images", "t10k-labels"];
+    for changed in 1..15_usize {
+        let is_changed = |file: &usize| changed >> file & 1 == 1;
+        let mut world = World::new();
         let mut mixed = files(0);
-        mixed[foreign] = files(3)[foreign].clone();
-        write_packed(&world.dir("mixed"), &mixed);
+        for file in (0..4).filter(is_changed) {
+            mixed[file] = files(3)[file].clone();
+        }
         let dir = world.dir("mixed");
-        world.assert_error(
-            Choice::Auto,
-            Some(&dir),
-            &["is not Fashion-MNIST's file", name],
+        write_packed(&dir, &mixed);
+        let mut warnings = Vec::new();
+        let dataset = load_from(Choice::Auto, Some(&dir), &world.places, &mut |event| {
+            if let Event::Warning(text) = event {
+                warnings.push(text.to_owned());
+            }
+        });
+        let dataset = dataset.unwrap();
+        let stems: Vec<&str> = (0..4).filter(is_changed).map(|file| STEMS[file]).collect();
+        let name = format!("Fashion-MNIST (changed: {})", stems.join(", "));
+        assert_eq!(dataset.name, name);
+        assert_eq!(dataset.class_names, FASHION_MNIST_CLASSES);
+        assert_eq!(dataset.train.images, mixed[0][16..]);
+        assert_eq!(dataset.test.labels, mixed[3][8..]);
+        assert!(
+            warnings.len() == 1 && warnings[0].contains(&name),
+            "{warnings:?}"
         );
+
+        let first = (0..4).find(is_changed).unwrap();
+        let advice = format!("--data-dir {}, without --dataset", dir.display());
+        let refusal = ["is not Fashion-MNIST's file", NAMES[first], &advice];
+        world.assert_error(Choice::FashionMnist, Some(&dir), &refusal);
+        world.places.env_dir = Some(dir);
+        for choice in BOTH {
+            world.assert_error(choice, None, &refusal);
+        }
+        world.places.env_dir = None;
+        for place in ["cache", "project"] {
+            write_packed(&world.dir(place), &mixed);
+            for choice in BOTH {
+                world.assert_error(choice, None, &[refusal[0], refusal[1]]);
+            }
+        }
     }
+}
+
+#[test]
+fn files_are_known_by_what_they_hold() {
+    let twice = |file: &[u8]| gzip(&gzip(file));
+    let thrice = |file: &[u8]| gzip(&gzip(&gzip(file)));
+    let otherwise = |file: &[u8]| {
+        let mut encoder = GzBuilder::new()
+            .filename("a name")
+            .comment("and a comment")
+            .write(Vec::new(), Compression::best());
+        encoder.write_all(file).unwrap();
+        encoder.finish().unwrap()
+    };
+    type Pack<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
+    let forms: [(&str, Pack); 7] = [
+        (".gz", &|file| file.to_vec()),
+        (".gz", &twice),
+        (".gz", &thrice),
+        (".gz", &otherwise),
+        ("", &|file| gzip(file)),
+        ("", &twice),
+        (".gz.gz", &twice),
+    ];
+    for (form, (extension, pack)) in forms.iter().enumerate() {
+        let mut world = World::new();
+        for place in ["given", "cache"] {
+            fs::create_dir(world.dir(place)).unwrap();
+            for (name, file) in NAMES.iter().zip(files(0)) {
+                let path = world.dir(place).join(format!("{name}{extension}"));
+                fs::write(path, pack(&file)).unwrap();
+            }
+        }
+        let given = world.dir("given");
+        for choice in BOTH {
+            world.assert_fashion_mnist(choice, Some(&given));
+            // Nothing is downloaded, which would fail here.
+            world.assert_fashion_mnist(choice, None);
+        }
+        let good = NAMES.map(|name| State::Good(given.join(format!("{name}{extension}"))));
+        let states = verify(&given, &world.places.manifest).unwrap();
+        assert_eq!(states, good, "form {form}");
+        world.places.env_dir = Some(given);
+        world.assert_fashion_mnist(Choice::Auto, None);
+    }
+    // Four times is no accident.
+    let world = World::new();
+    let dir = world.dir("given");
+    write_packed(&dir, &files(0).map(|file| thrice(&file)));
+    world.assert_error(Choice::Auto, Some(&dir), &["is not an IDX file", NAMES[0]]);
+    let states = verify(&dir, &world.places.manifest).unwrap();
+    assert!(states.iter().all(|state| matches!(state, State::Wrong(_))));
+}
+
+#[test]
+fn names_as_unpacking_leaves_them_are_found() {
+    let world = World::new();
+    let spellings: [&dyn Fn(&str) -> String; 8] = [
+        &|name| name.replace("-idx", ".idx"),
+        &|name| name.replace("-idx", ".idx") + ".gz",
+        &str::to_uppercase,
+        &|name| format!("{}.GZ", name.to_uppercase()),
+        &|name| name.replace('-', "_"),
+        &|name| format!("{name}/{name}"),
+        &|name| format!("{name}/{}", name.replace("-idx", ".idx")),
+        &|name| format!("{}.gz/{name}.gz", name.replace("-idx", ".idx")),
+    ];
+    for (place, spelling) in spellings.iter().enumerate() {
+        let dir = world.dir(&format!("spelling {place}"));
+        for (name, file) in NAMES.iter().zip(files(0)) {
+            let path = dir.join(spelling(name));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, gzip(&file)).unwrap();
+            let manifest = &world.places.manifest.files;
+            let found = manifest
+                .iter()
+                .find(|file| file.name == *name)
+                .unwrap()
+                .find(&dir);
+            assert_eq!(found, Some(path));
+        }
+        world.assert_fashion_mnist(Choice::Auto, Some(&dir));
+
+        // As published comes first, then unpacked, whatever else is there.
+        let images = || world.load(Choice::Auto, Some(&dir)).unwrap().train.images;
+        if !dir.join(NAMES[0]).is_dir() {
+            for (name, file) in NAMES.iter().zip(files(5)) {
+                fs::write(dir.join(name), file).unwrap();
+            }
+            assert_eq!(images(), files(5)[0][16..]);
+        }
+        write_packed(&dir, &files(4));
+        assert_eq!(images(), files(4)[0][16..]);
+    }
+}
+
+#[test]
+fn the_digest_is_that_of_the_content() {
+    let world = World::new();
+    let digest = |name: &str, files: &[Vec<u8>; 4], packed: bool| {
+        let dir = world.dir(name);
+        fs::create_dir_all(&dir).unwrap();
+        for (name, file) in NAMES.iter().zip(files) {
+            match packed {
+                true => fs::write(dir.join(format!("{name}.gz")), gzip(file)).unwrap(),
+                false => fs::write(dir.join(name), file).unwrap(),
+            }
+        }
+        world.load(Choice::Auto, Some(&dir)).unwrap().digest
+    };
+    let own = digest("a/raw", &files(5), true);
+    assert_eq!(digest("b/unpacked", &files(5), false), own);
+    for changed in 0..4 {
+        let mut others = files(5);
+        *others[changed].last_mut().unwrap() ^= 1;
+        let other = digest(&format!("changed {changed}"), &others, true);
+        assert_ne!(other.all, own.all);
+        assert_eq!(other.test == own.test, changed < 2);
+    }
+    // The same images with other borders between the files.
+    let [images, labels, test_images, test_labels] = files(5);
+    let swapped = [test_images, test_labels, images, labels];
+    assert_ne!(digest("swapped", &swapped, true).all, own.all);
 }
 
 #[test]
@@ -388,6 +546,9 @@ fn the_real_data_is_fashion_mnist() {
     let dataset = load_from(Choice::FashionMnist, None, &places, &mut |_| {}).unwrap();
     assert_eq!(dataset.name, "Fashion-MNIST");
     assert_eq!(dataset.class_names, FASHION_MNIST_CLASSES);
+    let raw = places.manifest.files.iter().map(|file| &*file.raw.sha256);
+    let published = raw.collect::<Vec<_>>().concat();
+    assert_eq!(dataset.digest.all, fingerprint(published.as_bytes()).sha256);
     // The published facts: balanced classes, and the first labels of both parts.
     for (split, n) in [(&dataset.train, 60_000), (&dataset.test, 10_000)] {
         assert_eq!((split.len(), split.images.len()), (n, n * 784));
@@ -412,7 +573,7 @@ fn the_real_data_is_fashion_mnist() {
 }
 
 #[test]
-fn real_data_with_one_foreign_file_is_refused() {
+fn real_data_with_foreign_files_is_not_fashion_mnist() {
     let root = tempfile::tempdir().unwrap();
     let real = real_dir();
     for (name, digits) in NAMES.iter().zip(files(1)) {
@@ -428,17 +589,17 @@ fn real_data_with_one_foreign_file_is_refused() {
             fs::copy(&file, root.path().join(file.file_name().unwrap())).unwrap();
         }
     }
-    let error = load_from(
-        Choice::Auto,
-        Some(root.path()),
-        &Places::of_user(),
-        &mut |_| {},
-    )
-    .unwrap_err();
+    let load = |choice| load_from(choice, Some(root.path()), &Places::of_user(), &mut |_| {});
+    let error = load(Choice::FashionMnist).unwrap_err();
     assert!(
         error
             .to_string()
             .contains("t10k-images-idx3-ubyte.gz is not Fashion-MNIST's"),
         "{error}"
+    );
+    let dataset = load(Choice::Auto).unwrap();
+    assert_eq!(
+        dataset.name,
+        "Fashion-MNIST (changed: t10k-images, t10k-labels)"
     );
 }

@@ -506,6 +506,7 @@ fn a_folder_holds_all_that_a_report_shows() {
     let models_of = |kinds: &[ModelKind]| Config {
         version: "0.1.0".into(),
         dataset: run.evaluation.dataset.clone(),
+        dataset_digest: None,
         class_names: run.evaluation.class_names.clone(),
         backend: Backend::Cpu,
         device: "A CPU".into(),
@@ -577,6 +578,48 @@ fn a_folder_holds_all_that_a_report_shows() {
     }
 }
 
+#[test]
+fn datasets_of_one_name_are_told_apart_by_what_they_hold() {
+    let run = |(accuracy, digest): (f64, Option<&str>)| {
+        let mut run = Run::new(60, "");
+        if let Some(digit) = digest {
+            run.config["dataset_digest"] = json!({ "all": digit.repeat(64) });
+        }
+        for model in run.summary.models.values_mut() {
+            model.test_accuracy = accuracy;
+        }
+        run
+    };
+    let comparison = |runs: &[Run]| {
+        let data: Vec<_> = runs.iter().map(Run::data).collect();
+        let html = report(&data).unwrap();
+        between(&html, r#"id="comparison""#, r#"id="run-0""#).to_owned()
+    };
+    // Nothing is known of the first; through it the others do not become the same.
+    let mut runs = [(0.5, None), (0.6, Some("a")), (0.7, Some("b"))].map(run);
+    let html = comparison(&runs);
+    for part in ["mean ± std", r#"class="best""#] {
+        assert!(!html.contains(part), "{html}");
+    }
+    for label in ["(aaaaaaaa…)", "(bbbbbbbb…)"] {
+        assert!(
+            html.contains(&format!("<td>Fashion-MNIST {label}</td>")),
+            "{html}"
+        );
+    }
+    // The same by another name.
+    runs[2].config["dataset_digest"] = runs[1].config["dataset_digest"].clone();
+    runs[2].evaluation.dataset = "moved".to_owned();
+    let html = comparison(&runs);
+    for part in ["mean ± std", r#"class="best""#] {
+        assert!(html.contains(part), "{html}");
+    }
+    // Of runs that recorded nothing, the test images tell.
+    runs[1] = run((0.6, None));
+    runs[1].test.split.images[0] ^= 1;
+    assert!(!comparison(&runs[..2]).contains("mean ± std"));
+}
+
 /// Leaves reports of every kind where `tests/check_report.py` opens them in a browser.
 #[test]
 fn reports_for_the_browser() {
@@ -586,6 +629,11 @@ fn reports_for_the_browser() {
     let hostiles = [Run::new(200, hostile), Run::new(200, hostile)];
     let (both, cnn) = (Run::new(400, ""), Run::of(&["cnn"], 400, ""));
     let diverged = Run::new(400, "").diverged();
+    let datasets = ["a", "b"].map(|digit| {
+        let mut run = Run::new(400, "");
+        run.config["dataset_digest"] = json!({ "all": digit.repeat(64) });
+        run
+    });
     let mut without = both.data();
     (without.test, without.filters) = (None, None);
 
@@ -598,6 +646,7 @@ fn reports_for_the_browser() {
         ("diverged", vec![diverged.data()]),
         ("without-images", vec![without]),
         ("seeds", seeds.iter().map(Run::data).collect()),
+        ("datasets", datasets.iter().map(Run::data).collect()),
         ("mixed", vec![both.data(), cnn.data(), diverged.data()]),
         ("hostile", vec![hostiles[0].data()]),
         ("hostiles", hostiles.iter().map(Run::data).collect()),

@@ -136,6 +136,43 @@ fn whatever_follows_a_gzip_member_is_refused() {
 }
 
 #[test]
+fn what_is_packed_again_and_again_is_read() {
+    let labels = vec![0, 9, 3];
+    let mut packed = labels_file(&labels);
+    for _ in 0..3 {
+        packed = gzip(&packed);
+        assert_eq!(read_labels(&mut &packed[..], "l").unwrap(), labels);
+    }
+    assert_error(read_labels, &gzip(&packed), "is not an IDX file of labels");
+    // At each depth the same holds as at the first.
+    let inner = gzip(&labels_file(&labels));
+    assert_error(read_labels, &gzip(&inner[..20]), "is cut off");
+    let trailing = [&inner[..], &[0]].concat();
+    assert_error(read_labels, &gzip(&trailing), "after its gzip data");
+    let outer = [gzip(&inner), vec![0]].concat();
+    assert_error(read_labels, &outer, "after its gzip data");
+    assert_error(read_labels, &gzip(&gzip(b"")), "is cut off");
+}
+
+#[test]
+fn a_small_file_that_stands_for_gigabytes_is_left_early() {
+    // 100,000 images of nothing, 78 MB: less than 2 kB when packed twice.
+    let mut encoder = GzEncoder::new(
+        GzEncoder::new(Vec::new(), Compression::best()),
+        Compression::best(),
+    );
+    let head = with_word(images_file(&[]), 4, 100_000);
+    encoder.write_all(&head).unwrap();
+    let zeros = vec![0; 784 * 1000];
+    for _ in 0..100 {
+        encoder.write_all(&zeros).unwrap();
+    }
+    let bomb = encoder.finish().unwrap().finish().unwrap();
+    assert!(bomb.len() < 2_000, "{}", bomb.len());
+    assert_error(read_images, &bomb, "unpacks to far more");
+}
+
+#[test]
 fn labels_of_ten_or_more_are_refused() {
     assert_error(
         read_labels,

@@ -16,6 +16,7 @@ use crate::dataset::manifest::{self, Manifest, State};
 use crate::dataset::{CLASSES, Event, PIXELS, Places, Split, fetch};
 use crate::gather::{Augment, Pixels, Selection, cpu, epoch_key, target_values};
 use crate::report::grid::draw_grid;
+use crate::text::quoted;
 
 /// Magnification of the images that `show` draws.
 const SCALE: usize = 3;
@@ -49,7 +50,7 @@ enum DataCommand {
         #[arg(long, value_name = "DIR")]
         data_dir: Option<PathBuf>,
     },
-    /// Hash the four files of Fashion-MNIST again and compare them with the published ones
+    /// Hash what the four files of Fashion-MNIST hold and compare it with the published ones
     Verify {
         /// Folder to look at [default: where training would find the data]
         #[arg(long, value_name = "DIR")]
@@ -93,12 +94,13 @@ pub fn run(args: DataArgs) -> Result<()> {
         } => {
             let data = dataset.load(false)?;
             let augment = if augment { SHOWN } else { Augment::NONE };
-            show(&data.train, &out, per_class.into(), augment, seed)?;
+            let drawn = show(&data.train, &out, per_class.into(), augment, seed)?;
             outln!(
-                "{}: {} images per class in {}",
+                "{}: {per_class} {} per class in {}{}",
                 data.name,
-                per_class,
-                out.display()
+                if per_class == 1 { "image" } else { "images" },
+                out.display(),
+                fewer(&drawn, per_class.into(), &data.class_names)
             )?;
             Ok(())
         }
@@ -141,10 +143,6 @@ fn verify_files(data_dir: Option<PathBuf>) -> Result<()> {
     };
     let manifest = &places.manifest;
     let states = manifest::verify(&dir, manifest)?;
-    let good = states
-        .iter()
-        .filter(|state| matches!(state, State::Good(_)))
-        .count();
     for (file, state) in manifest.files.iter().zip(&states) {
         match state {
             State::Good(path) => outln!("ok       {}", path.display())?,
@@ -152,20 +150,26 @@ fn verify_files(data_dir: Option<PathBuf>) -> Result<()> {
             State::Missing => outln!("MISSING  {}", dir.join(file.gz_name()).display())?,
         }
     }
-    if good < states.len() {
+    if !states.iter().all(|state| matches!(state, State::Good(_))) {
         bail!(
-            "{} of the {} files of {} are not in {} as published: move wrong ones away \
-             and run `fmnist data fetch`",
-            states.len() - good,
-            states.len(),
+            "{} does not hold all files of {} as published — move wrong ones away and run `fmnist \
+             data fetch --data-dir {}`",
+            dir.display(),
             manifest.name,
-            dir.display()
+            quoted(&dir)
         );
     }
     Ok(())
 }
 
-fn show(split: &Split, out: &Path, per_class: usize, augment: Augment, seed: u64) -> Result<()> {
+/// Draws images of each class, and returns of how many.
+fn show(
+    split: &Split,
+    out: &Path,
+    per_class: usize,
+    augment: Augment,
+    seed: u64,
+) -> Result<[usize; CLASSES]> {
     let classes = samples(split, per_class, seed);
     let order = classes.concat();
     let labels: Vec<u32> = split.labels.iter().copied().map(u32::from).collect();
@@ -189,13 +193,26 @@ fn show(split: &Split, out: &Path, per_class: usize, augment: Augment, seed: u64
         .iter()
         .map(|class| images.by_ref().take(class.len()).collect())
         .collect();
-    draw_grid(out, &rows, SCALE)
+    draw_grid(out, &rows, SCALE)?;
+    Ok(classes.map(|class| class.len()))
+}
+
+/// Of which classes there are not `asked` images to draw.
+fn fewer(drawn: &[usize; CLASSES], asked: usize, class_names: &[String; CLASSES]) -> String {
+    let few: Vec<String> = (class_names.iter().zip(drawn))
+        .filter(|(_, drawn)| **drawn < asked)
+        .map(|(class, drawn)| format!("{drawn} of “{class}”"))
+        .collect();
+    match few.is_empty() {
+        true => String::new(),
+        false => format!("; there are only {}", few.join(", ")),
+    }
 }
 
 /// Indices of `per_class` images of each class, or of as many as there are.
-fn samples(split: &Split, per_class: usize, seed: u64) -> Vec<Vec<u32>> {
+fn samples(split: &Split, per_class: usize, seed: u64) -> [Vec<u32>; CLASSES] {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut classes = vec![Vec::new(); CLASSES];
+    let mut classes = [const { Vec::new() }; CLASSES];
     let mut seen = [0; CLASSES];
     // Reservoir sampling: every image of a class is drawn with the same probability.
     for (index, &label) in (0..).zip(&split.labels) {

@@ -1,12 +1,13 @@
 //! The flags that choose a dataset.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 
 use super::data::console;
-use crate::dataset::{self, Choice, Dataset, synthetic};
+use crate::dataset::{self, Choice, Dataset, FASHION_MNIST, synthetic};
+use crate::run_folder::Config;
 
 /// `--dataset` and `--data-dir`.
 #[derive(Args, Clone, Debug)]
@@ -30,15 +31,30 @@ impl DatasetArgs {
         self.dataset != Choice::Auto || self.data_dir.is_some()
     }
 
-    /// The same flags, with `auto` settled by the name of the dataset that a run used.
-    pub fn for_run(&self, name: &str) -> Self {
+    /// The folder that the user names.
+    pub fn data_dir(&self) -> Option<&Path> {
+        self.data_dir.as_deref()
+    }
+
+    /// The same flags, with `auto` settled by the dataset that a run used. `command` is what the user
+    /// asked of the run.
+    ///
+    /// # Errors
+    ///
+    /// If only the user can say where that dataset is.
+    pub fn for_run(&self, config: &Config, command: &str) -> Result<Self> {
         let mut args = self.clone();
         if !args.is_given() {
-            args.dataset = match name {
+            args.dataset = match &*config.dataset {
                 synthetic::NAME => Choice::Synthetic,
-                _ => Choice::FashionMnist,
+                FASHION_MNIST => Choice::FashionMnist,
+                _ => bail!(
+                    "the run was trained on {} — pass its folder with --data-dir: \
+                     `fmnist {command} --data-dir DIR`",
+                    config.dataset_label()
+                ),
             };
         }
-        args
+        Ok(args)
     }
 }

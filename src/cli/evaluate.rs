@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::Args;
 
 use super::limits::check_size;
@@ -98,17 +98,23 @@ pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
 /// The test images that the folder of a run that has ended holds; those of the run's dataset if the
 /// user names it, or if the run has not ended.
 fn test_images(args: &EvaluateArgs, folder: &RunFolder, config: &Config) -> Result<Split> {
-    if !args.dataset.is_given() && folder.file("test-images.gz").exists() {
-        return Ok(TestSet::read(folder.path(), &[])?.split);
+    let own = folder.file("test-images.gz");
+    if !args.dataset.is_given() && own.exists() {
+        let test = TestSet::read(folder.path(), &[])?.split;
+        ensure!(
+            config.is_tested_with(&test),
+            "{} holds other images than those of {}, which the run was trained on — pass the run's \
+             dataset with --data-dir or --dataset",
+            text::shown(&own),
+            config.dataset_label()
+        );
+        return Ok(test);
     }
-    let data = args.dataset.for_run(&config.dataset).load(false)?;
-    ensure!(
-        data.name == config.dataset,
-        "the run was trained on {}, but this is {} — pass the run's dataset with --data-dir or \
-         --dataset",
-        config.dataset,
-        data.name
-    );
+    let command = format!("evaluate {}", text::quoted(folder.path()));
+    let data = args.dataset.for_run(config, &command)?.load(false)?;
+    if let Some(other) = config.other_dataset(&data.name, Some(&data.digest)) {
+        bail!("the run {other} — pass the run's dataset with --data-dir or --dataset");
+    }
     Ok(data.test)
 }
 

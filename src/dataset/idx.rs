@@ -1,21 +1,24 @@
 //! A strict reader of the IDX format, in which MNIST and its relatives are published.
 //!
 //! An IDX file is a big-endian header (a magic number, then one `u32` per dimension) and the data,
-//! one byte per value. The input may be gzip-compressed, which is seen from its first two bytes and
-//! not from its name. A compressed input must be exactly one gzip member: RFC 1952 allows several
-//! in a row, but none of these datasets uses that, so anything after the first one is refused as
-//! trailing bytes.
+//! one byte per value. The input may be gzip-compressed, and what is compressed may be so again: that
+//! is seen from its first two bytes and not from its name. What is compressed must be exactly one gzip
+//! member: RFC 1952 allows several in a row, but none of these datasets uses that, so anything after
+//! the first one is refused as trailing bytes.
 //!
 //! Nothing the input claims is believed before it is checked: buffers grow with the bytes that have
 //! really arrived and never beyond the declared size, and what follows the declared size is not
 //! read.
 
-use std::io::{self, BufRead, Read, Write};
+use std::cell::Cell;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::rc::Rc;
 
 use anyhow::{Result, anyhow, ensure};
 use flate2::Compression;
 use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
+use sha2::{Digest, Sha256};
 
 use super::{CLASSES, PIXELS, SIDE};
 
@@ -25,6 +28,13 @@ pub const MAX_ITEMS: usize = 1_000_000;
 const IMAGES_MAGIC: u32 = 0x0803;
 const LABELS_MAGIC: u32 = 0x0801;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// How often a file may have been compressed.
+const MOST_LAYERS: usize = 3;
+/// The most bytes that gzip makes one of; compressed again and again, a few could stand for anything.
+const MOST_PACKED: u64 = 1032;
+/// What a file may unpack to in any case: more than any published dataset's.
+const FREE: u64 = 64 << 20;
+const BUFFER: usize = 16 * 1024;
 /// Size of the first allocation; each further one doubles it, up to the declared size.
 const FIRST_CHUNK: usize = 1 << 20;
 
@@ -73,6 +83,26 @@ pub fn read_labels(input: &mut dyn BufRead, file: &str) -> Result<Vec<u8>> {
     Ok(labels)
 }
 
+/// SHA-256 of the unpacked file that holds these images, in lower-case hexadecimal digits.
+pub fn images_sum(images: &[u8]) -> String {
+    let count = (images.len() / PIXELS) as u32;
+    sum(&[IMAGES_MAGIC, count, SIDE as u32, SIDE as u32], images)
+}
+
+/// SHA-256 of the unpacked file that holds these labels, in lower-case hexadecimal digits.
+pub fn labels_sum(labels: &[u8]) -> String {
+    sum(&[LABELS_MAGIC, labels.len() as u32], labels)
+}
+
+fn sum(header: &[u32], data: &[u8]) -> String {
+    let mut hasher = Sha256::new();
+    for word in header {
+        hasher.update(word.to_be_bytes());
+    }
+    hasher.update(data);
+    format!("{:x}", hasher.finalize())
+}
+
 /// Images as a packed file that [`read_images`] reads.
 ///
 /// # Errors
@@ -101,52 +131,108 @@ fn pack(header: &[u32], data: &[u8]) -> Result<Vec<u8>> {
     Ok(encoder.finish()?)
 }
 
-/// The bytes of a file from its beginning, unpacked if they are packed.
-enum Stream<R> {
-    Raw(R),
-    Gzip(Box<GzDecoder<R>>),
+/// What `input` holds when it is unpacked, from its beginning.
+///
+/// # Errors
+///
+/// If `input` cannot be read. If what is packed is damaged, here or later, the error's kind is
+/// `InvalidData` and its text says so of a file.
+pub(super) fn unpacked<'a>(input: Box<dyn BufRead + 'a>) -> io::Result<Box<dyn BufRead + 'a>> {
+    let taken = Rc::new(Cell::new(0));
+    let counted = Counted {
+        input,
+        taken: taken.clone(),
+    };
+    let mut input: Box<dyn BufRead> = Box::new(BufReader::with_capacity(BUFFER, counted));
+    for layer in 0.. {
+        let mut head = Vec::with_capacity(GZIP_MAGIC.len());
+        (&mut input)
+            .take(GZIP_MAGIC.len() as u64)
+            .read_to_end(&mut head)?;
+        let packed = head == GZIP_MAGIC && layer < MOST_LAYERS;
+        input = Box::new(io::Cursor::new(head).chain(input));
+        if !packed {
+            break;
+        }
+        let member = Member {
+            decoder: GzDecoder::new(input),
+            unpacked: 0,
+            taken: taken.clone(),
+        };
+        input = Box::new(BufReader::with_capacity(BUFFER, member));
+    }
+    Ok(input)
 }
 
-impl<R: BufRead> Read for Stream<R> {
+/// A file that is read, and how many bytes were taken out of it.
+struct Counted<R> {
+    input: R,
+    taken: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Raw(input) => input.read(buffer),
-            Self::Gzip(decoder) => decoder.read(buffer),
-        }
+        let read = self.input.read(buffer)?;
+        self.taken.set(self.taken.get() + read as u64);
+        Ok(read)
     }
 }
 
+/// What a gzip member holds; an error at its end if it is not the last thing in the input.
+struct Member<R> {
+    decoder: GzDecoder<R>,
+    unpacked: u64,
+    /// Bytes taken out of the file so far.
+    taken: Rc<Cell<u64>>,
+}
+
+impl<R: BufRead> Member<R> {
+    fn read_on(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.decoder.read(buffer)?;
+        if read == 0 && !buffer.is_empty() && self.decoder.get_mut().read(&mut [0])? > 0 {
+            return Err(damaged(
+                "has bytes after its gzip data, which must be one member",
+            ));
+        }
+        self.unpacked += read as u64;
+        if self.unpacked > FREE + MOST_PACKED * self.taken.get() {
+            return Err(damaged("unpacks to far more than any dataset does"));
+        }
+        Ok(read)
+    }
+}
+
+impl<R: BufRead> Read for Member<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read_on(buffer).map_err(|error| match error.kind() {
+            io::ErrorKind::Interrupted | io::ErrorKind::InvalidData => error,
+            io::ErrorKind::UnexpectedEof => damaged("is cut off: its gzip data has no end"),
+            _ => damaged(&format!("could not be unpacked: {error}")),
+        })
+    }
+}
+
+fn damaged(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
 /// A file that is being read, and its name for errors.
-struct Input<'a, R> {
-    stream: Stream<R>,
+struct Input<'a> {
+    stream: Box<dyn BufRead + 'a>,
     file: &'a str,
     /// Unpacked bytes consumed so far.
     consumed: usize,
 }
 
-impl<'a, R: BufRead> Input<'a, io::Chain<io::Cursor<Vec<u8>>, R>> {
-    fn open(mut input: R, file: &'a str) -> Result<Self> {
-        let mut head = Vec::with_capacity(GZIP_MAGIC.len());
-        (&mut input)
-            .take(GZIP_MAGIC.len() as u64)
-            .read_to_end(&mut head)
-            .map_err(|error| anyhow!("{file} could not be read: {error}"))?;
-        let packed = head == GZIP_MAGIC;
-        let whole = io::Cursor::new(head).chain(input);
-        let stream = if packed {
-            Stream::Gzip(Box::new(GzDecoder::new(whole)))
-        } else {
-            Stream::Raw(whole)
-        };
+impl<'a> Input<'a> {
+    fn open(input: &'a mut dyn BufRead, file: &'a str) -> Result<Self> {
         Ok(Self {
-            stream,
+            stream: unpacked(Box::new(input)).map_err(|error| unreadable(file, &error))?,
             file,
             consumed: 0,
         })
     }
-}
 
-impl<R: BufRead> Input<'_, R> {
     fn magic(&mut self, expected: u32, kind: &str) -> Result<()> {
         let magic = self.u32()?;
         let file = self.file;
@@ -201,7 +287,7 @@ impl<R: BufRead> Input<'_, R> {
                 }
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.unreadable(&error)),
+                Err(error) => return Err(unreadable(self.file, &error)),
             }
         }
         self.consumed += filled;
@@ -210,31 +296,19 @@ impl<R: BufRead> Input<'_, R> {
 
     /// Reading on to the end of a gzip member also checks its length and CRC.
     fn end(mut self, expected: &str) -> Result<()> {
-        let mut one = [0];
         let rest = self
             .stream
-            .read(&mut one)
-            .map_err(|error| self.unreadable(&error))?;
+            .read(&mut [0])
+            .map_err(|error| unreadable(self.file, &error))?;
         let file = self.file;
         ensure!(rest == 0, "{file} has bytes after {expected}");
-        if let Stream::Gzip(decoder) = self.stream {
-            let rest = decoder.into_inner().read(&mut one)?;
-            ensure!(
-                rest == 0,
-                "{file} has bytes after its gzip data, which must be one member"
-            );
-        }
         Ok(())
     }
+}
 
-    fn unreadable(&self, error: &io::Error) -> anyhow::Error {
-        let file = self.file;
-        match self.stream {
-            Stream::Raw(_) => anyhow!("{file} could not be read: {error}"),
-            Stream::Gzip(_) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                anyhow!("{file} is cut off: its gzip data has no end")
-            }
-            Stream::Gzip(_) => anyhow!("{file} could not be unpacked: {error}"),
-        }
+fn unreadable(file: &str, error: &io::Error) -> anyhow::Error {
+    match error.kind() {
+        io::ErrorKind::InvalidData => anyhow!("{file} {error}"),
+        _ => anyhow!("{file} could not be read: {error}"),
     }
 }

@@ -1,16 +1,19 @@
 //! Finds a dataset's four files, reads them and gives the dataset its name.
 
+use std::array;
 use std::env;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use sha2::{Digest, Sha256};
 
 use super::manifest::{self, Manifest, ManifestFile, not_published};
-use super::{CLASSES, Choice, Dataset, Event, FASHION_MNIST, PIXELS, Split, fetch, idx, synthetic};
+use super::{
+    Choice, Dataset, DatasetDigest, Event, FASHION_MNIST, FASHION_MNIST_CLASSES, PIXELS, Split,
+    fetch, idx, name, synthetic,
+};
 
 const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
 const TRAIN_LABELS: &str = "train-labels-idx1-ubyte";
@@ -79,9 +82,11 @@ pub fn load(
 /// Loads the dataset a user asks for: from `data_dir` if given, else from the first of `places`
 /// that has it.
 ///
-/// Files that are Fashion-MNIST's, byte for byte, are `Fashion-MNIST`. Others are taken from
-/// `data_dir` only, with [`Choice::Auto`], under the folder's name. Where [`Choice::Auto`] finds
-/// nothing and cannot download, the result is the synthetic stand-in, after an [`Event::Warning`].
+/// Files that hold what Fashion-MNIST's do, byte for byte, are `Fashion-MNIST`, packed in whatever
+/// way. Others are taken from `data_dir` only, with [`Choice::Auto`]: under the folder's name if all
+/// four are others, as a changed Fashion-MNIST if some are, after an [`Event::Warning`]. Where
+/// [`Choice::Auto`] finds nothing and cannot download, the result is the synthetic stand-in, likewise
+/// after a warning.
 ///
 /// # Errors
 ///
@@ -104,10 +109,10 @@ pub fn load_from(
     }
     if let Some(dir) = data_dir {
         let others_allowed = choice == Choice::Auto;
-        return read(dir, "--data-dir", manifest, others_allowed);
+        return read(dir, "--data-dir", manifest, others_allowed, notify);
     }
     if let Some(dir) = places.found() {
-        return read(&dir, "FMNIST_DATA_DIR", manifest, false);
+        return read(&dir, "FMNIST_DATA_DIR", manifest, false, notify);
     }
     let Some(cache) = &places.cache_dir else {
         let error = anyhow!(
@@ -126,7 +131,7 @@ pub fn load_from(
     if let Err(error) = fetch::fetch(cache, manifest, fetch::PATIENCE, notify) {
         return stand_in(choice, error, notify);
     }
-    read(cache, "the cache folder", manifest, false)
+    read(cache, "the cache folder", manifest, false, notify)
 }
 
 /// What there is when Fashion-MNIST is neither here nor to be had.
@@ -147,31 +152,54 @@ fn stand_in(
 }
 
 /// Reads the four files of `dir`, which the user named by `origin`.
-fn read(dir: &Path, origin: &str, manifest: &Manifest, others_allowed: bool) -> Result<Dataset> {
+fn read(
+    dir: &Path,
+    origin: &str,
+    manifest: &Manifest,
+    others_allowed: bool,
+    notify: &mut dyn FnMut(Event<'_>),
+) -> Result<Dataset> {
     let [train_images, train_labels, test_images, test_labels] =
         FILES.map(|name| locate(dir, origin, manifest, name));
-    let train = (train_images?, train_labels?);
-    let test = (test_images?, test_labels?);
-    let (train, test) = thread::scope(|scope| {
-        let test = scope.spawn(|| read_split(&test.0, &test.1));
-        let train = read_split(&train.0, &train.1);
-        (train, test.join())
+    let train = [train_images?, train_labels?];
+    let test = [test_images?, test_labels?];
+    let (trained, tested) = thread::scope(|scope| {
+        let tested = scope.spawn(|| read_split(&test));
+        (read_split(&train), tested.join())
     });
-    let (train, mut strangers) = train?;
-    let (test, more) =
-        test.map_err(|_| anyhow!("reading {} ended unexpectedly", dir.display()))??;
-    strangers.extend(more);
-    if strangers.is_empty() {
-        return Ok(Dataset::of_garments(&manifest.name, train, test));
-    }
-    if !others_allowed || strangers.len() < FILES.len() {
-        return Err(not_published(&strangers[0], manifest));
-    }
+    let (train_split, train_sums) = trained?;
+    let (test_split, test_sums) =
+        tested.map_err(|_| anyhow!("reading {} ended unexpectedly", dir.display()))??;
+    let sums = train_sums.iter().chain(&test_sums);
+    let strangers: Vec<&Located> = (train.iter().chain(&test).zip(sums))
+        .filter(|(located, sum)| located.file.raw.sha256 != **sum)
+        .map(|(located, _)| located)
+        .collect();
+    let of_garments = || FASHION_MNIST_CLASSES.map(str::to_owned);
+    let (name, class_names) = match &strangers[..] {
+        [] => (manifest.name.clone(), of_garments()),
+        [first, ..] if !others_allowed => return Err(not_published(dir, &first.path, manifest)),
+        some if some.len() < FILES.len() => {
+            let files: Vec<&str> = some.iter().map(|located| &*located.file.name).collect();
+            let name = name::of_changed(manifest, &files);
+            notify(Event::Warning(&format!(
+                "not all files in {} are those of {}: this is another dataset, `{name}`",
+                dir.display(),
+                manifest.name
+            )));
+            (name, of_garments())
+        }
+        _ => {
+            let class = |class: usize| format!("class {class}");
+            (name::of_folder(dir, manifest), array::from_fn(class))
+        }
+    };
     Ok(Dataset {
-        name: name_of(dir),
-        class_names: std::array::from_fn::<_, CLASSES, _>(|class| format!("class {class}")),
-        train,
-        test,
+        name,
+        class_names,
+        digest: DatasetDigest::new(&train_sums, &test_sums),
+        train: train_split,
+        test: test_split,
     })
 }
 
@@ -187,7 +215,7 @@ fn locate<'a>(dir: &Path, origin: &str, manifest: &'a Manifest, name: &str) -> R
     };
     let Some(path) = file.find(dir) else {
         bail!(
-            "{} ({origin}) has no {name}.gz nor {name}: put the dataset's four files there, or \
+            "{} ({origin}) has no {name}.gz nor {name} — put the dataset's four files there, or \
              leave {origin} out to have {} downloaded",
             dir.display(),
             manifest.name
@@ -196,13 +224,11 @@ fn locate<'a>(dir: &Path, origin: &str, manifest: &'a Manifest, name: &str) -> R
     Ok(Located { path, file })
 }
 
-/// Reads images and their labels; returns besides the paths of the files that are not the
-/// manifest's.
-fn read_split(images: &Located, labels: &Located) -> Result<(Split, Vec<PathBuf>)> {
-    let mut strangers = Vec::new();
+/// Reads images and their labels; returns besides what [`Split::sums`] gives.
+fn read_split([images, labels]: &[Located; 2]) -> Result<(Split, [String; 2])> {
     let split = Split {
-        images: read_file(images, idx::read_images, &mut strangers)?,
-        labels: read_file(labels, idx::read_labels, &mut strangers)?,
+        images: read_file(&images.path, idx::read_images)?,
+        labels: read_file(&labels.path, idx::read_labels)?,
     };
     let (image_count, label_count) = (split.images.len() / PIXELS, split.labels.len());
     ensure!(
@@ -211,54 +237,15 @@ fn read_split(images: &Located, labels: &Located) -> Result<(Split, Vec<PathBuf>
         images.path.display(),
         labels.path.display()
     );
-    Ok((split, strangers))
+    let sums = split.sums();
+    Ok((split, sums))
 }
 
 /// A reader of [`idx`].
 type Reader = fn(&mut dyn BufRead, &str) -> Result<Vec<u8>>;
 
-fn read_file(located: &Located, reader: Reader, strangers: &mut Vec<PathBuf>) -> Result<Vec<u8>> {
-    let Located { path, file } = located;
+fn read_file(path: &Path, reader: Reader) -> Result<Vec<u8>> {
     let name = path.display().to_string();
     let input = File::open(path).with_context(|| format!("{name} could not be opened"))?;
-    let mut hasher = Sha256::new();
-    let input = Hashing {
-        input,
-        hasher: &mut hasher,
-    };
-    let data = reader(&mut BufReader::with_capacity(READ_BUFFER, input), &name)?;
-    if manifest::hex(hasher) != file.fingerprint(path).sha256 {
-        strangers.push(path.clone());
-    }
-    Ok(data)
-}
-
-/// Hashes what is read through it. The readers of [`idx`] read to the end of the file, or fail.
-struct Hashing<'a, R> {
-    input: R,
-    hasher: &'a mut Sha256,
-}
-
-impl<R: Read> Read for Hashing<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.input.read(buffer)?;
-        self.hasher.update(&buffer[..read]);
-        Ok(read)
-    }
-}
-
-/// The name of another dataset: its folder's, made fit to be printed, and never that of
-/// [`FASHION_MNIST`].
-fn name_of(dir: &Path) -> String {
-    let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
-    let name = dir.file_name().unwrap_or(dir.as_os_str()).to_string_lossy();
-    let name = name.replace(char::is_control, "\u{fffd}");
-    let letters = name.replace(|c: char| !c.is_alphanumeric(), "");
-    if letters.eq_ignore_ascii_case("fashionmnist")
-        || letters.to_lowercase().starts_with("synthetic")
-    {
-        format!("{name} (another dataset)")
-    } else {
-        name
-    }
+    reader(&mut BufReader::with_capacity(READ_BUFFER, input), &name)
 }

@@ -1,12 +1,15 @@
 //! What the files of Fashion-MNIST are (names, sizes, hashes), and whether a folder has them.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+
+use super::idx;
+use crate::text::quoted;
 
 /// Bytes that are hashed at a time.
 const CHUNK: usize = 64 * 1024;
@@ -54,20 +57,50 @@ impl Manifest {
 }
 
 impl ManifestFile {
-    /// Where this file is in `dir`: as published if it is there, else unpacked, else nowhere.
+    /// Where this file is in `dir`: as published if it is there, else unpacked, else under a name as
+    /// other programs leave it, with dots for hyphens or other letters' case; else in a folder of such
+    /// a name; else nowhere.
     pub fn find(&self, dir: &Path) -> Option<PathBuf> {
-        [self.gz_name(), self.name.clone()]
-            .into_iter()
-            .map(|name| dir.join(name))
-            .find(|path| path.is_file())
+        let folders = || self.alike(dir).into_iter().filter(|path| path.is_dir());
+        self.find_in(dir)
+            .or_else(|| folders().find_map(|folder| self.find_in(&folder)))
     }
 
-    /// What the file at `path`, found by [`ManifestFile::find`], must be.
-    pub fn fingerprint(&self, path: &Path) -> &Fingerprint {
-        if path.extension().is_some_and(|extension| extension == "gz") {
-            &self.gz
-        } else {
-            &self.raw
+    fn find_in(&self, dir: &Path) -> Option<PathBuf> {
+        let published = [dir.join(self.gz_name()), dir.join(&self.name)];
+        let mut named = published.into_iter().chain(self.alike(dir));
+        named.find(|path| path.is_file())
+    }
+
+    /// What in `dir` has the file's name in any spelling, in alphabetical order.
+    fn alike(&self, dir: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+        let is_alike = |name: &str| spelling(name) == spelling(&self.name);
+        let mut alike: Vec<PathBuf> = entries
+            .filter(|entry| is_alike(&entry.file_name().to_string_lossy()))
+            .map(|entry| entry.path())
+            .collect();
+        alike.sort();
+        alike
+    }
+
+    /// Whether the file at `path` is this one: as published, unpacked, or packed in another way.
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        let mut file = File::open(path)?;
+        let len = file.metadata()?.len();
+        for known in [&self.gz, &self.raw] {
+            if len == known.bytes && sha256(&file)? == known.sha256 {
+                return Ok(true);
+            }
+            file.rewind()?;
+        }
+        let content = idx::unpacked(Box::new(BufReader::new(file)))
+            // More than the file has is not read.
+            .and_then(|content| sha256(content.take(self.raw.bytes + 1)));
+        match content {
+            Ok(content) => Ok(content == self.raw.sha256),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
@@ -77,10 +110,16 @@ impl ManifestFile {
     }
 }
 
+/// What the spellings of a file's name have in common.
+fn spelling(name: &str) -> String {
+    let name = name.to_lowercase();
+    name.trim_end_matches(".gz").replace(['.', '_', ' '], "-")
+}
+
 /// What [`verify`] found of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It is at this path, byte for byte.
+    /// It is at this path, byte for byte, packed in whatever way.
     Good(PathBuf),
     /// There is a file at this path, but another one.
     Wrong(PathBuf),
@@ -98,7 +137,8 @@ pub fn verify(dir: &Path, manifest: &Manifest) -> Result<Vec<State>> {
         let Some(path) = file.find(dir) else {
             return Ok(State::Missing);
         };
-        let good = matches(&path, file.fingerprint(&path))
+        let good = file
+            .is_at(&path)
             .with_context(|| format!("{} could not be read", path.display()))?;
         Ok(if good {
             State::Good(path)
@@ -109,13 +149,13 @@ pub fn verify(dir: &Path, manifest: &Manifest) -> Result<Vec<State>> {
     manifest.files.iter().map(state).collect()
 }
 
-/// The error for a file at `path` that is not the manifest's.
-pub(super) fn not_published(path: &Path, manifest: &Manifest) -> anyhow::Error {
-    let (path, name) = (path.display(), &manifest.name);
+/// The error for a file at `path` that is not the manifest's; it was found in `dir`.
+pub(super) fn not_published(dir: &Path, path: &Path, manifest: &Manifest) -> anyhow::Error {
+    let (dir, path, name) = (quoted(dir), path.display(), &manifest.name);
     anyhow!(
-        "{path} is not {name}'s file of that name (another dataset under the same name?): to train \
-         on another dataset give its folder by --data-dir, with --dataset auto; for {name} move \
-         the file away and run `fmnist data fetch`"
+        "{path} is not {name}'s file of that name (another dataset under the same name?) — to use it \
+         as it is pass --data-dir {dir}, without --dataset; for {name} move the file away and run \
+         `fmnist data fetch --data-dir {dir}`"
     )
 }
 
@@ -129,16 +169,11 @@ pub fn missing<'a>(dir: &Path, manifest: &'a Manifest) -> Result<Vec<&'a Manifes
     for (file, state) in manifest.files.iter().zip(verify(dir, manifest)?) {
         match state {
             State::Good(_) => {}
-            State::Wrong(path) => return Err(not_published(&path, manifest)),
+            State::Wrong(path) => return Err(not_published(dir, &path, manifest)),
             State::Missing => missing.push(file),
         }
     }
     Ok(missing)
-}
-
-fn matches(path: &Path, expected: &Fingerprint) -> io::Result<bool> {
-    let file = File::open(path)?;
-    Ok(file.metadata()?.len() == expected.bytes && sha256(file)? == expected.sha256)
 }
 
 /// The SHA-256 of all of `input`, in hexadecimal digits.
@@ -147,19 +182,10 @@ pub(super) fn sha256(mut input: impl Read) -> io::Result<String> {
     let mut buffer = vec![0; CHUNK];
     loop {
         match input.read(&mut buffer) {
-            Ok(0) => return Ok(hex(hasher)),
+            Ok(0) => return Ok(format!("{:x}", hasher.finalize())),
             Ok(read) => hasher.update(&buffer[..read]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-}
-
-/// The digest in lower-case hexadecimal digits.
-pub(super) fn hex(hasher: Sha256) -> String {
-    hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }

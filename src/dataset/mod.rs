@@ -3,6 +3,7 @@
 //! - [`load()`]: finds, reads and names a dataset; the one entry point of training.
 //! - [`manifest`], [`fetch`]: what Fashion-MNIST's files are, and their download.
 //! - [`idx`]: the file format.
+//! - [`digest`]: what tells datasets apart, whatever they are called.
 //! - [`synthetic`]: the stand-in for machines without the real data.
 
 use sha2::{Digest, Sha256};
@@ -10,8 +11,10 @@ use sha2::{Digest, Sha256};
 mod batches;
 mod connection;
 mod load;
+mod name;
 mod proxy;
 
+pub mod digest;
 pub mod fetch;
 pub mod idx;
 pub mod manifest;
@@ -19,6 +22,7 @@ mod raster;
 pub mod synthetic;
 
 pub use batches::{Batch, Batches, DeviceSplit, shuffled};
+pub use digest::DatasetDigest;
 pub use load::{Places, load, load_from};
 
 /// Height and width of an image in pixels.
@@ -111,6 +115,11 @@ impl Split {
         self.labels.truncate(n);
     }
 
+    /// SHA-256 of the images and of the labels, each as the unpacked file that holds them.
+    pub fn sums(&self) -> [String; 2] {
+        [idx::images_sum(&self.images), idx::labels_sum(&self.labels)]
+    }
+
     /// SHA-256 of images and labels, in hexadecimal.
     pub fn digest(&self) -> String {
         let sum = Sha256::new().chain_update(&self.images);
@@ -130,24 +139,15 @@ impl Split {
 /// A dataset under its name.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    /// What stands in tables, titles and files: `Fashion-MNIST`, `synthetic (stand-in)` or a
-    /// folder's name.
+    /// What stands in tables, titles and files: `Fashion-MNIST`, the same with what was changed in
+    /// it, `synthetic (stand-in)`, or a folder's name.
     pub name: String,
     /// Names of the classes in the order of their labels.
     pub class_names: [String; CLASSES],
+    /// What it holds.
+    pub digest: DatasetDigest,
     /// Images to train on.
     pub train: Split,
     /// Images to test with.
     pub test: Split,
-}
-
-impl Dataset {
-    fn of_garments(name: &str, train: Split, test: Split) -> Self {
-        Self {
-            name: name.to_owned(),
-            class_names: FASHION_MNIST_CLASSES.map(str::to_owned),
-            train,
-            test,
-        }
-    }
 }

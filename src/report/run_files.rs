@@ -101,12 +101,20 @@ impl RunFiles {
             let file = folder.join(file);
             ensure!(belongs, "{} is not that of this run", file.display());
         }
+        let test = TestSet::read(folder, &models)?;
+        ensure!(
+            config.is_tested_with(&test.split),
+            "{} holds other images than those of {}, which the run was trained on — put those of the \
+             run back",
+            folder.join("test-images.gz").display(),
+            config.dataset_label()
+        );
         Ok(Self {
             name: name.to_owned(),
             config: serde_json::to_value(config)?,
             summary,
             history,
-            test: TestSet::read(folder, &models)?,
+            test,
             evaluation,
             filters,
         })

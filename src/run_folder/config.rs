@@ -3,7 +3,8 @@
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::CLASSES;
+use crate::dataset::digest::{DatasetDigest, label};
+use crate::dataset::{CLASSES, Split};
 use crate::device::Backend;
 use crate::text::one_line;
 use crate::train::Settings;
@@ -18,6 +19,9 @@ pub struct Config {
     pub version: String,
     /// Name of the dataset.
     pub dataset: String,
+    /// What the dataset holds; runs of earlier versions did not record it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset_digest: Option<DatasetDigest>,
     /// Names of its classes in the order of their labels.
     pub class_names: [String; CLASSES],
     /// Backend it ran on.
@@ -45,6 +49,10 @@ impl Config {
             *name = one_line(name, LONGEST_NAME);
         }
         config.settings.check()?;
+        config
+            .dataset_digest
+            .as_ref()
+            .map_or(Ok(()), DatasetDigest::check)?;
         let seeds = (config.settings.seed).checked_add(config.runs as u64);
         ensure!(
             seeds.is_some() && config.runs > 0,
@@ -52,6 +60,30 @@ impl Config {
             config.runs
         );
         Ok(config)
+    }
+
+    /// The dataset for people: its name, and the beginning of its digest.
+    pub fn dataset_label(&self) -> String {
+        let digest = self.dataset_digest.as_ref();
+        label(&self.dataset, digest.map(|digest| &*digest.all))
+    }
+
+    /// Whether a dataset is not the one of this run, in words. Whatever it is called, it is the same
+    /// if it holds the same; where that is not known of both, if they have the same name.
+    pub fn other_dataset(&self, name: &str, digest: Option<&DatasetDigest>) -> Option<String> {
+        let same = match (&self.dataset_digest, digest) {
+            (Some(own), Some(digest)) => own.all == digest.all,
+            // Earlier versions called a dataset by the last of its folders alone.
+            _ => self.dataset == name || name.rsplit('/').next() == Some(&*self.dataset),
+        };
+        let now = label(name, digest.map(|digest| &*digest.all));
+        (!same).then(|| format!("was trained on {}, but this is {now}", self.dataset_label()))
+    }
+
+    /// Whether these can be the images that this run is tested with.
+    pub fn is_tested_with(&self, test: &Split) -> bool {
+        let digest = self.dataset_digest.as_ref();
+        digest.is_none_or(|digest| digest.test == DatasetDigest::of_test(&test.sums()))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::interrupt;
 use crate::report::summary::{RunsSummary, Summary};
 use crate::report::table::table;
 use crate::run_folder::{Config, RunFolder};
-use crate::text::shown;
+use crate::text::{quoted, shown};
 use crate::train::history::History;
 use crate::train::progress::{Style, print_event};
 use crate::train::{self, Settings};
@@ -90,12 +90,18 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
     RunFolder::check_new(args.out.as_deref())?;
     let (dataset_args, device) = match &earlier {
         None => (args.dataset.clone(), device.clone()),
-        Some((_, config)) => (
-            args.dataset.for_run(&config.dataset),
-            same_backend(device, config),
-        ),
+        Some((folder, config)) => {
+            let command = format!("train --resume {}", quoted(folder.path()));
+            let dataset = args.dataset.for_run(config, &command)?;
+            (dataset, same_backend(device, config))
+        }
     };
     let mut data = dataset_args.load(args.quiet)?;
+    if let Some((_, config)) = &earlier
+        && let Some(other) = config.other_dataset(&data.name, Some(&data.digest))
+    {
+        bail!("the run {other} — pass the run's dataset with --data-dir or --dataset");
+    }
     let (training, validation) = train::split(&settings, &mut data)?;
     let selected = device.select(say)?;
     check_batch_size(&settings, training.len(), &selected)?;
@@ -109,8 +115,9 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
 
     let config = Config {
         version: env!("CARGO_PKG_VERSION").to_string(),
-        dataset: data.name.clone(),
-        class_names: data.class_names.clone(),
+        dataset: data.name,
+        dataset_digest: Some(data.digest),
+        class_names: data.class_names,
         backend: selected.backend,
         device: selected.name.clone(),
         runs,
@@ -119,13 +126,13 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
     let (folder, config) = match earlier {
         None => (RunFolder::create(args.out.as_deref())?, config),
         Some((folder, before)) => {
-            note_changes(&before, &config, say)?;
+            note_changes(&before, &config, say);
             (folder, Config { settings, ..before })
         }
     };
     say(&format!(
         "{}: {} images to train on, {} to validate, {} to test",
-        data.name,
+        config.dataset,
         training.len(),
         validation.len(),
         data.test.len()
@@ -135,14 +142,13 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
     let [training, validation, test] =
         [training, validation, data.test].map(|split| DeviceSplit::upload(split, &selected.device));
     let shared = Shared {
-        dataset: data.name,
         selected,
         training,
         digest,
         validation,
         test,
         test_split,
-        class_names: data.class_names,
+        data_dir: args.dataset.data_dir().map(Path::to_path_buf),
         checkpoint_interval: args.checkpoint_minutes,
         quiet: args.quiet,
         style: match args.log_format {
@@ -182,14 +188,8 @@ fn resumed(path: &Path) -> Result<(RunFolder, Config)> {
     Ok((folder, config))
 }
 
-/// Refuses other images, and says what else is not as it was.
-fn note_changes(before: &Config, now: &Config, say: impl Fn(&str)) -> Result<()> {
-    ensure!(
-        before.dataset == now.dataset,
-        "the run trains on {}, but this is {} — pass the run's dataset with --data-dir or --dataset",
-        before.dataset,
-        now.dataset
-    );
+/// Says what is not as it was.
+fn note_changes(before: &Config, now: &Config, say: impl Fn(&str)) {
     let hardware = |config: &Config| match config.backend {
         // Its name ends in the number of threads, which changes nothing.
         Backend::Cpu => config
@@ -205,7 +205,6 @@ fn note_changes(before: &Config, now: &Config, say: impl Fn(&str)) -> Result<()>
             before.device, before.backend
         ));
     }
-    Ok(())
 }
 
 /// A run for each seed in a folder of its own, and what they come to in `folder`.
@@ -268,6 +267,9 @@ fn seed_folder(
     };
     if let Some(difference) = settings.difference(&as_long) {
         bail!("{} is another run: {difference}", shown(&path));
+    }
+    if let Some(other) = before.other_dataset(&config.dataset, config.dataset_digest.as_ref()) {
+        bail!("{} is another run: it {other}", shown(&path));
     }
     Ok((seed_folder, Config { settings, ..before }))
 }

@@ -1,12 +1,13 @@
 //! One run in its folder.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::checkpoint::{Checkpoint, RunIdentity};
 use crate::cli::report;
-use crate::dataset::{CLASSES, DeviceSplit, Split};
+use crate::dataset::{DeviceSplit, Split};
 use crate::device::Selected;
 use crate::keeper::RunKeeper;
 use crate::model::ModelKind;
@@ -22,7 +23,6 @@ use crate::train::{self, Learner, Settings};
 
 /// What the runs of a command share.
 pub struct Shared {
-    pub dataset: String,
     pub selected: Selected,
     pub training: DeviceSplit,
     /// Digest of the images to train on.
@@ -30,7 +30,8 @@ pub struct Shared {
     pub validation: DeviceSplit,
     pub test: DeviceSplit,
     pub test_split: Split,
-    pub class_names: [String; CLASSES],
+    /// The folder that the user named for the dataset.
+    pub data_dir: Option<PathBuf>,
     pub checkpoint_interval: Duration,
     pub style: Style,
     pub quiet: bool,
@@ -57,6 +58,7 @@ pub fn one_run(
     let mut keeper = RunKeeper {
         folder,
         resume: whole.path(),
+        data_dir: shared.data_dir.as_deref(),
         settings,
         images: &shared.digest,
         interval: shared.checkpoint_interval,
@@ -81,7 +83,7 @@ pub fn one_run(
     );
     drop(progress);
     let finished = trained.and_then(|history| {
-        let summary = finish(settings, shared, &mut learners, &history, &keeper)?;
+        let summary = finish(config, shared, &mut learners, &history, &keeper)?;
         Ok((history, summary))
     });
     finished.map_err(|error| keeper.explain(error))
@@ -89,14 +91,15 @@ pub fn one_run(
 
 /// Tests the trained models, and writes all that is told of a run that has ended.
 fn finish(
-    settings: &Settings,
+    config: &Config,
     shared: &Shared,
     learners: &mut [Learner],
     history: &History,
     keeper: &RunKeeper,
 ) -> Result<Summary> {
+    let settings = &config.settings;
     let mut summary = Summary {
-        dataset: shared.dataset.clone(),
+        dataset: config.dataset.clone(),
         backend: shared.selected.backend.to_string(),
         device: shared.selected.name.clone(),
         recipe: settings.recipe.name().to_string(),
@@ -121,8 +124,8 @@ fn finish(
     };
     let folder = keeper.folder;
     let names: Vec<&str> = settings.kinds().map(|kind| kind.name()).collect();
-    let (path, classes) = (folder.path(), &shared.class_names);
-    write_evaluation(path, &shared.dataset, classes, &names, &test)?;
+    let (path, classes) = (folder.path(), &config.class_names);
+    write_evaluation(path, &config.dataset, classes, &names, &test)?;
     summary.write(&folder.file("summary.json"))?;
     draw(folder, &summary, std::slice::from_ref(history))?;
     report::write(&[folder], &folder.file("report.html"))?;

@@ -21,7 +21,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use super::raster::{Canvas, Transform};
-use super::{CLASSES, Dataset, PIXELS, SIDE, Split};
+use super::{CLASSES, Dataset, DatasetDigest, FASHION_MNIST_CLASSES, PIXELS, SIDE, Split};
 
 /// The dataset's name in every table, title and file.
 pub const NAME: &str = "synthetic (stand-in)";
@@ -42,11 +42,15 @@ pub enum Part {
 
 /// The whole stand-in: 60,000 images to train on and 10,000 to test with.
 pub fn dataset() -> Dataset {
-    Dataset::of_garments(
-        NAME,
-        split(SEED, Part::Train, TRAIN_IMAGES),
-        split(SEED, Part::Test, TEST_IMAGES),
-    )
+    let train = split(SEED, Part::Train, TRAIN_IMAGES);
+    let test = split(SEED, Part::Test, TEST_IMAGES);
+    Dataset {
+        name: NAME.to_owned(),
+        class_names: FASHION_MNIST_CLASSES.map(str::to_owned),
+        digest: DatasetDigest::new(&train.sums(), &test.sums()),
+        train,
+        test,
+    }
 }
 
 /// The first `n` images of a part. Each class is once among any ten images that begin at a multiple

@@ -1,5 +1,7 @@
 //! An [`Evaluation`] as plain text.
 
+use std::collections::BTreeSet;
+
 use super::{Comparison, Evaluation, ModelEvaluation, Scores};
 use crate::dataset::CLASSES;
 use crate::report::table::{Better, Measure, percent, rows, side_by_side};
@@ -173,6 +175,18 @@ fn classes(evaluation: &Evaluation) -> String {
     out
 }
 
+/// The names cut to `chars` characters; where that makes two of them alike, the labels instead.
+fn cut_apart(names: &[String], chars: usize) -> Vec<String> {
+    let cut: Vec<String> = names
+        .iter()
+        .map(|name| text::one_line(name, chars))
+        .collect();
+    match cut.iter().collect::<BTreeSet<_>>().len() == names.len() {
+        true => cut,
+        false => (0..names.len()).map(|label| label.to_string()).collect(),
+    }
+}
+
 /// Counts, with a dot for none, so that the mistakes stand out.
 fn confusion(evaluation: &Evaluation, model: &ModelEvaluation) -> String {
     let counts = model.confusion.counts.iter().flatten();
@@ -183,8 +197,8 @@ fn confusion(evaluation: &Evaluation, model: &ModelEvaluation) -> String {
         text::one_line(&model.model, 12),
         ""
     );
-    for name in &evaluation.class_names {
-        out += &format!("{:>width$}", text::one_line(name, width - 1));
+    for name in cut_apart(&evaluation.class_names, width - 1) {
+        out += &format!("{name:>width$}");
     }
     out.push('\n');
     out += &"-".repeat(NAME_WIDTH + width * evaluation.class_names.len());

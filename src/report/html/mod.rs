@@ -10,6 +10,7 @@ mod cases;
 mod chart;
 mod compare;
 mod curves;
+mod datasets;
 mod markup;
 mod pictures;
 mod run;
@@ -161,19 +162,21 @@ pub fn report(runs: &[RunData]) -> Result<String> {
             run::sections(run, 0, limit, charts),
         ),
         runs => {
+            let datasets = datasets::names(runs);
             let mut sections = vec![Section {
                 id: "comparison".to_owned(),
                 title: "Comparison".to_owned(),
-                body: compare::comparison(runs, charts),
+                body: compare::comparison(runs, &datasets, charts),
             }];
             for (place, run) in runs.iter().enumerate() {
                 let parts = run::sections(run, place, limit, charts);
+                let subtitle = format!("{}, {}", datasets[place], run::subtitle(run));
                 sections.push(Section {
                     id: format!("run-{place}"),
                     title: markup::clean(run.name),
                     body: format!(
                         r#"<p class="subtitle">{}</p>{}{}"#,
-                        markup::text(&run::subtitle(run)),
+                        markup::text(&subtitle),
                         contents(&format!("Run {}: {}", place + 1, run.name), &parts),
                         bodies(&parts, 3)
                     ),

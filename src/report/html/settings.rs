@@ -45,11 +45,10 @@ struct Row {
 }
 
 impl Differences {
-    /// Of these runs.
-    pub fn of(runs: &[RunData]) -> Self {
-        let columns: Vec<_> = runs
-            .iter()
-            .map(|run| (run.name.to_owned(), of_run(run.config)))
+    /// Of these runs, with what their datasets are called.
+    pub fn of(runs: &[RunData], datasets: &[String]) -> Self {
+        let columns: Vec<_> = (runs.iter().zip(datasets))
+            .map(|(run, dataset)| (run.name.to_owned(), of_run(run.config, dataset)))
             .collect();
         let mut rows = rows(&columns);
         rows.retain(|row| row.values.iter().any(|value| *value != row.values[0]));
@@ -76,9 +75,12 @@ impl Differences {
     }
 }
 
-/// All settings in one list, those of a model as `cnn.learning_rate`.
-fn of_run(config: &Value) -> Settings {
+/// All settings in one list, those of a model as `cnn.learning_rate`; `dataset` stands for what the
+/// configuration tells of it.
+fn of_run(config: &Value, dataset: &str) -> Settings {
     let (mut settings, models) = split(config);
+    settings.retain(|(name, _)| !name.starts_with("dataset"));
+    settings.insert(0, ("dataset".to_owned(), dataset.to_owned()));
     for (model, of_model) in models {
         let named = of_model
             .into_iter()

@@ -1,0 +1,69 @@
+//! What a dataset holds, whatever its name and its folder, packed or not.
+
+use anyhow::{Result, ensure};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Characters of a SHA-256 in hexadecimal.
+const LENGTH: usize = 64;
+/// How many of them tell datasets apart for a person.
+const SHORT: usize = 8;
+
+/// A dataset by what is in it: datasets with the same digest hold the same images with the same
+/// labels in the same order. Each is the SHA-256, in lower-case hexadecimal digits, of those of the
+/// unpacked files, written one after the other: images to train on, their labels, images to test
+/// with, their labels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetDigest {
+    /// Of all four files.
+    pub all: String,
+    /// Of the two to test with.
+    pub test: String,
+}
+
+impl DatasetDigest {
+    /// Of a dataset with these [sums](super::Split::sums) of its parts.
+    pub fn new(train: &[String; 2], test: &[String; 2]) -> Self {
+        Self {
+            all: of([train, test].into_iter().flatten()),
+            test: Self::of_test(test),
+        }
+    }
+
+    /// What [`test`](Self::test) is with these [sums](super::Split::sums) of the test images.
+    pub fn of_test(test: &[String; 2]) -> String {
+        of(test)
+    }
+
+    /// Whether this can be a digest at all.
+    ///
+    /// # Errors
+    ///
+    /// If it is none, as in a file that others have written.
+    pub fn check(&self) -> Result<()> {
+        for sum in [&self.all, &self.test] {
+            let digits = |sum: &str| sum.bytes().all(|c| c.is_ascii_hexdigit());
+            ensure!(
+                sum.len() == LENGTH && digits(sum),
+                "dataset_digest is no SHA-256"
+            );
+        }
+        Ok(())
+    }
+}
+
+fn of<'a>(sums: impl IntoIterator<Item = &'a String>) -> String {
+    let mut hasher = Sha256::new();
+    for sum in sums {
+        hasher.update(sum);
+    }
+    format!("{:x}", hasher.finalize())
+}
+
+/// A dataset for people: its name, and the beginning of its digest if that is known.
+pub fn label(name: &str, digest: Option<&str>) -> String {
+    match digest.and_then(|digest| digest.get(..SHORT)) {
+        Some(short) => format!("{name} ({short}…)"),
+        None => name.to_owned(),
+    }
+}
