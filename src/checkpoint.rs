@@ -11,12 +11,13 @@
 //!
 //! Numbers are little-endian. Nothing is allocated that the file's own length does not account for.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::adamw;
 use crate::model::ModelKind;
+use crate::text::count;
 use crate::train::history::EpochRecord;
 use crate::train::{Position, Settings, State};
 
@@ -111,8 +112,9 @@ impl Checkpoint {
     ///
     /// If it is anything else: which part is wrong.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
+        let cut_off = || anyhow!("it is cut off after {}", count(bytes.len(), "byte"));
         let Some((prefix, _)) = bytes.split_first_chunk::<PREFIX>() else {
-            bail!("it is cut off: {} bytes are too few", bytes.len());
+            return Err(cut_off());
         };
         ensure!(prefix.starts_with(&MAGIC), "it is no checkpoint");
         let [version, header_len] = [8, 12].map(|at| word(&prefix[at..]));
@@ -121,7 +123,7 @@ impl Checkpoint {
             "it has version {version} of the format, but this program reads version {VERSION}"
         );
         let Some((body, sum)) = bytes.split_last_chunk::<SUM>() else {
-            bail!("it is cut off: {} bytes are too few", bytes.len());
+            return Err(cut_off());
         };
         ensure!(
             Sha256::digest(body)[..] == sum[..],
@@ -148,8 +150,8 @@ impl Header {
         ensure!(
             epochs.eq(1..=self.position.epochs)
                 && self.history.iter().all(|record| record.model == model),
-            "its history is not that of the {} epochs behind it",
-            self.position.epochs
+            "its history is not that of the {} behind it",
+            count(self.position.epochs, "epoch")
         );
         ensure!(
             self.lengths.len() <= MOST_PARAMETERS,
@@ -162,8 +164,8 @@ impl Header {
         let bytes = len.and_then(|len| len.checked_mul(4 * parts));
         ensure!(
             bytes == Some(values.len()),
-            "it holds {} bytes of weights, not as many as its header says",
-            values.len()
+            "it holds {} of weights, not as many as its header says",
+            count(values.len(), "byte")
         );
         let mut values = values
             .chunks_exact(4)

@@ -29,6 +29,16 @@ pub fn catch() -> Result<()> {
     Ok(())
 }
 
+/// From now on a write beyond the limit of a file's size (`ulimit -f`) fails as any other does: by
+/// itself the system's signal would end the program without a word.
+pub fn survive_file_limit() {
+    #[cfg(unix)]
+    drop(flag::register(
+        signal_hook::consts::SIGXFSZ,
+        Arc::new(AtomicBool::new(false)),
+    ));
+}
+
 /// Whether there was an interrupt.
 pub fn requested() -> bool {
     REQUESTED.load(Ordering::Relaxed)

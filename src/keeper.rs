@@ -109,16 +109,16 @@ impl RunKeeper<'_> {
                 _ => format!("{path} (step {steps} of epoch {})", epochs + 1),
             });
         }
-        let left = match checkpoints.is_empty() {
-            true => format!("nothing of it is left in {}", shown(self.resume)),
-            false => format!(
-                "the last good checkpoints are {}",
-                checkpoints.join(" and ")
-            ),
+        let left = match &checkpoints[..] {
+            [] => format!("nothing of it is left in {}", shown(self.resume)),
+            [one] => format!("the last good checkpoint is {one}"),
+            several => format!("the last good checkpoints are {}", several.join(" and ")),
         };
         let go_on = self.go_on();
-        let advice = if error.is::<Diverged>() {
-            format!("{left}; train again with a smaller --learning-rate")
+        let diverged = error.downcast_ref::<Diverged>();
+        let advice = if let Some(Diverged { model, .. }) = diverged {
+            let flags = self.settings.suspects(*model);
+            format!("{left}; train again with a smaller {flags}")
         } else if checkpoints.is_empty() {
             left
         } else {

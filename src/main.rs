@@ -1,5 +1,7 @@
 //! The `fmnist` program: parse, run, say what went wrong.
 
+mod allocator;
+
 use std::io::Write;
 use std::panic;
 use std::process::ExitCode;
@@ -11,20 +13,20 @@ use fmnist::device;
 use fmnist::interrupt::{self, Interrupted};
 use fmnist::stdout::{self, ReaderGone};
 
-/// Keeps the pages of one step's tensors for the next: the system's allocator may return them to
-/// the kernel and fault them in again.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 fn main() -> ExitCode {
     let process_start = Instant::now();
-    // Without memory on the device Burn's threads panic one after the other: one message will do.
     let hook = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
+        device::end_without_threads(info);
+        // Without memory on the device Burn's threads panic one after the other: one message will do.
         if !device::ran_out_of_memory() {
             hook(info);
         }
     }));
+    interrupt::survive_file_limit();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(answer) => return answered(&answer),

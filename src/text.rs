@@ -15,6 +15,12 @@ pub fn thousands(n: u64) -> String {
     out
 }
 
+/// A number and what it counts, whose name is given in the singular: `1 image`, `60,000 images`.
+pub fn count(n: usize, thing: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{} {thing}{plural}", thousands(n as u64))
+}
+
 /// A loss in six characters: four decimals below 10, fewer above, `   NaN` and `   inf`.
 pub fn loss(value: f64) -> String {
     match value.abs() {
@@ -111,6 +117,13 @@ mod tests {
         ];
         for (n, text) in cases {
             assert_eq!(thousands(n), text);
+        }
+    }
+
+    #[test]
+    fn counted_things_agree_with_their_number() {
+        for (n, text) in [(0, "0 images"), (1, "1 image"), (60_000, "60,000 images")] {
+            assert_eq!(count(n, "image"), text);
         }
     }
 

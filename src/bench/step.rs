@@ -104,7 +104,7 @@ pub fn measure(
 /// Divides `steps` into samples of about equal length.
 fn samples(steps: usize) -> impl Iterator<Item = usize> {
     let samples = steps.min(SAMPLES);
-    (0..samples).map(move |i| (i + 1) * steps / samples - i * steps / samples)
+    (0..samples).map(move |i| steps / samples + usize::from(i < steps % samples))
 }
 
 /// A model in training.
@@ -181,7 +181,7 @@ mod tests {
     fn samples_share_out_the_steps() {
         assert_eq!(samples(1).collect::<Vec<_>>(), [1]);
         assert_eq!(samples(3).collect::<Vec<_>>(), [1, 1, 1]);
-        for steps in [20, 21, 39, 1_234] {
+        for steps in [20, 21, 39, 1_234, usize::MAX] {
             let samples: Vec<usize> = samples(steps).collect();
             assert_eq!(samples.len(), 20);
             assert_eq!(samples.iter().sum::<usize>(), steps);

@@ -70,7 +70,7 @@ pub struct UntilRun {
 ///
 /// # Errors
 ///
-/// If the device fails.
+/// If the device fails, a model diverges, or there are not as many seeds.
 pub fn run_until(
     settings: &Settings,
     target: f64,
@@ -84,7 +84,7 @@ pub fn run_until(
         let kind = model.architecture.model;
         warm_up(model, settings, [training, validation], device)?;
         let mut all = Vec::new();
-        for seed in (settings.seed..).take(runs) {
+        for seed in settings.seeds(runs)? {
             let settings = Settings {
                 seed,
                 ..settings.clone()
@@ -95,8 +95,8 @@ pub fn run_until(
                 None => "not reached".to_string(),
             };
             say(&format!(
-                "{kind}, seed {seed}: {outcome}, {} epochs, best {} %",
-                run.epochs,
+                "{kind}, seed {seed}: {outcome}, {}, best {} %",
+                text::count(run.epochs, "epoch"),
                 text::percent(run.best_accuracy)
             ));
             all.push(run);
@@ -180,14 +180,17 @@ pub fn until_table(report: &UntilReport) -> String {
             .iter()
             .filter(|run| run.seconds.is_some())
             .count();
-        let runs = format!("{arrived} of {} runs", model.runs.len());
+        let runs = format!("{arrived} of {}", text::count(model.runs.len(), "run"));
         let took = match (model.seconds, model.epochs) {
             (Some(seconds), Some(epochs)) => format!(
                 "{} s, {} epochs ({runs})",
                 seconds.to_text(2),
                 epochs.to_text(1)
             ),
-            _ => format!("not reached in {} epochs ({runs})", report.most_epochs),
+            _ => {
+                let epochs = text::count(report.most_epochs, "epoch");
+                format!("not reached in {epochs} ({runs})")
+            }
         };
         // Writing to a string does not fail.
         let _ = writeln!(

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 use clap::Args;
 
 use super::data::console;
@@ -12,7 +12,8 @@ use super::{DeviceArgs, positive};
 use crate::bench::{self, UntilReport, table, until_table};
 use crate::dataset::{self, Choice, DeviceSplit, Places, Split, synthetic};
 use crate::device::advise_without_memory;
-use crate::train::{self, Settings};
+use crate::text::count;
+use crate::train::{self, Diverged, Settings};
 
 /// Flags of `fmnist bench`.
 #[derive(Args, Debug)]
@@ -47,9 +48,9 @@ pub fn run(args: BenchArgs, device: &DeviceArgs, process_start: Instant) -> Resu
     let (name, images) = images(settings.batch_size)?;
     ensure!(
         settings.batch_size <= images.len(),
-        "--batch-size {}: {name} has {} training images — use at most {}",
+        "--batch-size {}: {name} has {} — use at most {}",
         settings.batch_size,
-        images.len(),
+        count(images.len(), "training image"),
         images.len()
     );
     let selected = device.select(say)?;
@@ -75,6 +76,7 @@ pub fn run(args: BenchArgs, device: &DeviceArgs, process_start: Instant) -> Resu
 /// Trains on real data until the accuracy is reached.
 fn until(target: f64, settings: &Settings, args: &BenchArgs, device: &DeviceArgs) -> Result<()> {
     let say = |line: &str| errln!("{line}");
+    settings.seeds(args.runs)?;
     let mut data = dataset::load(Choice::FashionMnist, None, &mut console(false))?;
     let (training, validation) = train::split(settings, &mut data)?;
     let selected = device.select(say)?;
@@ -91,7 +93,13 @@ fn until(target: f64, settings: &Settings, args: &BenchArgs, device: &DeviceArgs
         most_epochs: settings.epochs,
         batch_size: settings.batch_size,
         target,
-        models: bench::run_until(settings, target, args.runs, splits, &selected.device, say)?,
+        models: bench::run_until(settings, target, args.runs, splits, &selected.device, say)
+            .map_err(|error| match error.downcast_ref::<Diverged>() {
+                Some(Diverged { model, .. }) => {
+                    anyhow!("{error} — use a smaller {}", settings.suspects(*model))
+                }
+                None => error,
+            })?,
     };
     if args.json {
         outln!("{}", serde_json::to_string_pretty(&report)?)?;

@@ -11,12 +11,13 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use super::DeviceArgs;
 use super::dataset::DatasetArgs;
 use crate::dataset::manifest::{self, Manifest, State};
 use crate::dataset::{CLASSES, Event, PIXELS, Places, Split, fetch};
 use crate::gather::{Augment, Pixels, Selection, cpu, epoch_key, target_values};
 use crate::report::grid::draw_grid;
-use crate::text::quoted;
+use crate::text::{count, quoted};
 
 /// Magnification of the images that `show` draws.
 const SCALE: usize = 3;
@@ -81,7 +82,7 @@ enum DataCommand {
 /// # Errors
 ///
 /// If the data cannot be downloaded, is not what it should be, or cannot be read or drawn.
-pub fn run(args: DataArgs) -> Result<()> {
+pub fn run(args: DataArgs, device: &DeviceArgs) -> Result<()> {
     match args.command {
         DataCommand::Fetch { data_dir } => fetch_files(data_dir),
         DataCommand::Verify { data_dir } => verify_files(data_dir),
@@ -92,13 +93,13 @@ pub fn run(args: DataArgs) -> Result<()> {
             seed,
             dataset,
         } => {
-            let data = dataset.load(false)?;
+            let data = device.on_pool(|| dataset.load(false))?;
             let augment = if augment { SHOWN } else { Augment::NONE };
             let drawn = show(&data.train, &out, per_class.into(), augment, seed)?;
             outln!(
-                "{}: {per_class} {} per class in {}{}",
+                "{}: {} per class in {}{}",
                 data.name,
-                if per_class == 1 { "image" } else { "images" },
+                count(per_class.into(), "image"),
                 out.display(),
                 fewer(&drawn, per_class.into(), &data.class_names)
             )?;

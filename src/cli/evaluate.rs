@@ -45,8 +45,8 @@ pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
     let summary = Summary::read(&folder.file("summary.json")).ok();
 
     outln!(
-        "{} test images of {}, {}: {}",
-        text::thousands(test.len() as u64),
+        "{} of {}, {}: {}",
+        text::count(test.len(), "test image"),
         config.dataset,
         selected.backend,
         selected.name

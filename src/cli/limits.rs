@@ -2,35 +2,71 @@
 
 use anyhow::{Result, ensure};
 
-use crate::dataset::Split;
+use crate::dataset::{PIXELS, Split};
 use crate::device::{Backend, Selected};
+use crate::model::{Architecture, Kernels};
+use crate::text::count;
 use crate::train::Settings;
 use crate::wgsl::MAX_GRID;
 
+/// What the program takes besides weights, images and a step's tensors, in bytes.
+const PROGRAM: u64 = 64 << 20;
+/// Numbers that training keeps for each weight: itself, its gradient, two moments, its average, and a
+/// copy for the checkpoint.
+const PER_WEIGHT: usize = 6;
+
 /// Refuses a batch whose tensors the device cannot hold.
 pub fn check_batch_size(settings: &Settings, images: usize, selected: &Selected) -> Result<()> {
-    let Some(largest_tensor) = selected.largest_tensor else {
-        return Ok(());
-    };
     for model in &settings.models {
-        let values = model.architecture.largest_activation(settings.kernels);
-        let bytes = (values * size_of::<f32>()) as u64;
-        let mut most = largest_tensor / bytes;
-        if selected.backend == Backend::Wgpu {
-            let indexable = i32::MAX as u64 / model.architecture.largest_count() as u64;
-            // A dispatch has at most so many workgroups in each direction, one of which counts images.
-            most = most.min(indexable).min(MAX_GRID.into());
-        }
+        let architecture = &model.architecture;
+        let most = most_images(architecture, settings.kernels, images, selected);
+        let holder = match &selected.memory {
+            Some(memory) => memory.to_string(),
+            None => selected.name.clone(),
+        };
+        ensure!(
+            most > 0,
+            "training the {} model takes more memory than {holder} can hold, whatever --batch-size is \
+             — raise that limit, or use another machine",
+            architecture.model
+        );
         ensure!(
             settings.batch_size.min(images) as u64 <= most,
-            "--batch-size {}: the {} model's tensors would be larger than {} can hold — use at most \
-             {most}",
+            "--batch-size {}: the {} model's tensors would be larger than {holder} can hold — use at \
+             most {most}",
             settings.batch_size,
-            model.architecture.model,
-            selected.name
+            architecture.model
         );
     }
     Ok(())
+}
+
+/// How many images a batch can have at most, of so many that the device holds.
+fn most_images(
+    architecture: &Architecture,
+    kernels: Kernels,
+    images: usize,
+    selected: &Selected,
+) -> u64 {
+    let bytes = |values: usize| (values * size_of::<f32>()) as u64;
+    let mut most = u64::MAX;
+    if let Some(memory) = selected.memory {
+        // As they were read, and as the device holds them.
+        let held = 2 * (images * PIXELS) as u64;
+        let weights = bytes(PER_WEIGHT * architecture.parameters());
+        let left = memory.bytes.saturating_sub(PROGRAM + held + weights);
+        // There is a gradient for each value.
+        most = left / (2 * bytes(architecture.activations(kernels)));
+    }
+    if let Some(largest) = selected.largest_tensor {
+        most = most.min(largest / bytes(architecture.largest_activation(kernels)));
+    }
+    if selected.backend == Backend::Wgpu {
+        let indexable = i32::MAX as u64 / architecture.largest_count() as u64;
+        // A dispatch has at most so many workgroups in each direction, one of which counts images.
+        most = most.min(indexable).min(MAX_GRID.into());
+    }
+    most
 }
 
 /// Refuses images that are more than the device can hold, before they are moved there. `what`
@@ -40,9 +76,8 @@ pub fn check_size(what: &str, split: &Split, selected: &Selected) -> Result<()> 
     let most = selected.largest_tensor.unwrap_or(u64::MAX);
     ensure!(
         bytes <= most,
-        "the {} images to {what} are {bytes} bytes, but {} can hold {most} at once — use \
-         --backend cpu",
-        split.len(),
+        "the {} to {what} are {bytes} bytes, but {} can hold {most} at once — use --backend cpu",
+        count(split.len(), "image"),
         selected.name
     );
     Ok(())
@@ -52,8 +87,8 @@ pub fn check_size(what: &str, split: &Split, selected: &Selected) -> Result<()> 
 mod tests {
     use super::*;
     use crate::dataset::synthetic;
-    use crate::device::{self, BackendChoice};
-    use crate::model::{Kernels, ModelKind};
+    use crate::device::{self, BackendChoice, Memory};
+    use crate::model::ModelKind;
     use crate::train::recipe::Recipe;
 
     /// However much memory it can address, a kernel counts values in 32 bits.
@@ -71,7 +106,7 @@ mod tests {
         };
         settings.models[0].architecture.widths = vec![65, 8];
         let mut selected = device::select(BackendChoice::Cpu, None).unwrap();
-        selected.largest_tensor = Some(u64::MAX);
+        selected.memory = None;
         settings.batch_size += 1;
         check_batch_size(&settings, 60_000, &selected).unwrap();
         settings.batch_size -= 1;
@@ -81,6 +116,25 @@ mod tests {
         let error = check_batch_size(&settings, 60_000, &selected).unwrap_err();
         let message = error.to_string();
         assert!(message.contains("use at most 40281"), "{message}");
+    }
+
+    /// The standard CNN's step on 4,000 images peaks at 420 MB, of which 40 to 60 are the program's.
+    #[test]
+    fn what_a_step_takes_is_known() {
+        let mut selected = device::select(BackendChoice::Cpu, None).unwrap();
+        let most = |architecture: &Architecture, mib: u64| {
+            selected.memory = Some(Memory {
+                bytes: mib << 20,
+                of: "a machine with its",
+            });
+            most_images(architecture, Kernels::Fused, 60_000, &selected)
+        };
+        let mut most = most;
+        let cnn = Recipe::Standard.model(ModelKind::Cnn).architecture;
+        assert_eq!(most(&cnn, 100), 0);
+        let (some, many) = (most(&cnn, 420), most(&cnn, 4_200));
+        assert!((2_500..4_000).contains(&some), "{some}");
+        assert!((40_000..60_000).contains(&many), "{many}");
     }
 
     #[test]

@@ -30,14 +30,16 @@ mod report;
 mod shell;
 mod train;
 
+use std::num::NonZero;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
+use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 
-use crate::device::{self, BackendChoice, OutOfMemory, Selected};
+use crate::device::{self, Backend, BackendChoice, OutOfMemory, Selected};
 use crate::run_folder::{Config, RunFolder};
 use crate::stdout;
 
@@ -82,7 +84,10 @@ impl DeviceArgs {
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads.into())
             .build_global()
-            .context("the threads cannot be started — choose fewer with --threads")?;
+            .context(
+                "the threads cannot be started — choose fewer with --threads, or raise the limit of \
+                 threads (`ulimit -u`) or memory",
+            )?;
         let work = AssertUnwindSafe(|| rayon::scope(|_| work()));
         match panic::catch_unwind(work) {
             Ok(Err(error)) => Err(error),
@@ -101,6 +106,14 @@ impl DeviceArgs {
         ));
         if let Some(warning) = &selected.warning {
             say(&format!("warning: {warning}"));
+        }
+        let cores = thread::available_parallelism().map_or(usize::MAX, NonZero::get);
+        let threads = usize::from(self.threads.unwrap_or(0));
+        if selected.backend == Backend::Cpu && threads > cores {
+            say(&format!(
+                "warning: --threads {threads}: only {cores} can run at once here, and more make each \
+                 other wait: training may take many times as long — leave --threads out"
+            ));
         }
         Ok(selected)
     }
@@ -152,7 +165,7 @@ impl Cli {
                 let bench = || bench::run(*args, &self.device, process_start);
                 self.device.on_pool(bench)
             }
-            Command::Data(args) => data::run(args),
+            Command::Data(args) => data::run(args, &self.device),
             Command::Devices => devices::run(),
             Command::Completions(args) => shell::completions(&args),
             Command::Man(args) => shell::man(&args),

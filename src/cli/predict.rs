@@ -80,8 +80,8 @@ pub fn run(args: PredictArgs, device_args: &DeviceArgs) -> Result<()> {
     }
     ensure!(
         failed == 0,
-        "{failed} of {} pictures could not be used — see above",
-        files.len()
+        "{failed} of {} could not be used — see above",
+        text::count(files.len(), "picture")
     );
     Ok(())
 }

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use super::positive;
 use crate::gather::Pixels;
 use crate::model::{Kernels, ModelKind};
+use crate::text::count;
 use crate::train::recipe::{BATCH_SIZE, Recipe, VALIDATION_IMAGES};
 use crate::train::schedule::Decay;
 use crate::train::{ModelSettings, Settings};
@@ -141,7 +142,7 @@ impl RecipeArgs {
             model.training.learning_rate *= (batch_size as f64 / BATCH_SIZE as f64).sqrt();
             model
         });
-        self.change(Settings {
+        let settings = self.change(Settings {
             recipe,
             models: models.collect(),
             epochs: recipe.epochs(),
@@ -150,7 +151,16 @@ impl RecipeArgs {
             validation: VALIDATION_IMAGES,
             seed: 0,
             kernels: Kernels::Fused,
-        })
+        })?;
+        if let Some(epochs) = self.warm_up_epochs {
+            ensure!(
+                epochs <= settings.epochs as f64,
+                "--warm-up-epochs {epochs}: the step size would still grow when the run ends after {} — \
+                 use fewer",
+                count(settings.epochs, "epoch")
+            );
+        }
+        Ok(settings)
     }
 
     /// The settings of a run that is to go on, perhaps for more epochs.

@@ -62,7 +62,7 @@ pub fn write(folders: &[&RunFolder], out: &Path) -> Result<()> {
             runs.push((folder.path().to_path_buf(), config));
             continue;
         }
-        for seed in (config.settings.seed..).take(config.runs) {
+        for seed in config.settings.seeds(config.runs)? {
             let path = folder.file(&format!("seed-{seed}"));
             let config = RunFolder::open(&path)?.read_config()?;
             runs.push((path, config));

@@ -263,7 +263,9 @@ fn request(
     // behind ends by the client's own limits.
     let (sender, receiver) = mpsc::channel();
     let (connection, url) = (Arc::clone(connection), url.to_owned());
-    thread::spawn(move || drop(sender.send(connection.get(&url, range.as_deref(), allowed))));
+    thread::Builder::new()
+        .spawn(move || drop(sender.send(connection.get(&url, range.as_deref(), allowed))))
+        .context("the thread that waits for an answer cannot be started")?;
     let response = receiver
         .recv_timeout(allowed)
         .map_err(|_| anyhow!("no answer within {:.1} s", allowed.as_secs_f64()))??;

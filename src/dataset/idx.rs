@@ -21,6 +21,7 @@ use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
 use super::{CLASSES, PIXELS, SIDE};
+use crate::text::count;
 
 /// The most images or labels a file may declare: far more than any dataset of this format has.
 pub const MAX_ITEMS: usize = 1_000_000;
@@ -262,7 +263,10 @@ impl<'a> Input<'a> {
 
     /// Reads the `size` bytes that the header declares, and makes sure that they are the last ones.
     fn data(mut self, size: usize) -> Result<Vec<u8>> {
-        let expected = format!("the {} bytes its header declares", self.consumed + size);
+        let expected = format!(
+            "the {} its header declares",
+            count(self.consumed + size, "byte")
+        );
         let mut data = Vec::new();
         while data.len() < size {
             let have = data.len();
@@ -282,7 +286,8 @@ impl<'a> Input<'a> {
                 Ok(0) => {
                     let (file, have) = (self.file, self.consumed + filled);
                     return Err(anyhow!(
-                        "{file} is cut off: it ends after {have} bytes, before {expected}"
+                        "{file} is cut off: it ends after {}, before {expected}",
+                        count(have, "byte")
                     ));
                 }
                 Ok(read) => filled += read,

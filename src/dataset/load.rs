@@ -5,7 +5,6 @@ use std::env;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
@@ -14,6 +13,7 @@ use super::{
     Choice, Dataset, DatasetDigest, Event, FASHION_MNIST, FASHION_MNIST_CLASSES, PIXELS, Split,
     fetch, idx, name, synthetic,
 };
+use crate::text::count;
 
 const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
 const TRAIN_LABELS: &str = "train-labels-idx1-ubyte";
@@ -163,13 +163,9 @@ fn read(
         FILES.map(|name| locate(dir, origin, manifest, name));
     let train = [train_images?, train_labels?];
     let test = [test_images?, test_labels?];
-    let (trained, tested) = thread::scope(|scope| {
-        let tested = scope.spawn(|| read_split(&test));
-        (read_split(&train), tested.join())
-    });
+    let (trained, tested) = rayon::join(|| read_split(&train), || read_split(&test));
     let (train_split, train_sums) = trained?;
-    let (test_split, test_sums) =
-        tested.map_err(|_| anyhow!("reading {} ended unexpectedly", dir.display()))??;
+    let (test_split, test_sums) = tested?;
     let sums = train_sums.iter().chain(&test_sums);
     let strangers: Vec<&Located> = (train.iter().chain(&test).zip(sums))
         .filter(|(located, sum)| located.file.raw.sha256 != **sum)
@@ -233,9 +229,11 @@ fn read_split([images, labels]: &[Located; 2]) -> Result<(Split, [String; 2])> {
     let (image_count, label_count) = (split.images.len() / PIXELS, split.labels.len());
     ensure!(
         image_count == label_count,
-        "{} has {image_count} images but {} has {label_count} labels; as many were expected",
+        "{} has {} but {} has {}; as many were expected",
         images.path.display(),
-        labels.path.display()
+        count(image_count, "image"),
+        labels.path.display(),
+        count(label_count, "label")
     );
     let sums = split.sums();
     Ok((split, sums))

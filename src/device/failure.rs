@@ -1,10 +1,12 @@
-//! What a GPU cannot tell in an answer: it has no memory left, or is gone.
+//! What no function returns as an error: a GPU has no memory left, or is gone; the system has no
+//! memory left, or no thread.
 //!
-//! Both are noticed on threads of Burn's and the driver's, while the rest of the program waits for
-//! results.
+//! A GPU's fault is noticed on threads of Burn's and the driver's, while the rest of the program
+//! waits for results.
 
 use std::fmt;
 use std::io::Write;
+use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -69,6 +71,39 @@ pub fn advise_if_lost(text: String) {
 /// Whether a device ran out of memory.
 pub fn ran_out_of_memory() -> bool {
     RAN_OUT_OF_MEMORY.load(Ordering::Relaxed)
+}
+
+/// Ends the process when the system has no more memory to give for `bytes` bytes. Takes none itself.
+pub fn end_without_memory(bytes: usize) -> ! {
+    // Held to the end, so that there is one message, though several threads may come here.
+    let mut stderr = std::io::stderr().lock();
+    // Who holds it may be the one that needs memory.
+    let advice = ADVICE.try_lock().ok();
+    let advice = advice
+        .as_ref()
+        .and_then(|advice| advice.without_memory.as_deref());
+    let advice = advice.unwrap_or("end what else uses it, or raise the limit of this process");
+    // A progress bar may stand in this line.
+    drop(writeln!(
+        stderr,
+        "\nerror: no memory is left: {bytes} more bytes were asked for — {advice}"
+    ));
+    signal_hook::low_level::exit(1);
+}
+
+/// Ends the process if this is the panic of a thread that could not start another. Burn, wgpu and the
+/// like have no error for that.
+pub fn end_without_threads(panic: &PanicHookInfo) {
+    let message = panic.payload_as_str().unwrap_or_default();
+    // The standard library's own, and its error of a library that unwraps it.
+    if message.starts_with("failed to spawn thread") || message.contains("kind: WouldBlock") {
+        drop(writeln!(
+            std::io::stderr(),
+            "\nerror: the system starts no more threads — end what else runs here, or raise the limit \
+             of threads (`ulimit -u`) or memory"
+        ));
+        signal_hook::low_level::exit(1);
+    }
 }
 
 /// Notes when the device's memory is exhausted, and ends the process when the device is lost: as

@@ -4,6 +4,7 @@
 //! without one gets a message instead of a panic on a worker thread.
 
 mod failure;
+mod memory;
 
 use std::sync::OnceLock;
 
@@ -12,9 +13,16 @@ use burn::tensor::Device;
 use burn_wgpu::WgpuSetup;
 use burn_wgpu::wgpu::{self, Backends, DeviceType};
 use clap::ValueEnum;
+use indicatif::HumanBytes;
 use serde::{Deserialize, Serialize};
 
-pub use failure::{OutOfMemory, advise_if_lost, advise_without_memory, ran_out_of_memory};
+use crate::text::count;
+
+pub use failure::{
+    OutOfMemory, advise_if_lost, advise_without_memory, end_without_memory, end_without_threads,
+    ran_out_of_memory,
+};
+pub use memory::Memory;
 
 /// The value of `--backend`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -59,9 +67,10 @@ pub struct Selected {
     pub reason: String,
     /// What the user should know, if anything.
     pub warning: Option<String>,
-    /// The largest tensor, in bytes, that it can hold: what a GPU's kernels can address; half of the
-    /// machine's memory, where the system tells it, as there is a gradient of the same size.
+    /// The largest tensor, in bytes, that a GPU's kernels can address.
     pub largest_tensor: Option<u64>,
+    /// The memory that tensors on the CPU share with the rest, where the system tells it.
+    pub memory: Option<Memory>,
 }
 
 /// A GPU adapter of this machine, or a software stand-in for one.
@@ -198,11 +207,23 @@ fn pick(mut adapters: Vec<Adapter>, wanted: Option<&str>) -> Result<Adapter> {
     }
 }
 
+/// Address space, in bytes, in which a driver may be used: with less it may crash where its own memory
+/// ends. Mesa's software driver takes 2.2 GB for a small run.
+const DRIVER_SPACE: u64 = 4 << 30;
+
 fn open(adapter: Adapter, reason: String) -> Result<Selected> {
     let name = adapter.name();
     let warning = adapter.is_software().then(|| {
         format!("{name} is a software adapter: it runs shaders on the CPU, far slower than --backend cpu")
     });
+    if let Some(bytes) = memory::address_space().filter(|bytes| *bytes < DRIVER_SPACE) {
+        bail!(
+            "{name} cannot be opened: its driver takes more than the {} that `ulimit -v` allows — raise \
+             it to {}, or use --backend cpu",
+            HumanBytes(bytes),
+            HumanBytes(DRIVER_SPACE)
+        );
+    }
     let context =
         || format!("{name} cannot be opened — try another one (`fmnist devices`) or --backend cpu");
     // What Burn's own set-up asks for, less what wgpu calls experimental.
@@ -239,12 +260,12 @@ fn open(adapter: Adapter, reason: String) -> Result<Selected> {
         reason,
         warning,
         largest_tensor: Some(largest_tensor),
+        memory: None,
     })
 }
 
 fn cpu(reason: &str) -> Selected {
     let threads = rayon::current_num_threads();
-    let plural = if threads == 1 { "" } else { "s" };
     // burn-ndarray is deprecated upstream and ends with Burn 0.22; this is the one
     // place that names it as a device.
     #[allow(deprecated)]
@@ -252,21 +273,12 @@ fn cpu(reason: &str) -> Selected {
     Selected {
         device,
         backend: Backend::Cpu,
-        name: format!("{}, {threads} thread{plural}", cpu_name()),
+        name: format!("{}, {}", cpu_name(), count(threads, "thread")),
         reason: reason.to_string(),
         warning: None,
-        largest_tensor: physical_memory().map(|bytes| bytes / 2),
+        largest_tensor: None,
+        memory: Memory::of_process(),
     }
-}
-
-/// Bytes of memory of this machine, where the system tells it.
-fn physical_memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
 }
 
 /// The processor's name where the system tells it, else its architecture.

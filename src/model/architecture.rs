@@ -161,6 +161,25 @@ impl Architecture {
         self.layers().iter().map(|layer| layer.weights).sum()
     }
 
+    /// Values per image that a training step keeps from its forward pass.
+    pub fn activations(&self, kernels: Kernels) -> usize {
+        let layers = self.layers();
+        let outputs: usize = layers.iter().map(|layer| layer.outputs).sum();
+        let mut side = SIDE;
+        let convolved = self.widths.iter().map(|width| {
+            let convolved = width * side * side;
+            side /= 2;
+            convolved
+        });
+        PIXELS
+            + outputs
+            + match kernels {
+                Kernels::Fused => 0,
+                // Burn's own operations keep a convolution's output, and what ReLU makes of it.
+                Kernels::Reference => 2 * convolved.sum::<usize>(),
+            }
+    }
+
     /// Values per image of the largest tensor in a training step.
     pub fn largest_activation(&self, kernels: Kernels) -> usize {
         let mut side = SIDE;
@@ -205,7 +224,11 @@ impl Architecture {
              {} — name fewer",
             SIDE.ilog2()
         );
-        for (flag, sizes) in [("--widths", &self.widths), ("--hidden", &self.hidden)] {
+        let hidden = match self.model {
+            ModelKind::Dense => "--hidden",
+            ModelKind::Cnn => "--cnn-hidden",
+        };
+        for (flag, sizes) in [("--widths", &self.widths), (hidden, &self.hidden)] {
             for size in sizes {
                 ensure!(
                     (1..=MOST_UNITS).contains(size),
@@ -215,15 +238,19 @@ impl Architecture {
         }
         ensure!(
             self.hidden.len() <= 16,
-            "--hidden: {} layers are too many — name at most 16",
+            "{hidden}: {} layers are too many — name at most 16",
             self.hidden.len()
         );
         let parameters = self.parameters();
         ensure!(
             parameters <= MOST_PARAMETERS,
             "the {} model would have {parameters} parameters, more than {MOST_PARAMETERS} — name \
-             smaller layers by --hidden or --widths",
-            self.model
+             smaller layers by {}",
+            self.model,
+            match self.model {
+                ModelKind::Dense => hidden.to_string(),
+                ModelKind::Cnn => format!("--widths or {hidden}"),
+            }
         );
         Ok(())
     }

@@ -39,11 +39,11 @@ pub fn draw_confusion(path: &Path, evaluation: &Evaluation, model: &ModelEvaluat
 
 fn draw_title(canvas: &Canvas, evaluation: &Evaluation, model: &ModelEvaluation) -> Result<()> {
     let title = format!(
-        "{} on {}: {} % of {} test images right",
+        "{} on {}: {} % of {} right",
         model.model,
         evaluation.dataset,
         text::percent(model.accuracy),
-        text::thousands(evaluation.images as u64)
+        text::count(evaluation.images, "test image")
     );
     let style = font(27, TEXT);
     let title = fitted(canvas, &title, &style, WIDTH as i32 - LEFT - 30)?;

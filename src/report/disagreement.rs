@@ -55,8 +55,8 @@ pub fn draw_disagreement(
         for (model, name) in comparison.models.iter().enumerate() {
             let top = TOP + PART * model as i32;
             let images = test.only_right(model, 1 - model);
-            let count = text::thousands(images.len() as u64);
-            let line = format!("Only {name} is right: {count} images");
+            let count = text::count(images.len(), "image");
+            let line = format!("Only {name} is right: {count}");
             draw_line(canvas, &line, 21, TEXT, top + 12)?;
             for (place, image) in images.into_iter().take(COLUMNS * ROWS).enumerate() {
                 let x = MARGIN + CELL.0 * (place % COLUMNS) as i32;

@@ -110,14 +110,9 @@ pub fn table(summaries: &[Summary]) -> String {
     let mut out = String::new();
     for line in [
         format!(
-            "{} — {} {}, recipe {}, {}",
+            "{} — {}, recipe {}, {}",
             summary.dataset,
-            summary.epochs,
-            if summary.epochs == 1 {
-                "epoch"
-            } else {
-                "epochs"
-            },
+            text::count(summary.epochs, "epoch"),
             summary.recipe,
             seeds(&summary.seeds)
         ),

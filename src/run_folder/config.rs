@@ -53,9 +53,8 @@ impl Config {
             .dataset_digest
             .as_ref()
             .map_or(Ok(()), DatasetDigest::check)?;
-        let seeds = (config.settings.seed).checked_add(config.runs as u64);
         ensure!(
-            seeds.is_some() && config.runs > 0,
+            config.settings.seeds(config.runs).is_ok(),
             "{} is no possible number of runs",
             config.runs
         );

@@ -15,6 +15,7 @@ mod tally;
 use anyhow::{Result, ensure};
 
 use crate::dataset::{Dataset, DeviceSplit, Split};
+use crate::text::{count, thousands};
 use history::{EpochRecord, History};
 
 pub use inference::Inference;
@@ -35,17 +36,18 @@ pub fn split(settings: &Settings, dataset: &mut Dataset) -> Result<(Split, Split
     let validation = training.split_off_last(held_out);
     ensure!(
         !training.is_empty(),
-        "--validation {held_out}: {} has {images} training images, and none would be left to train \
-         on — hold fewer out",
-        dataset.name
+        "--validation {held_out}: {} has {}, and none would be left to train on — hold fewer out",
+        dataset.name,
+        count(images, "training image")
     );
     if let Some(samples) = settings.samples {
         ensure!(
             samples <= training.len(),
-            "--samples {samples}: {} has {} images to train on ({held_out} more are held out for \
-             validation) — ask for fewer",
+            "--samples {samples}: {} has {} to train on, besides {} held out to validate with — \
+             ask for fewer",
             dataset.name,
-            training.len()
+            count(training.len(), "image"),
+            thousands(held_out as u64)
         );
         training.truncate(samples);
     }

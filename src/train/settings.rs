@@ -1,12 +1,13 @@
 //! Everything that a training run depends on besides the dataset and the device.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::recipe::{Recipe, VALIDATION_IMAGES};
+use super::recipe::{BATCH_SIZE, Recipe, VALIDATION_IMAGES};
 use super::schedule::{Decay, Schedule};
 use crate::gather::Augment;
 use crate::model::{Architecture, Kernels, ModelKind};
@@ -109,6 +110,45 @@ impl Settings {
             model.training.check()?;
         }
         Ok(())
+    }
+
+    /// The seeds of so many runs, counted up from this one's.
+    ///
+    /// # Errors
+    ///
+    /// If there are no runs, or not as many seeds.
+    pub fn seeds(&self, runs: usize) -> Result<RangeInclusive<u64>> {
+        let more = (runs as u64).checked_sub(1);
+        let last = more.and_then(|more| self.seed.checked_add(more));
+        let last = last.with_context(|| {
+            format!(
+                "--runs {runs}: seeds are counted up from --seed {}, and the largest is {} — use a \
+                 smaller --seed",
+                self.seed,
+                u64::MAX
+            )
+        })?;
+        Ok(self.seed..=last)
+    }
+
+    /// The flags whose values may have made this model diverge: those far above the recipe's. A step
+    /// that takes more than all of a weight away makes it grow, whatever its gradient.
+    pub fn suspects(&self, kind: ModelKind) -> &'static str {
+        let usual = self.recipe.model(kind).training;
+        let own = self.models.iter().find(|m| m.architecture.model == kind);
+        let Training {
+            learning_rate,
+            weight_decay,
+            ..
+        } = own.map_or(usual, |model| model.training);
+        let usual_rate = usual.learning_rate * (self.batch_size as f64 / BATCH_SIZE as f64).sqrt();
+        let fast = learning_rate > 3.0 * usual_rate;
+        let shrunk = weight_decay > usual.weight_decay && learning_rate * weight_decay >= 1.0;
+        match (fast, shrunk) {
+            (false, true) => "--weight-decay",
+            (true, true) => "--learning-rate and --weight-decay",
+            (_, false) => "--learning-rate",
+        }
     }
 
     /// The first setting, by its name in `config.json`, that is not the same in `other`, and both

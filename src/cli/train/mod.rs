@@ -18,7 +18,7 @@ use crate::interrupt;
 use crate::report::summary::{RunsSummary, Summary};
 use crate::report::table::table;
 use crate::run_folder::{Config, RunFolder};
-use crate::text::{quoted, shown};
+use crate::text::{count, quoted, shown, thousands};
 use crate::train::history::History;
 use crate::train::progress::{Style, print_event};
 use crate::train::{self, Settings};
@@ -81,12 +81,7 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
             (args.recipe.resumed(&config.settings)?, config.runs)
         }
     };
-    ensure!(
-        settings.seed.checked_add(runs as u64).is_some(),
-        "--seed {}: seeds are counted up for --runs {runs}, and this one leaves too few — use a \
-         smaller one",
-        settings.seed
-    );
+    settings.seeds(runs)?;
     RunFolder::check_new(args.out.as_deref())?;
     let (dataset_args, device) = match &earlier {
         None => (args.dataset.clone(), device.clone()),
@@ -131,11 +126,11 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
         }
     };
     say(&format!(
-        "{}: {} images to train on, {} to validate, {} to test",
+        "{}: {} to train on, {} to validate, {} to test",
         config.dataset,
-        training.len(),
-        validation.len(),
-        data.test.len()
+        count(training.len(), "image"),
+        thousands(validation.len() as u64),
+        thousands(data.test.len() as u64)
     ));
     let digest = training.digest();
     let test_split = data.test.clone();
@@ -216,7 +211,7 @@ fn several_runs(
     folder.write_config(config)?;
     let mut histories = Vec::new();
     let mut summaries = Vec::new();
-    for seed in (config.settings.seed..).take(config.runs) {
+    for seed in config.settings.seeds(config.runs)? {
         if !shared.quiet {
             errln!("seed {seed}");
         }
@@ -274,9 +269,10 @@ fn seed_folder(
     Ok((seed_folder, Config { settings, ..before }))
 }
 
-/// A time in minutes.
+/// A time in minutes; one beyond all clocks is never over.
 fn minutes(text: &str) -> Result<Duration, String> {
     let minutes = text.parse::<f64>().ok().filter(|minutes| *minutes > 0.0);
-    let duration = minutes.and_then(|minutes| Duration::try_from_secs_f64(60.0 * minutes).ok());
-    duration.ok_or_else(|| "expected a number above 0".to_string())
+    let duration = |minutes| Duration::try_from_secs_f64(60.0 * minutes).unwrap_or(Duration::MAX);
+    let minutes = minutes.map(duration);
+    minutes.ok_or_else(|| "expected a number above 0".to_string())
 }

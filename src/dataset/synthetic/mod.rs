@@ -13,12 +13,10 @@ mod garments;
 mod shoes;
 mod tops;
 
-use std::num::NonZero;
-use std::thread;
-
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
+use rayon::prelude::*;
 
 use super::raster::{Canvas, Transform};
 use super::{CLASSES, Dataset, DatasetDigest, FASHION_MNIST_CLASSES, PIXELS, SIDE, Split};
@@ -60,28 +58,12 @@ pub fn split(seed: u64, part: Part, n: usize) -> Split {
         images: vec![0; n * PIXELS],
         labels: vec![0; n],
     };
-    let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    let share = n.div_ceil(threads).max(1);
-    thread::scope(|scope| {
-        let shares = split
-            .images
-            .chunks_mut(share * PIXELS)
-            .zip(split.labels.chunks_mut(share));
-        for (index, (images, labels)) in shares.enumerate() {
-            scope.spawn(move || {
-                for (offset, (image, label)) in
-                    images.chunks_exact_mut(PIXELS).zip(labels).enumerate()
-                {
-                    let index = index * share + offset;
-                    *label = label_of(seed, part, index);
-                    draw(
-                        *label,
-                        &mut Dice::new(seed, part, Purpose::Image, index),
-                        image,
-                    );
-                }
-            });
-        }
+    let images = split.images.par_chunks_exact_mut(PIXELS);
+    let images = images.zip(&mut split.labels).enumerate();
+    images.for_each(|(index, (image, label))| {
+        *label = label_of(seed, part, index);
+        let mut dice = Dice::new(seed, part, Purpose::Image, index);
+        draw(*label, &mut dice, image);
     });
     split
 }

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::CLASSES;
+use crate::text::count;
 use crate::whole_file;
 
 pub use crate::model::Probabilities;
@@ -72,10 +73,9 @@ impl Evaluation {
         for (model, probabilities) in models {
             ensure!(
                 probabilities.len() == labels.len(),
-                "{} probabilities of the {model} model for {} test images of {dataset} — evaluate \
-                 the run again",
-                probabilities.len(),
-                labels.len()
+                "the {model} model has {} to {} of {dataset} — evaluate the run again",
+                count(probabilities.len(), "answer"),
+                count(labels.len(), "test image")
             );
         }
         ensure!(

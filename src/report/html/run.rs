@@ -19,10 +19,13 @@ pub fn title(run: &RunData) -> String {
 /// How and where.
 pub fn subtitle(run: &RunData) -> String {
     let summary = run.summary;
-    let plural = if summary.epochs == 1 { "" } else { "s" };
     format!(
-        "{} epoch{plural}, recipe {}, seed {}, {} ({})",
-        summary.epochs, summary.recipe, summary.seed, summary.device, summary.backend
+        "{}, recipe {}, seed {}, {} ({})",
+        text::count(summary.epochs, "epoch"),
+        summary.recipe,
+        summary.seed,
+        summary.device,
+        summary.backend
     )
 }
 
@@ -80,17 +83,17 @@ fn findings(run: &RunData) -> String {
     };
     let reached: Vec<String> = evaluation.models.iter().map(reached).collect();
     let mut out = format!(
-        "Accuracy on the {} test images of {}: {}.",
-        text::thousands(evaluation.images as u64),
+        "Accuracy on the {} of {}: {}.",
+        text::count(evaluation.images, "test image"),
         markup::text(&evaluation.dataset),
         reached.join(", ")
     );
     if let Some(comparison) = &evaluation.comparison {
         let [first, second] = comparison.only_right.each_ref().map(Vec::len);
         out += &format!(
-            " Only {} is right on {} images, only {} on {} (McNemar's exact test: {}).",
+            " Only {} is right on {}, only {} on {} (McNemar's exact test: {}).",
             markup::text(&comparison.models[0]),
-            text::thousands(first as u64),
+            text::count(first, "image"),
             markup::text(&comparison.models[1]),
             text::thousands(second as u64),
             markup::text(&p_value(comparison.p_value)),
@@ -105,17 +108,17 @@ fn findings(run: &RunData) -> String {
     let mistake = |model: &ModelEvaluation| {
         let (label, answer) = model.confusion.most_frequent_mistake()?;
         Some(format!(
-            "{} takes {} for {} {} times",
+            "{} takes “{}” for “{}”, {}",
             markup::text(&model.model),
             markup::text(&evaluation.class_names[label]),
             markup::text(&evaluation.class_names[answer]),
-            text::thousands(u64::from(model.confusion.counts[label][answer]))
+            text::count(model.confusion.counts[label][answer] as usize, "time")
         ))
     };
     let trained = evaluation.models.iter().filter(|model| !model.diverged());
     let mistakes: Vec<String> = trained.filter_map(mistake).collect();
     if !mistakes.is_empty() {
-        out += &format!(" The most frequent mistakes: {}.", mistakes.join(", "));
+        out += &format!(" The most frequent mistakes: {}.", mistakes.join("; "));
     }
     out
 }
