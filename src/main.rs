@@ -5,6 +5,7 @@ mod allocator;
 use std::io::Write;
 use std::panic;
 use std::process::ExitCode;
+use std::thread;
 use std::time::Instant;
 
 use clap::Parser;
@@ -16,8 +17,25 @@ use fmnist::stdout::{self, ReaderGone};
 #[global_allocator]
 static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
+/// Bytes of stack, far more than anything here takes.
+const STACK: usize = 8 << 20;
+
 fn main() -> ExitCode {
     let process_start = Instant::now();
+    // The main thread's own stack is as small as the user's shell says (`ulimit -s`).
+    let thread = thread::Builder::new().name("main".to_string());
+    match thread
+        .stack_size(STACK)
+        .spawn(move || program(process_start))
+    {
+        Ok(thread) => thread
+            .join()
+            .unwrap_or_else(|panic| panic::resume_unwind(panic)),
+        Err(_) => program(process_start),
+    }
+}
+
+fn program(process_start: Instant) -> ExitCode {
     let hook = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         device::end_without_threads(info);

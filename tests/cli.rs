@@ -356,6 +356,76 @@ fn results_do_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
+fn more_threads_than_can_run_are_warned_about() {
+    let cwd = folder();
+    let cores = std::thread::available_parallelism().expect("the system tells");
+    let more = (cores.get() + 1).to_string();
+    let warning = format!("warning: --threads {more}: only {cores} can run at once here");
+    let run = short_run(cwd.path(), "more", &["--threads", &more]);
+    assert_success(&run);
+    assert!(stderr(&run).contains(&warning), "{}", stderr(&run));
+    let run = short_run(cwd.path(), "all", &["--threads", &cores.to_string()]);
+    assert!(!stderr(&run).contains("warning: "), "{}", stderr(&run));
+}
+
+#[test]
+fn times_beyond_all_clocks_are_never_over() {
+    let cwd = folder();
+    for minutes in ["1e300", "1e-300"] {
+        assert_success(&short_run(
+            cwd.path(),
+            minutes,
+            &["--checkpoint-minutes", minutes],
+        ));
+    }
+}
+
+#[test]
+fn single_things_are_no_plurals() {
+    let cwd = folder();
+    let one = ["--epochs", "1", "--model", "dense", "--runs", "1"];
+    let args = [
+        "train",
+        "--backend",
+        "cpu",
+        "--samples",
+        "1",
+        "--validation",
+        "1",
+    ];
+    let args = [
+        &args[..],
+        &one,
+        &["--batch-size", "1", "--threads", "1", "--out", "run"],
+    ]
+    .concat();
+    let run = output(fmnist(cwd.path(), &args));
+    assert_success(&run);
+    let evaluated = output(fmnist(cwd.path(), &["evaluate", "run"]));
+    let nothing = output(fmnist(cwd.path(), &["predict", "run", "nothing.png"]));
+    let html = std::fs::read_to_string(cwd.path().join("run/report.html")).expect("a report");
+    let html = html
+        .split("<script")
+        .next()
+        .expect("what a reader sees")
+        .to_string();
+    let all = [&run, &evaluated, &nothing].map(|output| stdout(output) + &stderr(output));
+    for text in all.into_iter().chain([html]) {
+        // What stands before the number may be one of its digits.
+        let words: Vec<&str> = text.split([' ', '\n', '>', '(']).collect();
+        for pair in words.windows(3).filter(|pair| pair[0] == "1") {
+            for word in [pair[1], pair[2]] {
+                let counted = ["images", "epochs", "runs", "threads", "pictures", "times"];
+                let plural = counted.iter().any(|counted| word.starts_with(counted));
+                assert!(!plural, "1 {} {}", pair[1], pair[2]);
+            }
+        }
+    }
+    assert!(stderr(&run).contains("1 image to train on, 1 to validate, 10,000 to test"));
+    assert!(stderr(&nothing).contains("1 of 1 picture could not be used"));
+}
+
+#[test]
 fn evaluate_refuses_what_is_no_run() {
     let cwd = folder();
     let nothing = output(fmnist(cwd.path(), &["evaluate", "nowhere"]));

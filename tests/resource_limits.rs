@@ -89,3 +89,74 @@ fn with_little_memory_every_command_works_or_says_why_not() {
         }
     }
 }
+
+/// What a limit of threads binds is not root but any other user.
+#[test]
+fn without_threads_the_commands_that_need_them_say_so() {
+    let cwd = folder();
+    let open = |path: &Path| fs::set_permissions(path, PermissionsExt::from_mode(0o755));
+    open(cwd.path()).expect("it can be opened");
+    let program = cwd.path().join("fmnist");
+    fs::copy(env!("CARGO_BIN_EXE_fmnist"), &program).expect("it can be copied");
+    open(&program).expect("it can be opened");
+    for args in [
+        "train --dataset synthetic --backend cpu --out run",
+        "train --dataset synthetic --backend cpu --out run --threads 1",
+        "bench --backend cpu --steps 2",
+        "data show --dataset synthetic --out shown.png",
+    ] {
+        let mut shell = Command::new("sh");
+        // Of root's own processes there may be any number; of this user's there are none.
+        let script = "ulimit -u 1; case $(id -u) in \
+                      0) exec setpriv --reuid 31415 --clear-groups ./fmnist \"$@\";; \
+                      *) exec ./fmnist \"$@\";; esac";
+        shell.args(["-c", script, "sh"]).args(args.split(' '));
+        shell.current_dir(cwd.path()).env_remove("FMNIST_DATA_DIR");
+        let run = output(shell);
+        let part = "the threads cannot be started — choose fewer with --threads, or raise";
+        assert_failure(&run, 1, &[part]);
+    }
+}
+
+#[test]
+fn a_limit_of_a_files_size_is_an_error_that_names_the_file() {
+    let cwd = finished();
+    for (limit, args, file) in [
+        ("-f 8", "report run --out other.html", "other.html"),
+        (
+            "-f 8",
+            "export run --model dense --format onnx --out model.onnx",
+            "model.onnx",
+        ),
+        (
+            "-f 0",
+            "data show --dataset synthetic --out other.png",
+            "other.png",
+        ),
+        ("-f 8", "train --resume run --epochs 2", "run/dense/"),
+    ] {
+        let run = limited(cwd.path(), limit, args);
+        assert_failure(&run, 1, &[file, "File too large"]);
+        assert_ends_well(&run, args);
+    }
+    assert_success(&output(fmnist(cwd.path(), &["train", "--resume", "run"])));
+}
+
+#[test]
+fn few_open_files_and_a_small_stack_are_borne() {
+    let cwd = finished();
+    for limit in ["-n 4", "-n 6", "-n 10", "-s 32"] {
+        for args in [
+            "data verify",
+            "train --resume run --epochs 2",
+            "evaluate run",
+            "predict run picture.png",
+            "report run",
+        ] {
+            assert_ends_well(
+                &limited(cwd.path(), limit, args),
+                &format!("{args}, {limit}"),
+            );
+        }
+    }
+}

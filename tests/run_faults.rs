@@ -233,7 +233,7 @@ fn a_disk_that_fails_midway_leaves_the_last_good_checkpoint() {
         let parts = [
             "cannot be",
             cause,
-            "the last good checkpoints are run/dense/last.ckpt (epoch ",
+            "the last good checkpoint is run/dense/last.ckpt (epoch ",
             "go on with `fmnist train --resume run`",
         ];
         assert_failure(&run, 1, &parts);
@@ -713,6 +713,59 @@ fn a_run_made_longer_has_no_results_until_it_ends() {
 }
 
 #[test]
+fn the_largest_seed_is_a_seed() {
+    let largest = u64::MAX.to_string();
+    let cwd = folder();
+    let train = [&SHORT[..], &["--seed", &largest, "--out", "run"]].concat();
+    assert_success(&output(fmnist(cwd.path(), &train)));
+    let evaluated = output(fmnist(cwd.path(), &["evaluate", "run"]));
+    assert_success(&evaluated);
+    assert!(stdout(&evaluated).contains("as in summary.json"));
+    assert_success(&resume(cwd.path(), &["--epochs", "3"]));
+
+    let before = (u64::MAX - 1).to_string();
+    let several = ["--seed", &before, "--runs", "2", "--out", "several"];
+    let several = output(fmnist(cwd.path(), &[&SHORT[..], &several].concat()));
+    assert_success(&several);
+    assert!(cwd.path().join(format!("several/seed-{largest}")).is_dir());
+
+    for command in [
+        &["train", "--backend", "cpu", "--out", "more"][..],
+        &["bench", "--backend", "cpu", "--until-accuracy", "0.9"],
+    ] {
+        let more = ["--seed", &before, "--runs", "3"];
+        let refused = output(fmnist(cwd.path(), &[command, &more].concat()));
+        let part = format!(
+            "--runs 3: seeds are counted up from --seed {before}, and the largest is {largest}"
+        );
+        assert_failure(&refused, 1, &[&part]);
+    }
+}
+
+/// The advice names what the user took too far.
+#[test]
+fn divergence_is_blamed_on_the_setting_that_is_out_of_line() {
+    for (flags, advice) in [
+        (&["--weight-decay", "1e6"][..], "a smaller --weight-decay"),
+        (&["--learning-rate", "1e9"], "a smaller --learning-rate"),
+        (
+            &["--weight-decay", "1e6", "--learning-rate", "1e3"],
+            "a smaller --learning-rate and --weight-decay",
+        ),
+    ] {
+        let cwd = folder();
+        let train = [&SHORT[..SHORT.len() - 1], &["20", "--out", "run"], flags].concat();
+        let run = output(fmnist(cwd.path(), &train));
+        assert_failure(&run, 1, &["the dense model diverged"]);
+        assert!(
+            stderr(&run).trim_end().ends_with(advice),
+            "{}",
+            stderr(&run)
+        );
+    }
+}
+
+#[test]
 fn impossible_settings_are_refused_wherever_they_come_from() {
     let wide = vec!["8"; 65].join(",");
     let cwd = finished();
@@ -722,11 +775,11 @@ fn impossible_settings_are_refused_wherever_they_come_from() {
             "warm_up_epochs cannot be 1000",
         ),
         (["--epochs", "18446744073709551615"], "at most 50000"),
-        (
-            ["--seed", "18446744073709551615"],
-            "--seed 18446744073709551615",
-        ),
         (["--widths", &wide], "65 blocks are too many"),
+        (
+            ["--warm-up-epochs", "11"],
+            "--warm-up-epochs 11: the step size would still grow when the run ends after 10 epochs",
+        ),
     ] {
         let train = ["train", "--backend", "cpu", "--out", "impossible"];
         let run = output(fmnist(cwd.path(), &[&train[..], &flags].concat()));
