@@ -36,7 +36,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 use clap::{Args, Parser, Subcommand};
 
 use crate::device::{self, Backend, BackendChoice, OutOfMemory, Selected};
@@ -84,10 +84,12 @@ impl DeviceArgs {
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads.into())
             .build_global()
-            .context(
-                "the threads cannot be started — choose fewer with --threads, or raise the limit of \
-                 threads (`ulimit -u`) or memory",
-            )?;
+            .map_err(|error| {
+                anyhow!(
+                    "the threads cannot be started ({error}) — choose fewer with --threads, or raise \
+                     the limit of threads (`ulimit -u`) or memory"
+                )
+            })?;
         let work = AssertUnwindSafe(|| rayon::scope(|_| work()));
         match panic::catch_unwind(work) {
             Ok(Err(error)) => Err(error),
