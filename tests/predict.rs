@@ -4,8 +4,8 @@ mod pictures;
 
 use fmnist::predict::{decode, load, write_png};
 use pictures::{
-    Rgb, SHOP, Scene, cosine, exif, grey_png, interlaced_png, jpeg, paint, png, png_with, rgb_png,
-    test_images,
+    Rgb, SHOP, Scene, chunk, corpus, cosine, exif, exif_of, grey_png, interlaced_png, jpeg, paint,
+    png, png_with, raw_profile, rgb_png, test_images, with_chunks, xmp, zlib,
 };
 use png::{BitDepth, ColorType};
 
@@ -193,6 +193,124 @@ fn pictures_are_turned_as_their_exif_data_says() {
             );
             assert_eq!(input(&file), input(&rgb_png(&paint(image, SHOP))));
         }
+    }
+}
+
+#[test]
+fn an_orientation_in_jpeg_counts_whatever_its_form() {
+    let plain = |orientation| {
+        let file = jpeg(&paint(&test_images(1)[0], SHOP), |encoder| {
+            let exif = exif(orientation);
+            encoder.add_exif_metadata(&exif).unwrap();
+        });
+        decode(&file, "plain").unwrap()
+    };
+    let with = |app1: &[u8]| {
+        let file = jpeg(&paint(&test_images(1)[0], SHOP), |_| ());
+        let length = (app1.len() as u16 + 2).to_be_bytes();
+        let file = [&file[..2], b"\xff\xe1", &length, app1, &file[2..]].concat();
+        decode(&file, "file").unwrap()
+    };
+    for orientation in 1..=8 {
+        for kind in [1, 3, 4] {
+            for big_endian in [true, false] {
+                let exif = exif_of(orientation, kind, big_endian);
+                let shown = with(&[b"Exif\0\0", &exif[..]].concat());
+                assert_eq!(shown, plain(orientation), "{orientation}, type {kind}");
+            }
+        }
+        let xmp = [b"http://ns.adobe.com/xap/1.0/\0", &xmp(orientation)[..]].concat();
+        assert_eq!(with(&xmp), plain(orientation), "{orientation} in XMP");
+    }
+}
+
+/// The chunks in which PNG files of several programs state their orientation.
+fn stated_in_png(orientation: u8) -> Vec<Vec<u8>> {
+    let app1 = [b"Exif\0\0", &exif_of(orientation, 4, false)[..]].concat();
+    let xmp = xmp(orientation);
+    let key = |key: &str, head: &[u8], text: &[u8]| [key.as_bytes(), b"\0", head, text].concat();
+    let profile = "Raw profile type exif";
+    vec![
+        chunk(b"eXIf", &exif(orientation)),
+        chunk(b"eXIf", &app1),
+        chunk(b"tEXt", &key(profile, b"", &raw_profile("exif", &app1))),
+        chunk(
+            b"zTXt",
+            &key(profile, b"\0", &zlib(&raw_profile("exif", &app1))),
+        ),
+        chunk(
+            b"zTXt",
+            &key(
+                "Raw profile type APP1",
+                b"\0",
+                &zlib(&raw_profile("app1", &app1)),
+            ),
+        ),
+        chunk(
+            b"tEXt",
+            &key("Raw profile type xmp", b"", &raw_profile("xmp", &xmp)),
+        ),
+        chunk(b"iTXt", &key("XML:com.adobe.xmp", b"\0\0en\0\0", &xmp)),
+        chunk(
+            b"iTXt",
+            &key("XML:com.adobe.xmp", b"\x01\0\0\0", &zlib(&xmp)),
+        ),
+    ]
+}
+
+#[test]
+fn an_orientation_in_png_counts_wherever_it_stands() {
+    let image = &test_images(1)[0];
+    let upright = decode(&rgb_png(&paint(image, SHOP)), "upright").unwrap();
+    for (quarters, orientation) in TURNED {
+        let turned = (0..quarters).fold(paint(image, SHOP), |picture, _| picture.turned());
+        for (index, stated) in stated_in_png(orientation).iter().enumerate() {
+            for late in [false, true] {
+                let file = with_chunks(&rgb_png(&turned), stated, late);
+                let shown = decode(&file, "file").unwrap();
+                assert_eq!(shown, upright, "{orientation}, chunk {index}, late: {late}");
+            }
+        }
+    }
+}
+
+#[test]
+fn exif_goes_before_text_and_xmp() {
+    let file = rgb_png(&paint(&test_images(1)[0], SHOP));
+    let with = |chunks: &[u8]| decode(&with_chunks(&file, chunks, false), "file").unwrap();
+    let (six, three) = (stated_in_png(6), stated_in_png(3));
+    for (first, second) in [(0, 3), (0, 6), (3, 6)] {
+        for order in [[&six[first], &three[second]], [&three[second], &six[first]]] {
+            let both = order.map(Vec::as_slice).concat();
+            assert_eq!(with(&both), with(&six[first]), "{first} before {second}");
+        }
+    }
+}
+
+/// Files that Pillow, ImageMagick and ExifTool made of test image 0.
+#[test]
+fn files_of_other_programs_are_read() {
+    for name in [
+        "clear.webp",
+        "cmyk.tif",
+        "colour.bmp",
+        "colour.tif",
+        "colour.webp",
+        "deep.tif",
+        "grey.gif",
+        "jpeg.tif",
+        "late.png",
+        "lossless.webp",
+        "moving.gif",
+        "moving.webp",
+        "palette.bmp",
+        "turned.tif",
+        "turned.webp",
+        "xmp.jpg",
+        "xmp.png",
+    ] {
+        let measured = cosine(&input(&corpus(name)), &test_images(1)[0]);
+        assert!(measured >= 0.96, "{name}: {measured}");
     }
 }
 

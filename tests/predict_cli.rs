@@ -93,7 +93,7 @@ fn one_picture_is_told_in_full_and_several_in_a_line_each() {
 
     let output = fmnist(&["predict", run(), &path(folder.path())]);
     assert_eq!(stdout(&output).lines().count(), 2);
-    assert_failure(&output, 1, &["notes.png is neither", "1 of 3 pictures"]);
+    assert_failure(&output, 1, &["notes.png is no picture", "1 of 3 pictures"]);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn what_is_shown_is_what_the_models_saw() {
     let (code, answers) = ask(&files, &seen);
     assert_eq!((code, answers.len()), (Some(1), 3));
     let error = answers[2]["error"].as_str().expect("it is no picture");
-    assert!(error.contains("notes.png is neither"), "{error}");
+    assert!(error.contains("notes.png is no picture"), "{error}");
     let probabilities = answers[0]["models"]["cnn"]["probabilities"]
         .as_array()
         .expect("a list");
@@ -129,6 +129,50 @@ fn what_is_shown_is_what_the_models_saw() {
         load(&files[1]).unwrap(),
         load(&seen.join("boot.png.png")).unwrap()
     );
+}
+
+#[test]
+fn a_side_file_never_costs_a_prediction() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = grey_png(28, 28, &test_images(1)[0]);
+    // What a card from a Mac and a Windows machine holds, twice.
+    let cards = ["one", "two"].map(|name| folder.path().join(name));
+    for card in &cards {
+        fs::create_dir(card).unwrap();
+        fs::write(card.join("boot.jfif"), &image).unwrap();
+        fs::write(card.join("._boot.jfif"), b"\0\x05\x16\x07").unwrap();
+        fs::write(card.join("Thumbs.db"), b"\xd0\xcf\x11\xe0").unwrap();
+        fs::write(card.join("desktop.ini"), "[.ShellClassInfo]").unwrap();
+    }
+    let [one, two, seen] = ["one", "two", "seen"].map(|name| path(&folder.path().join(name)));
+    let ask = |show: &str, images: &[&str]| {
+        let args = [&["predict", run(), "--json", "--show", show], images].concat();
+        fmnist(&args)
+    };
+    let output = ask(&seen, &[&one, &two]);
+    assert_success(&output);
+    let answers = json_lines(&output);
+    assert_eq!(answers.len(), 2);
+    let used = load(&cards[0].join("boot.jfif")).unwrap();
+    for name in ["boot.jfif.png", "boot.jfif-2.png"] {
+        assert_eq!(load(&Path::new(&seen).join(name)).unwrap(), used);
+    }
+
+    // Again: the side files are there, in a folder or as a file.
+    let file = path(&Path::new(&seen).join("boot.jfif.png"));
+    let boot = path(&cards[0].join("boot.jfif"));
+    for (show, images, troubles) in [
+        (&seen, &[&one[..], &two][..], "2 of 2 images"),
+        (&file, &[&boot[..]][..], "1 of 1 images"),
+    ] {
+        let output = ask(show, images);
+        assert_eq!(json_lines(&output), answers[..images.len()]);
+        assert_failure(
+            &output,
+            1,
+            &["error: --show: ", "is not overwritten", troubles],
+        );
+    }
 }
 
 #[test]

@@ -61,6 +61,38 @@ fn a_row_has_the_class_of_every_model() {
 }
 
 #[test]
+fn names_bars_and_percentages_do_not_touch() {
+    let long = [
+        "Overshirts",
+        "Regenmäntel",
+        "Hosenanzüge!",
+        "Kapuzenpullover",
+        "ブーツとくつ",
+        "長いブーツとくつ",
+    ];
+    for name in long {
+        let mut names = class_names();
+        names[9] = name.to_owned();
+        let mut sure = [0.0; 10];
+        sure[9] = 1.0;
+        for width in 60..200 {
+            for models in [&[("dense", sure)][..], &[("dense", sure), ("cnn", sure)]] {
+                let texts = [row, details].map(|text| text("boot.png", models, &names, width));
+                for line in texts.iter().flat_map(|text| text.lines()) {
+                    // Between a character and a bar, or a bar and a digit, there is space.
+                    let characters: Vec<char> = line.chars().collect();
+                    let is_bar = |c: char| ('█'..='▏').contains(&c);
+                    let touches = characters
+                        .windows(2)
+                        .any(|pair| is_bar(pair[0]) != is_bar(pair[1]) && !pair.contains(&' '));
+                    assert!(!touches, "{width}: {line}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn no_line_is_wider_than_the_terminal_and_columns_stand_under_each_other() {
     let names = [
         "a.png",

@@ -27,7 +27,7 @@ pub struct PredictArgs {
     /// Folder of a run
     #[arg(value_name = "RUN")]
     run: PathBuf,
-    /// Pictures: PNG and JPEG files, and folders that hold some
+    /// Pictures: PNG, JPEG, WebP, BMP, GIF and TIFF files, and folders that hold some
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<PathBuf>,
     /// Write the 28×28 pixels that the models saw: a file that ends in .png, or a folder
@@ -43,7 +43,7 @@ pub fn run(args: PredictArgs, device_args: &DeviceArgs) -> Result<()> {
     let (folder, config) = open_run(&args.run)?;
     let files = expand(&args.images);
     let show = args.show.map(|path| Show::at(&path, files.len()));
-    let show = show.transpose()?;
+    let mut show = show.transpose()?;
     let selected = same_backend(device_args, &config).select(|line| errln!("{line}"))?;
     let models = Models::read(&folder, &config, &selected.device)?;
     let columns = Term::stdout()
@@ -51,23 +51,11 @@ pub fn run(args: PredictArgs, device_args: &DeviceArgs) -> Result<()> {
         .map(|(_, columns)| columns.into());
     let width = columns.unwrap_or(DEFAULT_WIDTH);
 
-    let mut failed = 0;
+    let (mut failed, mut unshown) = (0, 0);
     for path in &files {
         let file = path.to_string_lossy();
-        match see(path, show.as_ref()) {
-            Ok(image) => {
-                let opinions = models.ask(&image)?;
-                if args.json {
-                    outln!("{}", output::json(&file, &opinions, &config.class_names)?)?;
-                    continue;
-                }
-                let shown = match files.len() {
-                    1 => output::details,
-                    _ => output::row,
-                };
-                let text = shown(&file, &opinions, &config.class_names, width);
-                outln!("{}", text.trim_end())?;
-            }
+        let image = match see(path) {
+            Ok(image) => image,
             Err(error) => {
                 failed += 1;
                 let message = format!("{error:#}");
@@ -75,7 +63,24 @@ pub fn run(args: PredictArgs, device_args: &DeviceArgs) -> Result<()> {
                     outln!("{}", output::json_error(&file, &message)?)?;
                 }
                 errln!("error: {}", text::one_line(&message, 4096));
+                continue;
             }
+        };
+        let opinions = models.ask(&image)?;
+        let text = match files.len() {
+            _ if args.json => output::json(&file, &opinions, &config.class_names)?,
+            1 => output::details(&file, &opinions, &config.class_names, width),
+            _ => output::row(&file, &opinions, &config.class_names, width),
+        };
+        outln!("{}", text.trim_end())?;
+        if let Some(show) = &mut show
+            && let Err(error) = show.write(path, &image)
+        {
+            unshown += 1;
+            errln!(
+                "error: --show: {}",
+                text::one_line(&format!("{error:#}"), 4096)
+            );
         }
     }
     ensure!(
@@ -83,21 +88,22 @@ pub fn run(args: PredictArgs, device_args: &DeviceArgs) -> Result<()> {
         "{failed} of {} could not be used — see above",
         text::count(files.len(), "picture")
     );
+    ensure!(
+        unshown == 0,
+        "{unshown} of {} could not be written by --show — see above",
+        text::count(files.len(), "image")
+    );
     Ok(())
 }
 
 /// Makes a picture into what the models saw in training.
-fn see(path: &Path, show: Option<&Show>) -> Result<[u8; PIXELS]> {
-    let image = load(path)?.to_input().ok_or_else(|| {
+fn see(path: &Path) -> Result<[u8; PIXELS]> {
+    load(path)?.to_input().ok_or_else(|| {
         anyhow!(
             "{} shows nothing but its background — use a picture of one thing on a plain ground",
             path.display()
         )
-    })?;
-    if let Some(show) = show {
-        show.write(path, &image)?;
-    }
-    Ok(image)
+    })
 }
 
 /// The models of a run on a device.

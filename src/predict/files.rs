@@ -7,18 +7,23 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::kind::{HEAD, Kind, kind};
 use super::picture::{Picture, decode};
 
 /// The most bytes that a file may have.
 pub const MAX_FILE_BYTES: u64 = 64 << 20;
 
-/// What the names of pictures end in, in a folder.
-const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
+/// What the names of pictures end in: what a folder holds under such a name is missed if it is none.
+const EXTENSIONS: [&str; 19] = [
+    "apng", "avif", "bmp", "dib", "gif", "heic", "heif", "jfif", "jpe", "jpeg", "jpg", "jxl",
+    "pjp", "pjpeg", "png", "svg", "tif", "tiff", "webp",
+];
 
-/// Puts in the place of each folder the `.png`, `.jpg` and `.jpeg` files in it, sorted by name;
-/// not those in folders in it.
+/// Puts in the place of each folder the pictures in it, sorted by name; not those in folders in it.
 ///
-/// A folder that has none, or that cannot be read, stays: [`load`] says what is wrong with it.
+/// A picture is what begins like one or has the name of one, unless it is hidden: macOS keeps notes
+/// about `boot.jpg` in `._boot.jpg`. A folder that has none, or that cannot be read, stays: [`load`]
+/// says what is wrong with it.
 pub fn expand(paths: &[PathBuf]) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for path in paths {
@@ -34,8 +39,11 @@ fn pictures_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut pictures = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
-        if EXTENSIONS.iter().any(|e| extension.eq_ignore_ascii_case(e)) && !path.is_dir() {
+        let is_hidden = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !is_hidden && !path.is_dir() && (is_called_picture(&path) || begins_like_picture(&path))
+        {
             pictures.push(path);
         }
     }
@@ -43,7 +51,21 @@ fn pictures_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(pictures)
 }
 
-/// Reads and decodes a PNG or JPEG file.
+fn is_called_picture(path: &Path) -> bool {
+    let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+    EXTENSIONS.iter().any(|e| extension.eq_ignore_ascii_case(e))
+}
+
+fn begins_like_picture(path: &Path) -> bool {
+    let mut head = Vec::new();
+    path.is_file() // opening a pipe would wait for whoever writes to it
+        && File::open(path)
+            .and_then(|file| file.take(HEAD as u64).read_to_end(&mut head))
+            .is_ok()
+        && matches!(kind(&head), Some(Kind::Picture(_) | Kind::Foreign(_)))
+}
+
+/// Reads and decodes a picture's file.
 ///
 /// # Errors
 ///
@@ -58,7 +80,10 @@ fn read(path: &Path, file: &str) -> Result<Vec<u8>> {
     let metadata = fs::metadata(path).with_context(unreadable)?;
     if metadata.is_dir() {
         pictures_in(path).with_context(unreadable)?;
-        bail!("{file} is a folder that holds no .png, .jpg or .jpeg file — name another");
+        bail!(
+            "{file} is a folder that holds no picture; hidden files, and folders in it, do not count — \
+             name another"
+        );
     }
     // Opening a pipe would wait for whoever writes to it.
     ensure!(

@@ -2,15 +2,17 @@
 //! them.
 //!
 //! - [`expand`]: folders into the pictures in them.
-//! - [`load`], [`decode`]: a PNG or JPEG file into a [`Picture`], within bounds of memory and time.
+//! - [`load`], [`decode`]: a picture's file into a [`Picture`], within bounds of memory and time.
 //! - [`Picture::to_input`]: a picture into 28×28 grey pixels on black.
 //! - [`Show`], [`write_png`]: those 28×28 pixels as a file, for people who wonder.
 //! - [`output`]: what the models say, for people and for programs.
 
-mod exif;
 mod files;
 mod fit;
 mod jpeg;
+mod kind;
+mod orientation;
+mod others;
 pub mod output;
 mod picture;
 mod png;

@@ -71,23 +71,26 @@ pub fn row(
         .unwrap_or(0);
     let class_width = names_width(class_names);
     // The file takes a third of the line, the models share the rest, and what their bars do not
-    // need goes to the file.
+    // need goes to the file. Before a bar there is a gap, like that before a percentage.
     let fixed = models * (2 + model_width + 1 + class_width + PERCENT_WIDTH);
-    let bar_width = (2 * width / 3)
+    let bar_space = (2 * width / 3)
         .saturating_sub(fixed)
         .checked_div(models)
         .unwrap_or(0)
-        .min(WIDEST_BAR);
-    let file_width = width.saturating_sub(fixed + models * bar_width);
+        .min(1 + WIDEST_BAR);
+    let file_width = width.saturating_sub(fixed + models * bar_space);
 
     let mut line = fit(file, file_width);
     for (model, probabilities) in opinions {
         let label = most_probable(probabilities);
+        let bar = match bar_space.checked_sub(1) {
+            Some(width) => format!(" {}", bar(probabilities[label], width)),
+            None => String::new(),
+        };
         line += &format!(
-            "  {} {}{}{}",
+            "  {} {}{bar}{}",
             fit(model, model_width),
             fit(&class_names[label], class_width),
-            bar(probabilities[label], bar_width),
             percent(probabilities[label])
         );
     }

@@ -1,8 +1,9 @@
 //! A decoded picture, and what all formats have in common.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Error, Result, anyhow, bail, ensure};
 
-use super::{exif, jpeg, png};
+use super::kind::{Format, HEAD, Kind, kind};
+use super::{jpeg, others, png};
 
 /// The most pixels a picture may have, width times height: what phones' cameras make. Decoding one
 /// takes at most 1 GiB.
@@ -22,36 +23,42 @@ pub struct Picture {
     pub(super) luma: Vec<u8>,
 }
 
-/// Decodes a PNG or JPEG file.
+/// Decodes a PNG, JPEG, WebP, BMP, GIF or TIFF file.
 ///
-/// The format is seen from the first bytes. The picture is turned as its EXIF orientation says.
-/// Where it is transparent there is background: white, or black under an object that is white.
+/// The format is seen from the first bytes. The picture is turned as its file says: in EXIF data, or
+/// in XMP. Where it is transparent there is background: white, or black under an object that is
+/// white. Of several pictures in a file the first is taken.
 ///
 /// `file` is the name used in errors.
 ///
 /// # Errors
 ///
-/// If `bytes` are not such a file, if they are damaged, or if the picture has more than
+/// If `bytes` are not such a file, if they are damaged or cut off, or if the picture has more than
 /// [`MAX_PIXELS`]; the latter is checked before memory is taken.
 pub fn decode(bytes: &[u8], file: &str) -> Result<Picture> {
     ensure!(
         !bytes.is_empty(),
-        "{file} is empty: it holds no picture at all"
+        "{file} is empty: it holds no picture at all — copy or save it again"
     );
-    let decoded = if bytes.starts_with(png::MAGIC) {
-        png::decode(bytes, file)?
-    } else if bytes.starts_with(jpeg::MAGIC) {
-        jpeg::decode(bytes, file)?
-    } else {
-        bail!("{file} is neither a PNG nor a JPEG file — convert it to one of them");
+    let decoded = match kind(&bytes[..bytes.len().min(HEAD)]) {
+        Some(Kind::Picture(Format::Jpeg)) => jpeg::decode(bytes, file)?,
+        Some(Kind::Picture(Format::Png)) => png::decode(bytes, file)?,
+        Some(Kind::Picture(format)) => others::decode(bytes, format, file)?,
+        Some(Kind::Foreign(what)) => bail!(foreign(file, what)),
+        Some(Kind::Other(what)) => {
+            bail!("{file} is {what}, not a picture — name the picture itself")
+        }
+        None => bail!(
+            "{file} is no picture of a kind that is read — convert it to PNG, JPEG, WebP, BMP, GIF \
+             or TIFF"
+        ),
     };
     let picture = Picture {
         width: decoded.width,
         height: decoded.height,
         luma: grey(decoded.samples, decoded.channels),
     };
-    let orientation = decoded.exif.as_deref().and_then(exif::orientation);
-    Ok(picture.upright(orientation.unwrap_or(1)))
+    Ok(picture.upright(decoded.orientation.unwrap_or(1)))
 }
 
 /// What a decoder makes of a file.
@@ -62,8 +69,25 @@ pub(super) struct Decoded {
     pub channels: usize,
     /// `width × height × channels` bytes.
     pub samples: Vec<u8>,
-    /// The TIFF structure that holds the EXIF data.
-    pub exif: Option<Vec<u8>>,
+    /// EXIF's tag of that name, 1 to 8.
+    pub orientation: Option<u8>,
+}
+
+/// The error of a file that does not hold all of its picture.
+pub(super) fn cut_off(file: &str, format: Format) -> Error {
+    let format = format.name();
+    anyhow!("{file} is cut off: the last part of its {format} data is missing — copy it again")
+}
+
+/// The error of a file that breaks the rules of its format.
+pub(super) fn damaged(file: &str, format: Format) -> Error {
+    let format = format.name();
+    anyhow!("{file} cannot be decoded as {format}: it is damaged — copy or save it again")
+}
+
+/// The error of a picture of a kind that is not read, in words.
+pub(super) fn foreign(file: &str, what: &str) -> Error {
+    anyhow!("{file} is {what}, which is not read — convert it to PNG or JPEG")
 }
 
 /// Refuses pictures that are too large; the width and the height otherwise.
@@ -111,7 +135,7 @@ fn opaque(pixels: impl Iterator<Item = (u8, u8)> + Clone) -> Vec<u8> {
 
 impl Picture {
     /// Turns and mirrors the picture as `orientation`, EXIF's tag of that name, asks for.
-    fn upright(self, orientation: u16) -> Self {
+    fn upright(self, orientation: u8) -> Self {
         if orientation == 1 {
             return self;
         }

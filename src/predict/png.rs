@@ -1,38 +1,129 @@
 //! PNG files.
 
-use std::io::Cursor;
+use std::io::{Cursor, ErrorKind, Read};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, bail};
+use flate2::read::ZlibDecoder;
 use png::{Decoder, DecodingError, Transformations};
 
-use super::picture::{Decoded, checked_size};
+use super::kind::Format;
+use super::orientation;
+use super::picture::{Decoded, checked_size, cut_off, damaged};
 
-/// How every PNG file begins.
-pub(super) const MAGIC: &[u8] = b"\x89PNG\r\n\x1a\n";
+/// Bytes before the first chunk.
+const MAGIC: usize = 8;
+/// The most bytes that the texts of a file are unpacked to, all together.
+const MAX_TEXT: u64 = 4 << 20;
 
 /// Decodes a PNG file to eight bits per channel, palettes resolved.
 pub(super) fn decode(bytes: &[u8], file: &str) -> Result<Decoded> {
-    let damaged = |error: DecodingError| {
-        anyhow!("{file} cannot be decoded as PNG: {error} — save the picture again")
+    if bytes.get(MAGIC + 4..MAGIC + 8) == Some(b"CgBI") {
+        bail!(
+            "{file} is a PNG file in Apple's own form (CgBI), as apps for the iPhone hold it, which \
+             is not read — convert it to a plain PNG or a JPEG file"
+        );
+    }
+    let refused = |error| match error {
+        DecodingError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
+            cut_off(file, Format::Png)
+        }
+        _ => damaged(file, Format::Png),
     };
     let mut decoder = Decoder::new(Cursor::new(bytes));
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
-    // Neither is used here, and either may unpack to far more than its size.
+    // Either may unpack to far more than its size.
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
 
-    let header = decoder.read_header_info().map_err(damaged)?;
+    let header = decoder.read_header_info().map_err(refused)?;
     let (width, height) = checked_size(header.width, header.height, file)?;
-    let mut reader = decoder.read_info().map_err(damaged)?;
+    let mut reader = decoder.read_info().map_err(refused)?;
     let channels = reader.output_color_type().0.samples();
     let mut samples = vec![0; width * height * channels];
-    reader.next_frame(&mut samples).map_err(damaged)?;
-    let exif = reader.info().exif_metadata.as_ref();
+    reader.next_frame(&mut samples).map_err(refused)?;
     Ok(Decoded {
         width,
         height,
         channels,
-        exif: exif.map(|exif| exif.to_vec()),
         samples,
+        orientation: orientation(bytes),
     })
+}
+
+/// The orientation that a file states in its EXIF data, else in those that ImageMagick keeps as
+/// text, else in its XMP data.
+fn orientation(bytes: &[u8]) -> Option<u8> {
+    let (mut exif, mut profile, mut xmp) = (None, None, None);
+    let mut unpacked = MAX_TEXT;
+    let mut rest = bytes.get(MAGIC..)?;
+    while let Some((&[a, b, c, d, kind @ ..], after)) = rest.split_first_chunk::<8>() {
+        let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).ok()?;
+        let Some((data, after)) = after.split_at_checked(length) else {
+            break;
+        };
+        rest = after.get(4..).unwrap_or_default(); // behind the checksum
+        if &kind == b"eXIf" {
+            exif = exif.or(orientation::of_exif(data));
+        } else if let Some((keyword, data)) = keyword(data) {
+            let is = |name: &str| keyword.eq_ignore_ascii_case(name.as_bytes());
+            if is("Raw profile type exif")
+                || is("Raw profile type APP1")
+                || is("Raw profile type xmp")
+            {
+                let data = text(kind, data, &mut unpacked).map(|text| from_hexadecimal(&text));
+                let data = data.unwrap_or_default();
+                profile = profile.or(orientation::of_exif(&data));
+                xmp = xmp.or(orientation::of_xmp(&data));
+            } else if is("XML:com.adobe.xmp") {
+                let text = text(kind, data, &mut unpacked).unwrap_or_default();
+                xmp = xmp.or(orientation::of_xmp(&text));
+            }
+        }
+    }
+    exif.or(profile).or(xmp)
+}
+
+/// A text's keyword and what follows.
+fn keyword(data: &[u8]) -> Option<(&[u8], &[u8])> {
+    // Keywords are at most 79 bytes long (PNG specification, section 11.3.3.1).
+    let end = data.iter().take(80).position(|&byte| byte == 0)?;
+    Some((&data[..end], &data[end + 1..]))
+}
+
+/// The text of a chunk of this kind, from behind its keyword; no more of it than may still be
+/// unpacked.
+fn text(kind: [u8; 4], data: &[u8], unpacked: &mut u64) -> Option<Vec<u8>> {
+    let (packed, text) = match (&kind, data) {
+        (b"tEXt", text) => (false, text),
+        (b"zTXt", [0, text @ ..]) => (true, text),
+        (b"iTXt", [packed @ (0 | 1), 0, rest @ ..]) => {
+            let mut parts = rest.splitn(3, |&byte| byte == 0);
+            (*packed == 1, parts.nth(2)?) // behind a language and a translated keyword
+        }
+        _ => return None,
+    };
+    if !packed {
+        return Some(text.to_vec());
+    }
+    let mut plain = Vec::new();
+    // Of damaged data the part before the damage counts.
+    let _ = ZlibDecoder::new(text)
+        .take(*unpacked)
+        .read_to_end(&mut plain);
+    *unpacked -= plain.len() as u64;
+    Some(plain)
+}
+
+/// What ImageMagick wrote as a line break, a name, a line break, a length, and hexadecimal digits.
+fn from_hexadecimal(text: &[u8]) -> Vec<u8> {
+    let lines = text.trim_ascii().splitn(3, |&byte| byte == b'\n');
+    let digits = lines.last().unwrap_or_default().iter();
+    let digits: Vec<u32> = digits
+        .filter_map(|&digit| char::from(digit).to_digit(16))
+        .collect();
+    let (pairs, _) = digits.as_chunks();
+    pairs
+        .iter()
+        .map(|[high, low]| (high << 4 | low) as u8)
+        .collect()
 }

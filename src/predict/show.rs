@@ -1,5 +1,7 @@
 //! What the models saw, as files for people who wonder.
 
+use std::collections::HashSet;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +16,12 @@ pub enum Show {
     /// The image of the only picture.
     File(PathBuf),
     /// The folder of the images of all pictures.
-    Folder(PathBuf),
+    Folder {
+        /// Its path.
+        path: PathBuf,
+        /// The names in it that are given away, in small letters: some systems know no others.
+        names: HashSet<String>,
+    },
 }
 
 impl Show {
@@ -41,24 +48,39 @@ impl Show {
                 path.display()
             )
         })?;
-        Ok(Self::Folder(path.to_owned()))
+        Ok(Self::Folder {
+            path: path.to_owned(),
+            names: HashSet::new(),
+        })
     }
 
     /// Writes the image that was made of `picture`; in a folder that of `boot.jpg` is
-    /// `boot.jpg.png`.
+    /// `boot.jpg.png`, and that of another `boot.jpg` is `boot.jpg-2.png`.
     ///
     /// # Errors
     ///
     /// As [`write_png`].
-    pub fn write(&self, picture: &Path, image: &[u8; PIXELS]) -> Result<()> {
+    pub fn write(&mut self, picture: &Path, image: &[u8; PIXELS]) -> Result<()> {
         match self {
             Self::File(path) => write_png(path, image),
-            Self::Folder(folder) => {
-                let mut name = picture.file_name().unwrap_or_default().to_owned();
-                name.push(".png");
-                write_png(&folder.join(name), image)
-            }
+            Self::Folder { path, names } => write_png(&path.join(new_name(picture, names)), image),
         }
+    }
+}
+
+/// A name after that of `picture` that is not given away yet.
+fn new_name(picture: &Path, names: &mut HashSet<String>) -> OsString {
+    let mut times = 1;
+    loop {
+        let mut name = picture.file_name().unwrap_or_default().to_owned();
+        if times > 1 {
+            name.push(format!("-{times}"));
+        }
+        name.push(".png");
+        if names.insert(name.to_string_lossy().to_lowercase()) {
+            return name;
+        }
+        times += 1;
     }
 }
 

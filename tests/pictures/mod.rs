@@ -3,7 +3,7 @@
 #![allow(dead_code)] // each test file uses some of it
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use flate2::{Compression, write::ZlibEncoder};
@@ -216,10 +216,62 @@ pub fn jpeg(picture: &Rgb, change: impl FnOnce(&mut Encoder<&mut Vec<u8>>)) -> V
 
 /// EXIF data, as a TIFF structure, of nothing but an orientation.
 pub fn exif(orientation: u8) -> Vec<u8> {
-    let mut tiff = b"MM\0*\0\0\0\x08\0\x01".to_vec();
-    tiff.extend([0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0]);
-    tiff.extend([0; 4]);
-    tiff
+    exif_of(orientation, 3, true)
+}
+
+/// The same with an orientation of this type (1, 3 or 4 for one, two or four bytes).
+pub fn exif_of(orientation: u8, kind: u8, big_endian: bool) -> Vec<u8> {
+    let number = |value: u8, size: usize| {
+        let mut bytes = [&[0; 3][..size - 1], &[value]].concat();
+        if !big_endian {
+            bytes.reverse();
+        }
+        bytes
+    };
+    let size = [1, 1, 1, 2, 4][usize::from(kind)];
+    let mut value = number(orientation, size);
+    value.resize(4, 0);
+    let mut tag = vec![1, 0x12];
+    if !big_endian {
+        tag.reverse();
+    }
+    [
+        if big_endian { b"MM" } else { b"II" }.to_vec(),
+        [number(42, 2), number(8, 4), number(1, 2)].concat(),
+        [tag, number(kind, 2), number(1, 4), value].concat(),
+        vec![0; 4],
+    ]
+    .concat()
+}
+
+/// XMP data of an orientation.
+pub fn xmp(orientation: u8) -> Vec<u8> {
+    let description = format!(r#"<rdf:Description tiff:Orientation="{orientation}"/>"#);
+    format!("<x:xmpmeta><rdf:RDF>{description}</rdf:RDF></x:xmpmeta>").into_bytes()
+}
+
+/// Data as ImageMagick puts them into the text of a PNG file.
+pub fn raw_profile(name: &str, data: &[u8]) -> Vec<u8> {
+    let mut text = format!("\n{name}\n{:8}", data.len());
+    for line in data.chunks(36) {
+        text.push('\n');
+        text.extend(line.iter().map(|byte| format!("{byte:02x}")));
+    }
+    (text + "\n").into_bytes()
+}
+
+/// A PNG file with more chunks before its pixels or, if `late`, behind them.
+pub fn with_chunks(png: &[u8], chunks: &[u8], late: bool) -> Vec<u8> {
+    let name: &[u8] = if late { b"IEND" } else { b"IDAT" };
+    let at = png.windows(4).position(|part| part == name);
+    let (before, after) = png.split_at(at.expect("it has such a chunk") - 4);
+    [before, chunks, after].concat()
+}
+
+/// A file of the corpus.
+pub fn corpus(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/picture");
+    std::fs::read(folder.join(name)).expect("the corpus has it")
 }
 
 /// A chunk of a PNG file.
