@@ -21,7 +21,8 @@ pub(super) fn decode(bytes: &[u8], format: Format, file: &str) -> Result<Decoded
     let decoded = read(Source::new(bytes, &at_end), bytes, format, file);
     // What is missing of a WebP file, or of a TIFF file's strip, may be filled in.
     let is_cut_off = match format {
-        Format::WebP => is_short_riff(bytes),
+        // The byte that makes its size even may be missing.
+        Format::WebP => missing_of_riff(bytes) > u64::from(decoded.is_ok()),
         Format::Tiff => at_end.get(),
         _ => at_end.get() && decoded.is_err(),
     };
@@ -87,10 +88,11 @@ fn decoder(source: Source, format: Format) -> ImageResult<Box<dyn ImageDecoder +
     })
 }
 
-/// Whether a RIFF file is shorter than it says. The byte that makes its size even may be missing.
-fn is_short_riff(bytes: &[u8]) -> bool {
+/// How many bytes a RIFF file says to have and has not.
+fn missing_of_riff(bytes: &[u8]) -> u64 {
     let size = bytes.get(4..8).and_then(|size| size.first_chunk());
-    size.is_some_and(|&size| bytes.len() as u64 + 1 < 8 + u64::from(u32::from_le_bytes(size)))
+    let size = size.map_or(0, |&size| u64::from(u32::from_le_bytes(size)));
+    (8 + size).saturating_sub(bytes.len() as u64)
 }
 
 /// What the first chunk of this name in a WebP file holds.
@@ -100,7 +102,7 @@ fn riff_chunk<'a>(bytes: &'a [u8], name: &[u8; 4]) -> Option<&'a [u8]> {
         let (&[a, b, c, d, size @ ..], after) = rest.split_first_chunk::<8>()?;
         let size = usize::try_from(u32::from_le_bytes(size)).ok()?;
         if [a, b, c, d] == *name {
-            return after.get(..size);
+            return Some(after.get(..size).unwrap_or(after));
         }
         rest = after.get(size.checked_next_multiple_of(2)?..)?;
     }

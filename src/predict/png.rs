@@ -1,9 +1,10 @@
 //! PNG files.
 
-use std::io::{Cursor, ErrorKind, Read};
+use std::borrow::Cow;
+use std::io::{Cursor, Read};
 
 use anyhow::{Result, bail};
-use flate2::read::ZlibDecoder;
+use flate2::{Crc, read::ZlibDecoder};
 use png::{Decoder, DecodingError, Transformations};
 
 use super::kind::Format;
@@ -23,13 +24,12 @@ pub(super) fn decode(bytes: &[u8], file: &str) -> Result<Decoded> {
              is not read — convert it to a plain PNG or a JPEG file"
         );
     }
-    let refused = |error| match error {
-        DecodingError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
-            cut_off(file, Format::Png)
-        }
-        _ => damaged(file, Format::Png),
+    let ended = ended(bytes);
+    let refused = |_: DecodingError| match ended {
+        Cow::Borrowed(_) => damaged(file, Format::Png),
+        Cow::Owned(_) => cut_off(file, Format::Png),
     };
-    let mut decoder = Decoder::new(Cursor::new(bytes));
+    let mut decoder = Decoder::new(Cursor::new(&ended));
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     // Either may unpack to far more than its size.
     decoder.set_ignore_text_chunk(true);
@@ -50,18 +50,68 @@ pub(super) fn decode(bytes: &[u8], file: &str) -> Result<Decoded> {
     })
 }
 
+/// A chunk of a file, from its name on.
+struct Chunk<'a> {
+    kind: [u8; 4],
+    data: &'a [u8],
+    /// What comes behind it; none if the file ends before it does.
+    rest: Option<&'a [u8]>,
+}
+
+/// The chunk that some bytes begin with.
+fn chunk(bytes: &[u8]) -> Option<Chunk<'_>> {
+    let (&[a, b, c, d, kind @ ..], after) = bytes.split_first_chunk::<8>()?;
+    let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).ok()?;
+    let end = length.checked_add(4)?; // behind the checksum
+    Some(Chunk {
+        kind,
+        data: after.get(..length).unwrap_or(after),
+        rest: after.get(end..),
+    })
+}
+
+/// A file with an end, if it has none: what is there of its pixels may be all of them.
+fn ended(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let mut rest = bytes.get(MAGIC..).unwrap_or_default();
+    let mut cut_off = None;
+    while let Some(chunk) = chunk(rest) {
+        match chunk.rest {
+            Some(_) if &chunk.kind == b"IEND" => return Cow::Borrowed(bytes),
+            Some(after) => rest = after,
+            None => {
+                cut_off = Some(chunk.data).filter(|_| &chunk.kind == b"IDAT");
+                break;
+            }
+        }
+    }
+    let mut file = bytes[..bytes.len() - rest.len()].to_vec();
+    let end: &[u8] = &[];
+    let pixels = cut_off.map(|data| (b"IDAT", data));
+    for (kind, data) in pixels.into_iter().chain([(b"IEND", end)]) {
+        let mut checksum = Crc::new();
+        checksum.update(kind);
+        checksum.update(data);
+        file.extend((data.len() as u32).to_be_bytes());
+        file.extend(kind);
+        file.extend(data);
+        file.extend(checksum.sum().to_be_bytes());
+    }
+    Cow::Owned(file)
+}
+
 /// The orientation that a file states in its EXIF data, else in those that ImageMagick keeps as
 /// text, else in its XMP data.
 fn orientation(bytes: &[u8]) -> Option<u8> {
     let (mut exif, mut profile, mut xmp) = (None, None, None);
     let mut unpacked = MAX_TEXT;
     let mut rest = bytes.get(MAGIC..)?;
-    while let Some((&[a, b, c, d, kind @ ..], after)) = rest.split_first_chunk::<8>() {
-        let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).ok()?;
-        let Some((data, after)) = after.split_at_checked(length) else {
-            break;
-        };
-        rest = after.get(4..).unwrap_or_default(); // behind the checksum
+    while let Some(Chunk {
+        kind,
+        data,
+        rest: Some(after),
+    }) = chunk(rest)
+    {
+        rest = after;
         if &kind == b"eXIf" {
             exif = exif.or(orientation::of_exif(data));
         } else if let Some((keyword, data)) = keyword(data) {
