@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use fmnist::predict::{MAX_FILE_BYTES, Show, decode, expand, load, write_png};
 use pictures::{
-    SHOP, chunk, corpus, exif, grey_png, interlaced_png, jpeg, paint, png_with, raw_profile, rgb_png, test_images,
-    with_chunks, zlib,
+    SHOP, chunk, corpus, exif, grey_png, interlaced_png, jpeg, paint, png_with, raw_profile,
+    rgb_png, test_images, with_chunks, zlib,
 };
 use png::{BitDepth, ColorType};
 
@@ -77,6 +77,7 @@ fn pictures_of_other_kinds_are_told_what_to_become() {
         ),
         (b"II*\0\x10\0\0\0CR\x02\0", "a camera's raw picture"),
         (b"FUJIFILMCCD-RAW 0201", "a camera's raw picture"),
+        (b"MM\0+\0\x08\0\0", "a BigTIFF picture"),
         (b"\xff\x0a\xfa\x1f", "a JPEG XL picture"),
         (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL picture"),
         (b"8BPS\0\x01", "a Photoshop picture"),
@@ -109,6 +110,33 @@ fn a_raw_picture_of_a_camera_is_told_from_a_tiff_file() {
     let directory = u32::from_le_bytes(file[4..8].try_into().unwrap()) as usize;
     file[directory + 2..][..12].copy_from_slice(&[0xfe, 0, 4, 0, 1, 0, 0, 0, 1, 0, 0, 0]);
     assert_refused("photo.nef", &file, "a camera's raw picture");
+}
+
+#[test]
+fn tiff_files_that_would_take_very_much_are_refused() {
+    // Tag 259 is the compression, 322 and 323 are the size of tiles, 324 and 325 where they lie.
+    let with = |changes: &[(u16, u32)]| {
+        let mut file = corpus("tiles.tif");
+        let directory = u32::from_le_bytes(file[4..8].try_into().unwrap()) as usize;
+        for entry in file[directory + 2..].chunks_exact_mut(12) {
+            let tag = u16::from_le_bytes([entry[0], entry[1]]);
+            if let Some((_, value)) = changes.iter().find(|(changed, _)| *changed == tag) {
+                entry[2..8].copy_from_slice(&[4, 0, 1, 0, 0, 0]);
+                entry[8..].copy_from_slice(&value.to_le_bytes());
+            }
+        }
+        file
+    };
+    assert!(decode(&with(&[]), "").is_ok());
+    assert_refused("jpeg.tif", &with(&[(259, 7)]), "with JPEG compression");
+    let tile = with(&[(322, 1 << 20), (323, 1 << 10), (324, 8), (325, 100)]);
+    assert_refused("tile.tif", &tile, "save it without tiles");
+    let large = with(&[(256, 10_000), (257, 5_001)]);
+    assert_refused(
+        "large.tif",
+        &large,
+        "pixels, but at most 50 million are read",
+    );
 }
 
 #[test]
@@ -253,7 +281,6 @@ fn cut_off_files_of_other_formats_are_refused() {
         "moving.gif",
         "colour.tif",
         "deep.tif",
-        "jpeg.tif",
         "turned.tif",
         "clear.webp",
         "colour.webp",

@@ -49,8 +49,8 @@ pub(super) fn kind(head: &[u8]) -> Option<Kind> {
         (b"II*\0\x10\0\0\0CR", RAW),
         (b"II*\0", Kind::Picture(Format::Tiff)),
         (b"MM\0*", Kind::Picture(Format::Tiff)),
-        (b"II+\0", Kind::Picture(Format::Tiff)),
-        (b"MM\0+", Kind::Picture(Format::Tiff)),
+        (b"II+\0", BIG_TIFF),
+        (b"MM\0+", BIG_TIFF),
         (b"IIU\0", RAW),
         (b"IIRO", RAW),
         (b"IIRS", RAW),
@@ -65,6 +65,7 @@ pub(super) fn kind(head: &[u8]) -> Option<Kind> {
         (b"\0\x05\x16\x07", Kind::Other(APPLE_DOUBLE)),
     ];
     const RAW: Kind = Kind::Foreign("a camera's raw picture");
+    const BIG_TIFF: Kind = Kind::Foreign("a BigTIFF picture");
     const JPEG_XL: Kind = Kind::Foreign("a JPEG XL picture");
     const APPLE_DOUBLE: &str = "what macOS notes about another file (AppleDouble)";
 

@@ -2,8 +2,6 @@
 
 /// Tag of the orientation (EXIF 2.32, section 4.6.4).
 const ORIENTATION: u16 = 0x0112;
-/// Tag of what an image is of a file of several (TIFF 6.0, section 8).
-const SUBFILE: u16 = 0x00fe;
 /// Size of an entry of a directory: tag, type, count, value.
 const ENTRY: usize = 12;
 /// The orientation in XMP (XMP specification, part 2, section 2.3).
@@ -35,14 +33,8 @@ pub(super) fn of_xmp(xmp: &[u8]) -> Option<u8> {
     })
 }
 
-/// Whether the first image of a TIFF file is a small copy of another one: raw files of cameras are
-/// like that.
-pub(super) fn is_small_copy(tiff: &[u8]) -> bool {
-    number(tiff, SUBFILE).is_some_and(|kind| kind & 1 == 1)
-}
-
 /// The first value of this tag in the first directory of a TIFF structure; none if it is no integer.
-fn number(tiff: &[u8], tag: u16) -> Option<u32> {
+pub(super) fn number(tiff: &[u8], tag: u16) -> Option<u32> {
     let big_endian = match tiff.get(..4)? {
         b"MM\0*" => true,
         b"II*\0" => false,
@@ -166,16 +158,6 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(of_xmp(xmp.as_bytes()), orientation, "{xmp}");
-        }
-    }
-
-    #[test]
-    fn a_small_copy_is_told_from_a_picture() {
-        for (kind, small) in [(0, false), (1, true), (2, false), (3, true)] {
-            let mut file = tiff(false, 4, kind);
-            let tag = file.len() - 12;
-            file[tag..tag + 2].copy_from_slice(&[0xfe, 0]);
-            assert_eq!(is_small_copy(&file), small, "{kind}");
         }
     }
 }

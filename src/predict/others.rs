@@ -9,21 +9,27 @@ use image::{ImageDecoder, ImageError, ImageResult, Limits};
 
 use super::kind::Format;
 use super::orientation;
-use super::picture::{Decoded, checked_size, cut_off, damaged, foreign};
+use super::picture::{Decoded, MAX_PIXELS, checked_size, cut_off, damaged, foreign};
+
+// Tags of TIFF files (TIFF 6.0, sections 8 and 15).
+const SUBFILE: u16 = 254; // its lowest bit: a small copy of another picture
+const COMPRESSION: u16 = 259;
+const TILE_WIDTH: u16 = 322;
+const TILE_HEIGHT: u16 = 323;
+
+/// The most bytes that are read of a file, again and again: a second's work.
+const MAX_READ: usize = 3 << 30;
 
 /// Decodes a file to eight bits per channel.
 pub(super) fn decode(bytes: &[u8], format: Format, file: &str) -> Result<Decoded> {
-    ensure!(
-        !(format == Format::Tiff && orientation::is_small_copy(bytes)),
-        foreign(file, "a camera's raw picture, or a small copy of a picture")
-    );
+    if format == Format::Tiff {
+        check_tiff(bytes, file)?;
+    }
     let at_end = Cell::new(false);
     let decoded = read(Source::new(bytes, &at_end), bytes, format, file);
-    // What is missing of a WebP file, or of a TIFF file's strip, may be filled in.
     let is_cut_off = match format {
-        // The byte that makes its size even may be missing.
+        // What is missing may have been filled in; the byte that makes the size even may be missing.
         Format::WebP => missing_of_riff(bytes) > u64::from(decoded.is_ok()),
-        Format::Tiff => at_end.get(),
         _ => at_end.get() && decoded.is_err(),
     };
     match decoded.map_err(|error| error.downcast()) {
@@ -42,6 +48,9 @@ fn read(source: Source, bytes: &[u8], format: Format, file: &str) -> Result<Deco
     let mut decoder = decoder(source, format)?;
     let (width, height) = decoder.dimensions();
     let (width, height) = checked_size(width, height, file)?;
+    if format == Format::Tiff {
+        check_tiles(bytes, width, height, file)?;
+    }
     let color = decoder.color_type();
     let channels = color.channel_count();
     let wide = match color.bytes_per_pixel() / channels {
@@ -88,6 +97,36 @@ fn decoder(source: Source, format: Format) -> ImageResult<Box<dyn ImageDecoder +
     })
 }
 
+/// Refuses TIFF files that show something else than their picture, or more than it.
+fn check_tiff(bytes: &[u8], file: &str) -> Result<()> {
+    let number = |tag| orientation::number(bytes, tag);
+    ensure!(
+        number(SUBFILE).is_none_or(|kind| kind & 1 == 0),
+        foreign(file, "a camera's raw picture, or a small copy of a picture")
+    );
+    // A strip of JPEG data states a size of its own, and what it lacks is filled in.
+    ensure!(
+        number(COMPRESSION) != Some(7),
+        foreign(file, "a TIFF file with JPEG compression")
+    );
+    Ok(())
+}
+
+/// Refuses tiles that go far beyond the picture: each is unpacked as a whole.
+fn check_tiles(bytes: &[u8], width: usize, height: usize, file: &str) -> Result<()> {
+    let filled = |side: usize, tag| {
+        let tile = orientation::number(bytes, tag).unwrap_or(1).max(1);
+        (side as u64).next_multiple_of(tile.into())
+    };
+    let pixels = filled(width, TILE_WIDTH).saturating_mul(filled(height, TILE_HEIGHT));
+    ensure!(
+        pixels <= 4 * MAX_PIXELS,
+        "{file} has tiles of {pixels} pixels in all for its {width}×{height}, more than are read — \
+         save it without tiles"
+    );
+    Ok(())
+}
+
 /// How many bytes a RIFF file says to have and has not.
 fn missing_of_riff(bytes: &[u8]) -> u64 {
     let size = bytes.get(4..8).and_then(|size| size.first_chunk());
@@ -109,11 +148,11 @@ fn riff_chunk<'a>(bytes: &'a [u8], name: &[u8; 4]) -> Option<&'a [u8]> {
 }
 
 /// The bytes of a file. It tells whether more was wanted than there are, and ends the reading of
-/// parts over and over again: a small file may name each of them a million times.
+/// the same parts without end: a small file may name each of them a million times.
 struct Source<'a> {
     bytes: Cursor<&'a [u8]>,
     at_end: &'a Cell<bool>,
-    /// How many bytes may still be read.
+    /// How many bytes may still be read, those that were read ahead for nothing included.
     left: usize,
 }
 
@@ -122,7 +161,7 @@ impl<'a> Source<'a> {
         Self {
             bytes: Cursor::new(bytes),
             at_end,
-            left: 4 * bytes.len() + (1 << 20),
+            left: MAX_READ,
         }
     }
 }
