@@ -131,7 +131,8 @@ fn tiff_files_that_would_take_very_much_are_refused() {
     assert_refused("jpeg.tif", &with(&[(259, 7)]), "with JPEG compression");
     let tile = with(&[(322, 1 << 20), (323, 1 << 10), (324, 8), (325, 100)]);
     assert_refused("tile.tif", &tile, "save it without tiles");
-    let large = with(&[(256, 10_000), (257, 5_001)]);
+    let size = [(256, 10_000), (257, 5_001), (322, 1 << 14), (323, 1 << 13)];
+    let large = with(&[&size[..], &[(324, 8), (325, 100)]].concat());
     assert_refused(
         "large.tif",
         &large,
