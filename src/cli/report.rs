@@ -2,20 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use clap::Args;
 
 use crate::device::{self, BackendChoice};
 use crate::host;
-use crate::report::html::write_report;
+use crate::report::html::{RunData, write_report};
 use crate::report::run_files::RunFiles;
 use crate::run_folder::{Config, Kept, RunFolder};
-use crate::text::{quoted, shown};
+use crate::text::{one_line, quoted, shown};
 
 /// Flags of `fmnist report`.
 #[derive(Args, Debug)]
 pub struct ReportArgs {
-    /// Folder of a run; several are compared
+    /// Folder of a run; several are compared, and what is no run that has ended is left out
     #[arg(value_name = "RUN", required = true)]
     runs: Vec<PathBuf>,
     /// File to write; an existing one is replaced [default: report.html, in the folder of the run
@@ -24,79 +24,127 @@ pub struct ReportArgs {
     out: Option<PathBuf>,
 }
 
-/// Writes the report of runs as one HTML file.
+/// Writes the report of runs as one HTML file. It is only read from their folders: other processes
+/// may be training there.
 pub fn run(args: &ReportArgs) -> Result<()> {
-    let (folders, out) = match (&args.runs[..], &args.out) {
-        ([run], None) => {
-            let folder = RunFolder::open_to_write(run)?;
-            let out = folder.file("report.html");
-            (vec![folder], out)
-        }
-        (runs, out) => {
-            let folders = runs.iter().map(|run| RunFolder::open(run));
+    let out = match (&args.runs[..], &args.out) {
+        ([run], None) => run.join("report.html"),
+        (_, out) => {
             let out = out.as_deref().unwrap_or(Path::new("report.html"));
             // A link that the user named is followed, if it leads somewhere.
-            let out = match out.canonicalize() {
+            match out.canonicalize() {
                 Ok(target) if out.is_symlink() => target,
                 _ => out.to_path_buf(),
-            };
-            (folders.collect::<Result<_>>()?, out)
+            }
         }
     };
-    write(&folders.iter().collect::<Vec<_>>(), &out)?;
+    let (runs, mut left_out) = read_all(&args.runs);
+    if let ([], [_]) = (&runs[..], &left_out[..]) {
+        return Err(left_out.remove(0));
+    }
+    for reason in &left_out {
+        errln!(
+            "warning: left out: {}",
+            one_line(&format!("{reason:#}"), 4096)
+        );
+    }
+    if runs.is_empty() {
+        bail!("none of these can be reported — name folders of runs that have ended");
+    }
+    let written = write_report(&out, &data(&runs));
+    match args.out {
+        None => written.context("the report is not saved — name a file elsewhere with --out")?,
+        Some(_) => written?,
+    }
     errln!("saved to {}", shown(&out));
     Ok(())
 }
 
-/// Writes the report of the runs in these folders to `out`. It needs nothing else: no device, no
+/// Writes the report of all runs in this folder to `out`. It needs nothing else: no device, no
 /// dataset.
 ///
 /// # Errors
 ///
 /// If a run has not ended, its files are damaged, or the report cannot be written.
-pub fn write(folders: &[&RunFolder], out: &Path) -> Result<()> {
-    let mut runs = Vec::new();
+pub fn write(folder: &RunFolder, out: &Path) -> Result<()> {
+    let (runs, left_out) = read_all(&[folder.path().to_path_buf()]);
+    match left_out.into_iter().next() {
+        Some(reason) => Err(reason),
+        None => write_report(out, &data(&runs)),
+    }
+}
+
+fn data(runs: &[RunFiles]) -> Vec<RunData<'_>> {
+    runs.iter().map(RunFiles::data).collect()
+}
+
+/// The runs in these folders, and why some of them cannot be reported.
+fn read_all(folders: &[PathBuf]) -> (Vec<RunFiles>, Vec<Error>) {
+    let mut left_out = Vec::new();
+    let mut paths = Vec::new();
     for folder in folders {
-        let config = folder.read_config()?;
-        if config.runs == 1 {
-            runs.push((folder.path().to_path_buf(), config));
-            continue;
-        }
-        for seed in config.settings.seeds(config.runs)? {
-            let path = folder.file(&format!("seed-{seed}"));
-            let config = RunFolder::open(&path)?.read_config()?;
-            runs.push((path, config));
+        match seeds(folder, &mut left_out) {
+            Ok(seeds) => paths.extend(seeds),
+            Err(error) => left_out.push(error),
         }
     }
-    let names = names(&runs);
-    let files = runs.iter().zip(&names);
-    let files: Vec<RunFiles> = files
-        .map(|((path, config), name)| read(path, config, name))
-        .collect::<Result<_>>()?;
-    let data: Vec<_> = files.iter().map(RunFiles::data).collect();
-    write_report(out, &data)
+    let mut runs = Vec::new();
+    for (path, name) in paths.iter().zip(names(&paths)) {
+        match read(path, &name) {
+            Ok(run) => runs.push(run),
+            Err(error) => left_out.push(error),
+        }
+    }
+    (runs, left_out)
+}
+
+/// The folder of a run itself, or of several runs those that have begun; what is missing is left out.
+fn seeds(folder: &Path, left_out: &mut Vec<Error>) -> Result<Vec<PathBuf>> {
+    let config = RunFolder::open(folder)?.read_config()?;
+    if config.runs == 1 {
+        return Ok(vec![folder.to_path_buf()]);
+    }
+    let seeds = config.settings.seeds(config.runs)?;
+    let seeds: Vec<PathBuf> = seeds
+        .map(|seed| folder.join(format!("seed-{seed}")))
+        .take_while(|path| path.exists())
+        .collect();
+    if seeds.len() < config.runs {
+        left_out.push(anyhow!(
+            "{} has {} of its {} runs — go on with `fmnist train --resume {}`",
+            shown(folder),
+            seeds.len(),
+            config.runs,
+            quoted(folder)
+        ));
+    }
+    Ok(seeds)
 }
 
 /// What runs are called: by their folders' names if those differ, else by their paths.
-fn names(runs: &[(PathBuf, Config)]) -> Vec<String> {
+fn names(runs: &[PathBuf]) -> Vec<String> {
     let last = |path: &Path| {
         let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         path.file_name()
             .map_or_else(|| shown(&path), |name| name.to_string_lossy().into_owned())
     };
-    let mut names: Vec<String> = runs.iter().map(|(path, _)| last(path)).collect();
+    let mut names: Vec<String> = runs.iter().map(|path| last(path)).collect();
     let mut sorted = names.clone();
     sorted.sort();
     sorted.dedup();
     if sorted.len() < names.len() {
-        names = runs.iter().map(|(path, _)| shown(path)).collect();
+        names = runs.iter().map(|path| shown(path)).collect();
     }
     names
 }
 
-fn read(path: &Path, config: &Config, name: &str) -> Result<RunFiles> {
+fn read(path: &Path, name: &str) -> Result<RunFiles> {
     let folder = RunFolder::open(path)?;
-    let read = || RunFiles::read(path, name, config, filters(&folder, config)?);
+    let config = folder.read_config()?;
+    let read = || {
+        let run = RunFiles::read(path, name, &config, filters(&folder, &config)?)?;
+        run.data().check().map(|()| run)
+    };
     read().with_context(|| {
         let (run, quoted) = (shown(path), quoted(path));
         format!("{run} cannot be reported — if its training has not ended, go on with `fmnist train --resume {quoted}`")

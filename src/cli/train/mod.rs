@@ -160,7 +160,7 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
     };
     if runs > 1 {
         draw(&folder, &summaries[0], &histories)?;
-        report::write(&[&folder], &folder.file("report.html"))?;
+        report::write(&folder, &folder.file("report.html"))?;
     }
     if args.log_format == LogFormat::Text {
         say("");

@@ -128,7 +128,7 @@ fn finish(
     write_evaluation(path, &config.dataset, classes, &names, &test)?;
     summary.write(&folder.file("summary.json"))?;
     draw(folder, &summary, std::slice::from_ref(history))?;
-    report::write(&[folder], &folder.file("report.html"))?;
+    report::write(folder, &folder.file("report.html"))?;
     if shared.style == Style::Json {
         print_event("summary", &summary);
     }

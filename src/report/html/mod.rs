@@ -79,8 +79,12 @@ impl RunData<'_> {
             % COLORS
     }
 
-    /// Whether evaluation and test set belong together, so that every count has its images.
-    fn check(&self) -> Result<()> {
+    /// Checks that evaluation and test set belong together, so that every count has its images.
+    ///
+    /// # Errors
+    ///
+    /// If they do not.
+    pub fn check(&self) -> Result<()> {
         let Some(test) = self.test else {
             return Ok(());
         };
