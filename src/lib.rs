@@ -28,7 +28,7 @@
 //! | [`device`] | chooses a GPU or the CPU, and notices when a GPU fails |
 //! | [`cli`] | the commands |
 //! | [`checkpoint`], `keeper`, [`interrupt`] | a training as a file, and when it is saved |
-//! | [`statistics`], [`text`], [`stdout`], `whole_file`, `npy`, `host` | means and deviations, numbers for people, output that arrives or says why not, files that are never half-written, arrays for NumPy, reading from the device |
+//! | [`statistics`], [`text`], [`stdout`], `whole_file`, `folder_lock`, `npy`, `host` | means and deviations, numbers for people, output that arrives or says why not, files that are never half-written, folders for one process at a time, arrays for NumPy, reading from the device |
 
 #![recursion_limit = "256"]
 #![warn(missing_docs)]
@@ -44,6 +44,7 @@ pub mod dataset;
 pub mod device;
 pub mod dropout;
 pub mod export;
+mod folder_lock;
 pub mod gather;
 mod host;
 pub mod interrupt;

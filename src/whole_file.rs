@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use tempfile::{Builder, NamedTempFile};
+use tempfile::{Builder, NamedTempFile, TempPath};
 
 /// What the names of unfinished files begin with. A program that was killed may leave some.
 const UNFINISHED: &str = ".unfinished-";
@@ -27,31 +27,50 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         path.display()
     );
     let write = || {
-        let (file, folder) = unfinished(path, bytes)?;
-        file.persist(path)?;
-        sync_folder(folder)
+        unfinished(path, bytes)?.persist(path)?;
+        sync_names_of(path)
     };
     write().with_context(|| format!("{} cannot be written", path.display()))
 }
 
-/// Writes a file that was not there before; at every instant there is none or the whole one.
+/// Writes a file that was not there before; at every instant there is none or the whole one. A file
+/// system that can neither link nor spare a name when it renames shows an empty one for a moment.
 ///
 /// # Errors
 ///
 /// If there is one of this name, or if the file cannot be written.
 pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || {
-        let (file, folder) = unfinished(path, bytes)?;
-        file.persist_noclobber(path)?;
-        sync_folder(folder)
+        persist_new(unfinished(path, bytes)?, path)?;
+        sync_names_of(path)
     };
     match write() {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => bail!(
             "{} exists already and is not overwritten — give another name",
             path.display()
         ),
-        written => written.with_context(|| format!("{} cannot be written", path.display())),
+        written => written.with_context(|| {
+            format!(
+                "{} cannot be written — name a file elsewhere",
+                path.display()
+            )
+        }),
     }
+}
+
+/// Gives a file the name `path`, which must be free.
+fn persist_new(file: TempPath, path: &Path) -> io::Result<()> {
+    let file = match file.persist_noclobber(path) {
+        Err(refused) if refused.error.kind() != ErrorKind::AlreadyExists => refused.path,
+        persisted => return Ok(persisted?),
+    };
+    // As on FAT: an empty file takes the name if it is free, and is replaced.
+    File::create_new(path)?;
+    file.persist(path).map_err(|refused| {
+        // What refused the new file may refuse this too, and is told.
+        drop(fs::remove_file(path));
+        refused.error
+    })
 }
 
 /// Reads a file of at most `limit` bytes. Anything but a regular file is refused: a device or a pipe
@@ -78,8 +97,8 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Removes what [`write()`] and [`write_new`] left in a folder when they were killed. Nobody else may be
-/// writing there.
+/// Removes what [`write()`] and [`write_new`] left in a folder when they were killed. What another
+/// process is just writing there fails.
 ///
 /// # Errors
 ///
@@ -94,13 +113,22 @@ pub fn remove_unfinished(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// These bytes in a file of another name, and the folder that `path` and it are in.
-fn unfinished<'a>(path: &'a Path, bytes: &[u8]) -> io::Result<(NamedTempFile, &'a Path)> {
-    let folder = folder_of(path);
-    let mut file = temporary_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    Ok((file, folder))
+/// These bytes, synced, in a file of another name in the folder of `path`. It is closed: some file
+/// systems rename no open file.
+fn unfinished(path: &Path, bytes: &[u8]) -> io::Result<TempPath> {
+    let mut file = temporary_in(folder_of(path))?;
+    file.as_file_mut().write_all(bytes)?;
+    sync(file.as_file())?;
+    Ok(file.into_temp_path())
+}
+
+/// Finds out whether files can be made in a folder.
+///
+/// # Errors
+///
+/// If none can.
+pub fn try_folder(folder: &Path) -> io::Result<()> {
+    temporary_in(folder).map(drop)
 }
 
 /// Whether a file of this name was left by a [`write()`] that was killed.
@@ -108,13 +136,59 @@ pub fn is_unfinished(name: &OsStr) -> bool {
     name.to_string_lossy().starts_with(UNFINISHED)
 }
 
-/// Makes sure that the name of a new folder survives a loss of power.
+/// Makes sure that a file survives a loss of power, if its file system can do that.
 ///
 /// # Errors
 ///
-/// If the folder that it is in cannot be synced.
+/// If it cannot be synced for another reason.
+pub fn sync(file: &File) -> io::Result<()> {
+    match file.sync_all() {
+        Err(error) if no_such_operation(&error) => Ok(()),
+        synced => synced,
+    }
+}
+
+/// Makes sure that the name of a new file or folder survives a loss of power, if its file system can
+/// do that.
+///
+/// # Errors
+///
+/// If the folder that it is in cannot be synced for another reason.
+#[cfg(unix)]
 pub fn sync_names_of(new: &Path) -> io::Result<()> {
-    sync_folder(folder_of(new))
+    use rustix::io::Errno;
+    match File::open(folder_of(new)).and_then(|folder| folder.sync_all()) {
+        Err(error) if no_such_operation(&error) => Ok(()),
+        // Who may write to a folder may not be allowed to read it, and must, to sync it.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+        // Nor can it be opened for writing, which some file systems want.
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::BADF) => Ok(()),
+        synced => synced,
+    }
+}
+
+#[cfg(not(unix))]
+pub fn sync_names_of(_new: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Whether this is how a file system says that it has no such operation.
+#[cfg(unix)]
+fn no_such_operation(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let answers = [
+        Errno::INVAL,
+        Errno::NOSYS,
+        Errno::NOTSUP,
+        Errno::OPNOTSUPP,
+        Errno::NOTTY,
+    ];
+    Errno::from_io_error(error).is_some_and(|errno| answers.contains(&errno))
+}
+
+#[cfg(not(unix))]
+fn no_such_operation(_error: &io::Error) -> bool {
+    false
 }
 
 /// The folder that a file or folder is in.
@@ -125,25 +199,9 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Makes sure that names in the folder survive a loss of power.
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_folder: &Path) -> io::Result<()> {
-    Ok(())
-}
-
 /// A temporary file with the permissions of any other: by themselves they are for their owner only.
 fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
     let mut builder = Builder::new();
     builder.prefix(UNFINISHED);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666)); // less the user's umask
-    }
-    builder.tempfile_in(folder)
+    builder.make_in(folder, |path| File::create_new(path))
 }

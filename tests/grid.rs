@@ -59,7 +59,7 @@ fn a_folder_that_is_missing_is_named() {
     )
     .unwrap_err();
     assert!(
-        error.to_string().contains("grid.png could not be made"),
+        error.to_string().contains("grid.png cannot be written"),
         "{error}"
     );
 }

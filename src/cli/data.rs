@@ -129,9 +129,10 @@ fn own_dir() -> Result<PathBuf> {
     if Path::new("data/fashion-mnist.json").is_file() {
         return Ok(places.project_dir);
     }
-    places
-        .cache_dir
-        .context("this user has no cache folder: name a folder by --data-dir")
+    places.cache_dir.context(
+        "this user has no cache folder — name a folder by --data-dir or FMNIST_DATA_DIR, or \
+             set XDG_CACHE_HOME",
+    )
 }
 
 fn verify_files(data_dir: Option<PathBuf>) -> Result<()> {

@@ -2,15 +2,16 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use clap::{Args, CommandFactory};
+use clap::{Args, Command, CommandFactory};
 use clap_complete::Shell;
+use clap_mangen::Man;
 
 use super::Cli;
-use crate::stdout;
 use crate::text::{quoted, shown};
+use crate::{stdout, whole_file};
 
 /// Flags of `fmnist completions`.
 #[derive(Args, Debug)]
@@ -38,10 +39,26 @@ pub fn completions(args: &CompletionsArgs) -> Result<()> {
 /// Writes a page for `man` about the program, and one about each command.
 pub fn man(args: &ManArgs) -> Result<()> {
     let folder = shown(&args.folder);
+    let mut command = Cli::command().disable_help_subcommand(true);
+    command.build();
     fs::create_dir_all(&args.folder)
-        .and_then(|()| clap_mangen::generate_to(Cli::command(), &args.folder))
-        .with_context(|| format!("the pages cannot be written to {folder}"))?;
+        .map_err(anyhow::Error::from)
+        .and_then(|()| write_pages(command, &args.folder))
+        .with_context(|| {
+            format!("the pages cannot be written to {folder} — name another folder")
+        })?;
     let page = quoted(&args.folder.join("fmnist.1"));
     errln!("saved to {folder}; read one with `man {page}`");
     Ok(())
+}
+
+/// Writes the pages of a command and of those below it.
+fn write_pages(command: Command, folder: &Path) -> Result<()> {
+    for below in command.get_subcommands().filter(|c| !c.is_hide_set()) {
+        write_pages(below.clone(), folder)?;
+    }
+    let page = Man::new(command);
+    let mut text = Vec::new();
+    page.render(&mut text)?;
+    whole_file::write(&folder.join(page.get_filename()), &text)
 }

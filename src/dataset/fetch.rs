@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -18,7 +18,8 @@ use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use super::Event;
 use super::connection::Connection;
 use super::manifest::{Manifest, ManifestFile, missing, sha256};
-use crate::text;
+use crate::folder_lock::FolderLock;
+use crate::{text, whole_file};
 
 /// How long [`fetch`] may wait in all for mirrors that send nothing when a training run needs the
 /// data: less than the ten seconds after which a run without network must go on.
@@ -43,6 +44,10 @@ pub fn fetch(
     patience: Duration,
     notify: &mut dyn FnMut(Event<'_>),
 ) -> Result<()> {
+    // Of a folder that has all of them nothing more is asked: it may be one to read only.
+    if missing(dir, manifest)?.is_empty() {
+        return Ok(());
+    }
     let _lock = lock(dir, notify)?;
     let mut mirrors: VecDeque<&str> = manifest.mirrors.iter().map(String::as_str).collect();
     let missing = missing(dir, manifest)?;
@@ -111,26 +116,30 @@ fn summary(failures: &[(&str, Error)]) -> String {
     }
 }
 
-/// Keeps a second process from downloading into `dir` until the returned file is dropped.
-fn lock(dir: &Path, notify: &mut dyn FnMut(Event<'_>)) -> Result<File> {
-    let path = dir.join(".lock");
-    let mut locked = || -> io::Result<File> {
-        fs::create_dir_all(dir)?;
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)?;
-        if file.try_lock().is_err() {
-            notify(Event::Note(&format!(
-                "waiting for another download into {}",
-                dir.display()
-            )));
-            file.lock()?;
-        }
-        Ok(file)
+/// Keeps a second process from downloading into `dir`, which is made if need be.
+fn lock(dir: &Path, notify: &mut dyn FnMut(Event<'_>)) -> Result<FolderLock> {
+    let waits = || {
+        notify(Event::Note(&format!(
+            "waiting for another download into {}",
+            dir.display()
+        )));
+        Ok(())
     };
-    locked().with_context(|| format!("{} could not be made ready for the download", dir.display()))
+    let made = fs::create_dir_all(dir).map_err(anyhow::Error::from);
+    let lock = made
+        .and_then(|()| FolderLock::take(dir, waits))
+        .with_context(|| {
+            format!(
+                "{} cannot hold the download — set XDG_CACHE_HOME to a folder that can be \
+                 written, or run `fmnist data fetch --data-dir DIR` and name that folder to the \
+                 other commands by --data-dir or FMNIST_DATA_DIR",
+                dir.display()
+            )
+        })?;
+    if let Some(warning) = &lock.warning {
+        notify(Event::Warning(warning));
+    }
+    Ok(lock)
 }
 
 /// The time that may still pass without a byte.
@@ -183,13 +192,10 @@ fn download(
     if !(transfer()? || resumed && transfer()?) {
         bail!("the file there has another SHA-256 than the manifest");
     }
-    part.sync_all()?;
+    whole_file::sync(&part)?;
     drop(part);
     fs::rename(&path, target)?;
-    #[cfg(unix)]
-    if let Some(dir) = target.parent() {
-        File::open(dir)?.sync_all()?;
-    }
+    whole_file::sync_names_of(target)?;
     Ok(())
 }
 

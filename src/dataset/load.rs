@@ -116,7 +116,9 @@ pub fn load_from(
     }
     let Some(cache) = &places.cache_dir else {
         let error = anyhow!(
-            "{} cannot be downloaded: this user has no cache folder",
+            "{} cannot be downloaded: this user has no cache folder — set XDG_CACHE_HOME, or run \
+             `fmnist data fetch --data-dir DIR` and name that folder by --data-dir or \
+             FMNIST_DATA_DIR",
             manifest.name
         );
         return stand_in(choice, error, notify);

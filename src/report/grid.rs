@@ -1,12 +1,11 @@
 //! A picture of many small images side by side.
 
-use std::fs::OpenOptions;
-use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
 use crate::dataset::SIDE;
+use crate::whole_file;
 
 /// Pixels between images and around them.
 const MARGIN: usize = 4;
@@ -34,26 +33,12 @@ pub fn draw_grid(path: &Path, rows: &[Vec<&[u8]>], scale: usize) -> Result<()> {
             }
         }
     }
-    let file = match OpenOptions::new().write(true).create_new(true).open(path) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            bail!(
-                "{} exists and is not overwritten: give another name",
-                path.display()
-            )
-        }
-        opened => opened.with_context(|| format!("{} could not be made", path.display()))?,
-    };
-    write_png(BufWriter::new(file), width, height, &picture)
-        .with_context(|| format!("{} could not be written", path.display()))
-}
-
-fn write_png(mut output: impl Write, width: usize, height: usize, picture: &[u8]) -> Result<()> {
-    let mut encoder = png::Encoder::new(&mut output, u32::try_from(width)?, u32::try_from(height)?);
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, u32::try_from(width)?, u32::try_from(height)?);
     encoder.set_color(png::ColorType::Grayscale);
     encoder.set_depth(png::BitDepth::Eight);
     let mut writer = encoder.write_header()?;
-    writer.write_image_data(picture)?;
+    writer.write_image_data(&picture)?;
     writer.finish()?;
-    output.flush()?;
-    Ok(())
+    whole_file::write_new(path, &bytes)
 }

@@ -15,14 +15,15 @@
 
 mod config;
 
-use std::fs::{self, File, TryLockError};
-use std::io::ErrorKind;
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use burn::tensor::Device;
 
 use crate::checkpoint::Checkpoint;
+use crate::folder_lock::{FolderLock, LOCK};
 use crate::model::{Architecture, Classifier, ModelKind, with_weights};
 use crate::text::{quoted, shown};
 use crate::whole_file;
@@ -33,9 +34,6 @@ pub use config::Config;
 const CONFIG_LIMIT: u64 = 1 << 20;
 /// Bytes of a checkpoint: more than four times the weights of the largest model.
 const CHECKPOINT_LIMIT: u64 = 512 << 20;
-
-/// Held by the process that writes to the folder.
-const LOCK: &str = ".lock";
 
 /// A checkpoint of a model by what it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,51 +50,57 @@ pub enum Kept {
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
-    /// Held as long as the folder is written to; the system frees it with the process.
-    _lock: Option<File>,
+    /// Held as long as a run in the folder goes on.
+    lock: Option<FolderLock>,
 }
 
 impl RunFolder {
-    /// Whether `out` can be the folder of a new run, as far as can be told before there is any
-    /// work to lose.
+    /// Whether a new run's folder can be made, as far as can be told before there is any work to
+    /// lose: `out` if given, else `runs/<date-time>`.
     ///
     /// # Errors
     ///
-    /// If there is something in it already.
+    /// If there is something in `out` already, or nothing can be made there.
     pub fn check_new(out: Option<&Path>) -> Result<()> {
-        match out {
-            Some(path) if path.symlink_metadata().is_ok() && !is_void(path) => {
-                Err(exists_already(path))
-            }
-            _ => Ok(()),
-        }
+        let path = out.map_or_else(|| default_name(1), Path::to_path_buf);
+        let there = |path: &Path| path.symlink_metadata().is_ok();
+        ensure!(
+            out.is_none() || !there(&path) || is_void(&path),
+            exists_already(&path)
+        );
+        let place = path.ancestors().find(|place| there(place));
+        let place = place.unwrap_or(Path::new("."));
+        whole_file::try_folder(place).with_context(|| cannot_be_made(&path))
     }
 
-    /// Makes a new folder: `out` if given, else `runs/<date-time>`.
+    /// Makes a new folder: `out` if given, else `runs/<date-time>`, with a number behind it if a run
+    /// began in the same second.
     ///
     /// # Errors
     ///
     /// If there is something in `out` already, or it cannot be made.
     pub fn create(out: Option<&Path>) -> Result<Self> {
-        let path = match out {
-            Some(path) => path.to_path_buf(),
-            None => unused_name(),
-        };
-        if let Some(parent) = path.parent() {
+        let mut path = out.map_or_else(|| default_name(1), Path::to_path_buf);
+        let made = |path: &Path| {
+            let parent = path.parent().unwrap_or(path);
             fs::create_dir_all(parent)
-                .with_context(|| format!("the folder {} cannot be made", parent.display()))?;
-        }
-        let made = fs::create_dir(&path).and_then(|()| whole_file::sync_names_of(&path));
-        match made {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                .and_then(|()| make(path))
+                .with_context(|| cannot_be_made(path))
+        };
+        let mut number = 1;
+        while !made(&path)? {
+            // A folder that the user did not name may be another process's that has just made it.
+            if out.is_some() {
                 ensure!(is_void(&path), exists_already(&path));
+                break;
             }
-            made => made.with_context(|| {
-                let path = path.display();
-                format!("the run folder {path} cannot be made — choose another with --out")
-            })?,
+            number += 1;
+            path = default_name(number);
         }
-        Self { path, _lock: None }.locked()
+        let folder = Self { path, lock: None }.locked()?;
+        // Another run may have come and gone before the lock was taken.
+        ensure!(is_void(&folder.path), exists_already(&folder.path));
+        Ok(folder)
     }
 
     /// The folder of an earlier run, to read.
@@ -107,7 +111,7 @@ impl RunFolder {
     pub fn open(path: &Path) -> Result<Self> {
         let folder = Self {
             path: path.to_path_buf(),
-            _lock: None,
+            lock: None,
         };
         ensure!(
             folder.file("config.json").is_file(),
@@ -136,29 +140,21 @@ impl RunFolder {
     }
 
     fn locked(self) -> Result<Self> {
-        let path = self.file(LOCK);
-        refuse_link(&path)?;
-        ensure!(
-            path.is_file() || !path.exists(),
-            "{} is not a file — remove it",
-            path.display()
-        );
-        let unusable = || format!("{} cannot be used", path.display());
-        let mut options = File::options();
-        let options = options.write(true).create(true).truncate(false);
-        let file = options.open(&path).with_context(unusable)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => bail!(
+        let lock = FolderLock::take(&self.path, || {
+            bail!(
                 "{} is in use: another process trains there — wait for it, or choose another folder",
                 self.path.display()
-            ),
-            Err(TryLockError::Error(error)) => return Err(error).with_context(unusable),
-        }
+            )
+        })?;
         Ok(Self {
-            _lock: Some(file),
+            lock: Some(lock),
             ..self
         })
+    }
+
+    /// What the user must know of this folder: that its file system has no locks.
+    pub fn warning(&self) -> Option<&str> {
+        self.lock.as_ref()?.warning.as_deref()
     }
 
     /// The folder itself.
@@ -203,11 +199,7 @@ impl RunFolder {
         let path = self.checkpoint_file(kept, kind);
         let folder = self.path.join(kind.name());
         refuse_link(&folder)?;
-        let made = fs::create_dir(&folder).and_then(|()| whole_file::sync_names_of(&folder));
-        match made {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            made => made.with_context(|| format!("{} cannot be written", path.display()))?,
-        }
+        make(&folder).with_context(|| format!("{} cannot be written", path.display()))?;
         whole_file::write(&path, &checkpoint.encode()?)
     }
 
@@ -316,13 +308,26 @@ fn exists_already(path: &Path) -> anyhow::Error {
     )
 }
 
-/// `runs/<date-time>`, with a number behind it if a run began in the same second.
-fn unused_name() -> PathBuf {
-    let now = jiff::Zoned::now().strftime("%Y-%m-%d_%H-%M-%S").to_string();
-    let named = |suffix: &str| Path::new("runs").join(format!("{now}{suffix}"));
-    std::iter::once(String::new())
-        .chain((2..).map(|n| format!("-{n}")))
-        .map(|suffix| named(&suffix))
-        .find(|path| !path.exists())
-        .expect("there are infinitely many names")
+fn cannot_be_made(path: &Path) -> String {
+    let path = path.display();
+    format!("the run folder {path} cannot be made — choose another with --out")
+}
+
+/// Makes a folder; false if there is something of this name.
+fn make(path: &Path) -> io::Result<bool> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        made => made
+            .and_then(|()| whole_file::sync_names_of(path))
+            .map(|()| true),
+    }
+}
+
+/// `runs/<date-time>`, from the second on with a number behind it.
+fn default_name(number: usize) -> PathBuf {
+    let now = jiff::Zoned::now().strftime("%Y-%m-%d_%H-%M-%S");
+    Path::new("runs").join(match number {
+        1 => now.to_string(),
+        _ => format!("{now}-{number}"),
+    })
 }

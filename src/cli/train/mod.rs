@@ -82,7 +82,9 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
         }
     };
     settings.seeds(runs)?;
-    RunFolder::check_new(args.out.as_deref())?;
+    if earlier.is_none() {
+        RunFolder::check_new(args.out.as_deref())?;
+    }
     let (dataset_args, device) = match &earlier {
         None => (args.dataset.clone(), device.clone()),
         Some((folder, config)) => {
@@ -125,6 +127,9 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
             (folder, Config { settings, ..before })
         }
     };
+    if let Some(warning) = folder.warning() {
+        errln!("warning: {warning}");
+    }
     say(&format!(
         "{}: {} to train on, {} to validate, {} to test",
         config.dataset,
