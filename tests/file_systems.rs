@@ -75,14 +75,7 @@ fn what_a_file_system_cannot_do_is_done_without() {
                 "export", "run", "--model", "dense", "--format", format, "--out", format,
             ]);
         }
-        run(&[
-            "data",
-            "show",
-            "--dataset",
-            "synthetic",
-            "--out",
-            "show.png",
-        ]);
+        run(&["data", "show", "--out", "show.png"]);
         run(&["predict", "run", "show.png", "--show", "seen.png"]);
         run(&["predict", "run", "show.png", "--show", "seen"]);
         run(&["completions", "bash"]);
@@ -146,14 +139,7 @@ fn what_cannot_be_synced_is_an_error_if_the_disk_fails() {
         assert_failure(&output(lacking(lacks, cwd.path(), &train)), 1, &[cause]);
         for args in [
             &["report", "run", "--out", "report.html"][..],
-            &[
-                "data",
-                "show",
-                "--dataset",
-                "synthetic",
-                "--out",
-                "show.png",
-            ],
+            &["data", "show", "--out", "show.png"],
             &["man", "pages"],
             &[
                 "export",
@@ -196,14 +182,7 @@ fn a_new_file_replaces_none_and_leaves_no_half_where_nothing_spares_a_name() {
         "--out",
         "model.onnx",
     ];
-    let show = [
-        "data",
-        "show",
-        "--dataset",
-        "synthetic",
-        "--out",
-        "model.onnx",
-    ];
+    let show = ["data", "show", "--out", "model.onnx"];
     let lacks = "link=1 rename-new=22";
     let path = cwd.path().join("model.onnx");
     fs::write(&path, "precious").expect("a file");
