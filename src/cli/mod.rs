@@ -127,7 +127,7 @@ enum Command {
     Train(Box<train::TrainArgs>),
     /// Measure the models of a run on the test set again
     Evaluate(evaluate::EvaluateArgs),
-    /// Say what the models of a run take pictures for: PNG or JPEG files of any size
+    /// Say what the models of a run take pictures for: files of any size and of most formats
     Predict(predict::PredictArgs),
     /// Write what a run found, or how several compare, as one HTML file
     Report(report::ReportArgs),

@@ -66,6 +66,8 @@ pub fn run(args: PredictArgs, device_args: &DeviceArgs) -> Result<()> {
                 continue;
             }
         };
+        // Written first: whoever reads the prediction may be gone.
+        let shown = show.as_mut().map(|show| show.write(path, &image));
         let opinions = models.ask(&image)?;
         let text = match files.len() {
             _ if args.json => output::json(&file, &opinions, &config.class_names)?,
@@ -73,14 +75,10 @@ pub fn run(args: PredictArgs, device_args: &DeviceArgs) -> Result<()> {
             _ => output::row(&file, &opinions, &config.class_names, width),
         };
         outln!("{}", text.trim_end())?;
-        if let Some(show) = &mut show
-            && let Err(error) = show.write(path, &image)
-        {
+        if let Some(Err(error)) = shown {
             unshown += 1;
-            errln!(
-                "error: --show: {}",
-                text::one_line(&format!("{error:#}"), 4096)
-            );
+            let message = format!("{error:#}");
+            errln!("error: --show: {}", text::one_line(&message, 4096));
         }
     }
     ensure!(
