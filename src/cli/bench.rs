@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow, ensure};
 use clap::Args;
 
 use super::data::console;
-use super::limits::{check_batch_size, check_size};
+use super::limits::{CEILINGS, check_batch_size, check_memory, check_size};
 use super::recipe::RecipeArgs;
 use super::{DeviceArgs, positive};
 use crate::bench::{self, UntilReport, table, until_table};
@@ -38,6 +38,7 @@ pub struct BenchArgs {
 pub fn run(args: BenchArgs, device: &DeviceArgs, process_start: Instant) -> Result<()> {
     let say = |line: &str| errln!("{line}");
     let settings = args.recipe.settings()?;
+    check_memory(CEILINGS)?;
     advise_without_memory(format!(
         "use a --batch-size smaller than {}",
         settings.batch_size

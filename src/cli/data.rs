@@ -13,6 +13,7 @@ use rand_chacha::rand_core::SeedableRng;
 
 use super::DeviceArgs;
 use super::dataset::DatasetArgs;
+use super::limits::check_memory;
 use crate::dataset::manifest::{self, Manifest, State};
 use crate::dataset::{CLASSES, Event, PIXELS, Places, Split, fetch};
 use crate::gather::{Augment, Pixels, Selection, cpu, epoch_key, target_values};
@@ -93,6 +94,7 @@ pub fn run(args: DataArgs, device: &DeviceArgs) -> Result<()> {
             seed,
             dataset,
         } => {
+            check_memory(0)?;
             let data = device.on_pool(|| dataset.load(false))?;
             let augment = if augment { SHOWN } else { Augment::NONE };
             let drawn = show(&data.train, &out, per_class.into(), augment, seed)?;

@@ -9,7 +9,7 @@ use anyhow::{Result, bail, ensure};
 use clap::{Args, ValueEnum};
 
 use super::evaluate::same_backend;
-use super::limits::{check_batch_size, check_size};
+use super::limits::{check_batch_size, check_memory, check_size};
 use super::recipe::RecipeArgs;
 use super::{DeviceArgs, dataset, positive, report};
 use crate::dataset::DeviceSplit;
@@ -69,6 +69,7 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
             errln!("{line}");
         }
     };
+    check_memory(0)?;
     let earlier = args.resume.as_deref().map(resumed).transpose()?;
     let (settings, runs) = match &earlier {
         None => (args.recipe.settings()?, args.runs.unwrap_or(1)),
