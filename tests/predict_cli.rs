@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 
 use common::fashion_mnist;
 use fmnist::predict::load;
-use pictures::{SHOP, grey_png, jpeg, paint, test_images};
+use pictures::{SHOP, grey_png, jpeg, paint, rgb_png, test_images};
 use process::{assert_failure, assert_success, json, output, stdout};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -163,7 +163,7 @@ fn a_side_file_never_costs_a_prediction() {
     let boot = path(&cards[0].join("boot.jfif"));
     for (show, images, troubles) in [
         (&seen, &[&one[..], &two][..], "2 of 2 images"),
-        (&file, &[&boot[..]][..], "1 of 1 images"),
+        (&file, &[&boot[..]][..], "1 of 1 image could"),
     ] {
         let output = ask(show, images);
         assert_eq!(json_lines(&output), answers[..images.len()]);
@@ -173,6 +173,44 @@ fn a_side_file_never_costs_a_prediction() {
             &["error: --show: ", "is not overwritten", troubles],
         );
     }
+}
+
+#[test]
+fn a_framed_boot_is_a_boot_and_a_busy_ground_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let [framed, busy] = ["framed.png", "busy.png"].map(|name| folder.path().join(name));
+    let mut picture = paint(&test_images(1)[0], SHOP);
+    let (width, height) = (picture.width, picture.height);
+    for y in 0..height {
+        for x in 0..width {
+            if x == 0 || y == 0 || x == width - 1 || y == height - 1 {
+                picture.pixels[y * width + x] = [0; 3];
+            }
+        }
+    }
+    fs::write(&framed, rgb_png(&picture)).unwrap();
+    for (index, pixel) in picture.pixels.iter_mut().enumerate() {
+        if (index % width / 20 + index / width / 20) % 2 == 0 {
+            *pixel = pixel.map(|value| value / 2);
+        }
+    }
+    fs::write(&busy, rgb_png(&picture)).unwrap();
+
+    let [framed, busy] = [path(&framed), path(&busy)];
+    let output = fmnist(&["predict", run(), &framed, &busy, "--json"]);
+    assert_success(&output);
+    let answers = json_lines(&output);
+    assert_eq!(answers[0]["models"]["cnn"]["class"], "Ankle boot");
+    assert_eq!(answers[0].get("warning"), None);
+    let warning = answers[1]["warning"].as_str().expect("there is one");
+    assert!(warning.starts_with(&format!("{busy} shows no plain ground, so that")));
+    assert!(answers[1]["models"]["cnn"]["class"].is_string());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let warnings: Vec<&str> = errors
+        .lines()
+        .filter(|l| l.starts_with("warning: "))
+        .collect();
+    assert_eq!(warnings, [format!("warning: {warning}")]);
 }
 
 #[test]

@@ -143,7 +143,7 @@ fn control_characters_of_a_name_reach_no_terminal() {
 #[test]
 fn lines_of_json_hold_everything() {
     let file = "folder/\"quoted\"\nbroken \x1b[1m<b>.png";
-    let line = json(file, &opinions(), &class_names()).unwrap();
+    let line = json(file, &opinions(), &class_names(), None).unwrap();
     assert!(!line.contains('\n') && !line.contains('\x1b'));
     let value: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(value["file"], file);
@@ -153,6 +153,11 @@ fn lines_of_json_hold_everything() {
     let probabilities = [0.0, 0.0, 0.375, 0.0, 0.625, 0.0, 0.0, 0.0, 0.0, 0.0];
     assert_eq!(cnn["probabilities"], json!(probabilities));
     assert_eq!(value["models"]["dense"]["label"], 9);
+
+    assert_eq!(value.get("warning"), None);
+    let line = json(file, &opinions(), &class_names(), Some("a \"word\"")).unwrap();
+    let value: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(value["warning"], "a \"word\"");
 
     let line = json_error(file, "it is\nno picture").unwrap();
     let value: Value = serde_json::from_str(&line).unwrap();
@@ -167,7 +172,7 @@ fn odd_probabilities_are_shown_all_the_same() {
         assert!(text.lines().all(|line| line.width() <= 80), "{text}");
         // Of equals the first.
         assert!(row("a.png", &opinions, &class_names(), 80).contains("T-shirt/top"));
-        let line = json("a.png", &opinions, &class_names()).unwrap();
+        let line = json("a.png", &opinions, &class_names(), None).unwrap();
         let value: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(value["models"]["dense"]["label"], 0);
     }

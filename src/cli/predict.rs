@@ -14,7 +14,7 @@ use crate::dataset::{CLASSES, DeviceSplit, PIXELS, Split};
 use crate::gather::Pixels;
 use crate::model::{Classifier, ModelKind};
 use crate::predict::output::{self, Opinion};
-use crate::predict::{Show, expand, load};
+use crate::predict::{Fitted, Show, expand, load};
 use crate::run_folder::{Config, Kept, RunFolder};
 use crate::{host, text};
 
@@ -54,8 +54,8 @@ pub fn run(args: PredictArgs, device_args: &DeviceArgs) -> Result<()> {
     let (mut failed, mut unshown) = (0, 0);
     for path in &files {
         let file = path.to_string_lossy();
-        let image = match see(path) {
-            Ok(image) => image,
+        let fitted = match see(path) {
+            Ok(fitted) => fitted,
             Err(error) => {
                 failed += 1;
                 let message = format!("{error:#}");
@@ -67,10 +67,15 @@ pub fn run(args: PredictArgs, device_args: &DeviceArgs) -> Result<()> {
             }
         };
         // Written first: whoever reads the prediction may be gone.
-        let shown = show.as_mut().map(|show| show.write(path, &image));
-        let opinions = models.ask(&image)?;
+        let shown = show.as_mut().map(|show| show.write(path, &fitted.image));
+        let opinions = models.ask(&fitted.image)?;
+        let warning = (!fitted.is_sure).then(|| unsure(path));
+        let warning = warning.as_deref();
+        if let Some(warning) = warning {
+            errln!("warning: {}", text::one_line(warning, 4096));
+        }
         let text = match files.len() {
-            _ if args.json => output::json(&file, &opinions, &config.class_names)?,
+            _ if args.json => output::json(&file, &opinions, &config.class_names, warning)?,
             1 => output::details(&file, &opinions, &config.class_names, width),
             _ => output::row(&file, &opinions, &config.class_names, width),
         };
@@ -95,13 +100,22 @@ pub fn run(args: PredictArgs, device_args: &DeviceArgs) -> Result<()> {
 }
 
 /// Makes a picture into what the models saw in training.
-fn see(path: &Path) -> Result<[u8; PIXELS]> {
-    load(path)?.to_input().ok_or_else(|| {
+fn see(path: &Path) -> Result<Fitted> {
+    load(path)?.fit().ok_or_else(|| {
         anyhow!(
             "{} shows nothing but its background — use a picture of one thing on a plain ground",
             path.display()
         )
     })
+}
+
+/// What is said of a picture without a plain ground.
+fn unsure(path: &Path) -> String {
+    format!(
+        "{} shows no plain ground, so that the object may not have been found — use a picture of \
+         one thing on a plain ground, or see with --show what the models saw",
+        path.display()
+    )
 }
 
 /// The models of a run on a device.

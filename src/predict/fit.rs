@@ -7,12 +7,16 @@
 //!
 //! 1. A picture of 28×28 pixels is such an image already and stays as it is, unless its outermost
 //!    pixels are light on average: then it is negated.
-//! 2. Any other picture is shrunk for a first look, in which noise averages out. The **background**
-//!    is the median of the outermost pixels, and the **object** is what differs from it: what is
-//!    darker, if the picture is on average darker than its background, otherwise what is lighter.
-//! 3. The object's **box** holds every pixel that differs at least a tenth as much as the one that
-//!    differs most. An object that is small in the picture is looked at again from nearer by.
-//! 4. The box is scaled by area averaging, with its aspect kept, so that the longer side has 28
+//! 2. Of any other picture **frames** are taken off: lines, bars, margins (`frame.rs`). What is left
+//!    is shrunk for a first look, in which noise averages out.
+//! 3. The **ground** is the smooth surface that fits the outermost pixels best (`ground.rs`): level
+//!    if that does, else inclined or curved, as light falls off. It is fitted so that objects which
+//!    touch the border do not count. The **object** is what differs from the ground: what is
+//!    darker, if the picture is on average darker than its ground, otherwise what is lighter.
+//! 4. The object's **box** holds every pixel that differs at least a tenth as much as the one that
+//!    differs most, and more than the ground itself does. An object that is small in the picture is
+//!    looked at again from nearer by.
+//! 5. The box is scaled by area averaging, with its aspect kept, so that the longer side has 28
 //!    pixels, centred on black, and stretched so that its lightest pixel is 255.
 //!
 //! Of several ways to scale (averaging, linear, cubic, Lanczos, leaving pixels out, each with and
@@ -20,69 +24,140 @@
 
 use std::ops::Range;
 
-use super::Picture;
+use super::ground::{Ground, Sample, plainness};
 use super::resample::{Area, Plane, resample};
+use super::{Picture, frame};
 use crate::dataset::{PIXELS, SIDE};
 
 /// Longer side of a look at a picture, in pixels.
 const VIEW: usize = 5 * SIDE;
-/// The box takes in what differs from the background by this share of the largest difference.
+/// The box takes in what differs from the ground by this share of the largest difference.
 const BOX_SHARE: f64 = 0.1;
-/// A picture in which nothing differs from the background by more than this shows nothing.
+/// … and by so many standard deviations of the ground, but not if that were more than a third of
+/// the largest difference.
+const SPREADS: f64 = 4.0;
+/// A picture in which nothing differs from the ground by more than this shows nothing.
 const FAINTEST: f64 = 8.0;
+/// Shares of the sides that are cut off inside of a frame, to see whether that leaves more ground:
+/// a frame's inner corners may be round.
+const INSETS: [f64; 4] = [0.0, 0.01, 0.02, 0.04];
+
+/// What the models are asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fitted {
+    /// 28×28 pixels, row by row, light on black.
+    pub image: [u8; PIXELS],
+    /// Whether the object lies on a plain ground. If not, `image` may show something else.
+    pub is_sure: bool,
+}
 
 impl Picture {
-    /// The 28×28 pixels that the models are asked about, row by row, light on black.
+    /// The [image](Fitted::image) that the models are asked about.
     ///
-    /// None if the picture shows nothing: all of it looks like its background.
+    /// None if the picture shows nothing: all of it looks like its ground.
     pub fn to_input(&self) -> Option<[u8; PIXELS]> {
+        self.fit().map(|fitted| fitted.image)
+    }
+
+    /// The same, and whether it can be trusted.
+    pub fn fit(&self) -> Option<Fitted> {
         if (self.width, self.height) == (SIDE, SIDE)
             && let Ok(image) = self.luma.as_slice().try_into()
         {
-            return Some(light_on_dark(image));
+            let image = light_on_dark(image);
+            return Some(Fitted {
+                image,
+                is_sure: true,
+            });
         }
-        let (view, (columns, rows)) = self.object()?;
-        let scale = SIDE as f64 / columns.len().max(rows.len()) as f64;
-        let scaled = |side: usize| ((side as f64 * scale).round() as usize).max(1);
-        let (width, height) = (scaled(columns.len()), scaled(rows.len()));
-        let object = resample(&view.values, view.width, (columns, rows), width, height);
-
-        let lightest = object.values.iter().copied().fold(0.0, f64::max);
-        let mut image = [0; PIXELS];
-        // In Fashion-MNIST the odd pixel is at the left and at the top.
-        let (left, top) = ((SIDE - width).div_ceil(2), (SIDE - height).div_ceil(2));
-        for (row, values) in object.values.chunks_exact(width).enumerate() {
-            let start = (top + row) * SIDE + left;
-            for (pixel, value) in image[start..][..width].iter_mut().zip(values) {
-                *pixel = (value / lightest * 255.0).round() as u8;
-            }
-        }
-        Some(image)
+        let look = self.look()?;
+        Some(Fitted {
+            image: look.image(),
+            is_sure: look.is_plain,
+        })
     }
 
-    /// How much each pixel differs from the background, and where in it the object is.
-    fn object(&self) -> Option<(Plane, Area)> {
-        let mut area = (0..self.width, 0..self.height);
-        let mut view = self.view(&area);
-        let background = median(outermost(&view));
-        let mean = view.values.iter().sum::<f64>() / view.values.len() as f64;
-        let sign = if mean < background { -1.0 } else { 1.0 };
-        loop {
-            for value in &mut view.values {
-                *value = (sign * (*value - background)).max(0.0);
+    /// Finds the object inside of all frames; in the whole picture, if the ground there is not
+    /// plain.
+    fn look(&self) -> Option<Look> {
+        let whole = (0..self.width, 0..self.height);
+        let inside = frame::inside(self);
+        if inside == whole {
+            return self.object(whole);
+        }
+        let mut best: Option<Look> = None;
+        for inset in INSETS {
+            let area = (narrowed(&inside.0, inset), narrowed(&inside.1, inset));
+            if let Some(look) = self.object(area).filter(|look| look.is_plain)
+                && best
+                    .as_ref()
+                    .is_none_or(|best| look.clear > best.clear + 0.02)
+            {
+                best = Some(look);
             }
-            let (columns, rows) = bounding_box(&view)?;
+        }
+        best.or_else(|| {
+            let look = self.object(whole)?;
+            Some(Look {
+                is_plain: false,
+                ..look
+            })
+        })
+    }
+
+    /// Finds the object in an area.
+    fn object(&self, mut area: Area) -> Option<Look> {
+        let mut view = self.view(&area);
+        let border = border(view.width, view.height);
+        let samples = self.samples(&view, &area);
+        let outermost: Vec<Sample> = border.iter().map(|&at| samples[at]).collect();
+        let ground = Ground::of(&outermost);
+        let lighter: f64 = samples.iter().map(|sample| ground.lighter(sample)).sum();
+        let sign = if lighter < 0.0 { -1.0 } else { 1.0 };
+        let differ = |view: &mut Plane, area: &Area| {
+            let samples = self.samples(view, area);
+            for (value, sample) in view.values.iter_mut().zip(&samples) {
+                *value = sign * ground.lighter(sample);
+            }
+        };
+        differ(&mut view, &area);
+        let least = least_difference(&view, ground.spread)?;
+        let (clear, is_plain) = plainness(&view, &border, least);
+        loop {
+            let least = least_difference(&view, ground.spread)?;
+            let (columns, rows) = bounding_box(&view, least);
             let large = 2 * columns.len().max(rows.len()) >= view.width.max(view.height);
             let exact = (view.width, view.height) == (area.0.len(), area.1.len());
             if large || exact {
-                return Some((view, (columns, rows)));
+                return Some(Look {
+                    view,
+                    columns,
+                    rows,
+                    clear,
+                    is_plain,
+                });
             }
             area = (
                 nearer(&area.0, &columns, view.width),
                 nearer(&area.1, &rows, view.height),
             );
             view = self.view(&area);
+            differ(&mut view, &area);
         }
+    }
+
+    /// The pixels of a view of an area, and where they are in the picture.
+    fn samples(&self, view: &Plane, area: &Area) -> Vec<Sample> {
+        let place = |at: usize, len: usize, span: &Range<usize>, whole: usize| {
+            let middle = (at as f64 + 0.5) / len as f64 * span.len() as f64;
+            2.0 * (span.start as f64 + middle) / whole as f64 - 1.0
+        };
+        let sample = |(index, &luma): (usize, &f64)| Sample {
+            x: place(index % view.width, view.width, &area.0, self.width),
+            y: place(index / view.width, view.height, &area.1, self.height),
+            luma,
+        };
+        view.values.iter().enumerate().map(sample).collect()
     }
 
     /// A part of the picture, shrunk if it is larger than [`VIEW`].
@@ -95,57 +170,98 @@ impl Picture {
     }
 }
 
+/// What is seen of an object.
+struct Look {
+    /// How much each pixel differs from the ground; less than 0 if not as the object does.
+    view: Plane,
+    /// The object's box.
+    columns: Range<usize>,
+    rows: Range<usize>,
+    /// Share of the border that shows the ground.
+    clear: f64,
+    is_plain: bool,
+}
+
+impl Look {
+    /// The box, scaled and centred.
+    fn image(&self) -> [u8; PIXELS] {
+        let (columns, rows) = (self.columns.clone(), self.rows.clone());
+        let scale = SIDE as f64 / columns.len().max(rows.len()) as f64;
+        let scaled = |side: usize| ((side as f64 * scale).round() as usize).max(1);
+        let (width, height) = (scaled(columns.len()), scaled(rows.len()));
+        let differences: Vec<f64> = self
+            .view
+            .values
+            .iter()
+            .map(|value| value.max(0.0))
+            .collect();
+        let object = resample(
+            &differences,
+            self.view.width,
+            (columns, rows),
+            width,
+            height,
+        );
+
+        let lightest = object.values.iter().copied().fold(0.0, f64::max);
+        let mut image = [0; PIXELS];
+        // In Fashion-MNIST the odd pixel is at the left and at the top.
+        let (left, top) = ((SIDE - width).div_ceil(2), (SIDE - height).div_ceil(2));
+        for (row, values) in object.values.chunks_exact(width).enumerate() {
+            let start = (top + row) * SIDE + left;
+            for (pixel, value) in image[start..][..width].iter_mut().zip(values) {
+                *pixel = (value / lightest * 255.0).round() as u8;
+            }
+        }
+        image
+    }
+}
+
 /// An image of the right size, negated if its outermost pixels are light.
 fn light_on_dark(image: [u8; PIXELS]) -> [u8; PIXELS] {
-    let border = outermost(&Plane {
-        width: SIDE,
-        height: SIDE,
-        values: image.map(f64::from).to_vec(),
-    });
-    let mean = border.iter().sum::<f64>() / border.len() as f64;
-    if mean < 128.0 {
+    let border = border(SIDE, SIDE);
+    let sum: f64 = border.iter().map(|&at| f64::from(image[at])).sum();
+    if sum < 128.0 * border.len() as f64 {
         image
     } else {
         image.map(|pixel| 255 - pixel)
     }
 }
 
-/// The pixels of the first and the last row and column.
-fn outermost(plane: &Plane) -> Vec<f64> {
-    let mut values = Vec::new();
-    for (y, row) in plane.values.chunks_exact(plane.width).enumerate() {
-        if y == 0 || y == plane.height - 1 {
-            values.extend(row);
-        } else {
-            values.push(row[0]);
-            values.push(row[plane.width - 1]);
-        }
-    }
-    values
+/// Where the outermost of `width × height` pixels are, in their order round the others.
+fn border(width: usize, height: usize) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..width).collect();
+    places.extend((1..height).map(|y| y * width + width - 1));
+    places.extend((0..width - 1).rev().map(|x| (height - 1) * width + x));
+    places.extend((1..height - 1).rev().map(|y| y * width));
+    places
 }
 
-/// The middle one of some values; the upper one of two.
-fn median(mut values: Vec<f64>) -> f64 {
-    let middle = values.len() / 2;
-    *values.select_nth_unstable_by(middle, f64::total_cmp).1
+/// The least difference from the ground that makes a pixel one of the object, if there is one.
+fn least_difference(view: &Plane, spread: f64) -> Option<f64> {
+    let largest = view.values.iter().copied().fold(0.0, f64::max);
+    let least = (SPREADS * spread).clamp(BOX_SHARE * largest, largest / 3.0);
+    (largest > FAINTEST).then_some(least)
 }
 
-/// The smallest area around every value that is at least [`BOX_SHARE`] of the largest.
-fn bounding_box(plane: &Plane) -> Option<Area> {
-    let largest = plane.values.iter().copied().fold(0.0, f64::max);
-    if largest <= FAINTEST {
-        return None;
-    }
-    let mut area = (plane.width..0, plane.height..0);
-    for (y, row) in plane.values.chunks_exact(plane.width).enumerate() {
+/// The smallest area around every value that is at least `least`.
+fn bounding_box(view: &Plane, least: f64) -> Area {
+    let mut area = (view.width..0, view.height..0);
+    for (y, row) in view.values.chunks_exact(view.width).enumerate() {
         for (x, &value) in row.iter().enumerate() {
-            if value >= BOX_SHARE * largest {
+            if value >= least {
                 area.0 = area.0.start.min(x)..area.0.end.max(x + 1);
                 area.1 = area.1.start.min(y)..area.1.end.max(y + 1);
             }
         }
     }
-    Some(area)
+    area
+}
+
+/// `span` without a share of its length at either end.
+fn narrowed(span: &Range<usize>, share: f64) -> Range<usize> {
+    let cut = (share * span.len() as f64) as usize;
+    span.start + cut..span.end - cut
 }
 
 /// What part of `span` the range `found` is, which was found in a view of it that has `len` pixels:

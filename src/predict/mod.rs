@@ -3,12 +3,14 @@
 //!
 //! - [`expand`]: folders into the pictures in them.
 //! - [`load`], [`decode`]: a picture's file into a [`Picture`], within bounds of memory and time.
-//! - [`Picture::to_input`]: a picture into 28×28 grey pixels on black.
+//! - [`Picture::to_input`], [`Picture::fit`]: a picture into 28×28 grey pixels on black.
 //! - [`Show`], [`write_png`]: those 28×28 pixels as a file, for people who wonder.
 //! - [`output`]: what the models say, for people and for programs.
 
 mod files;
 mod fit;
+mod frame;
+mod ground;
 mod jpeg;
 mod kind;
 mod orientation;
@@ -20,5 +22,6 @@ mod resample;
 mod show;
 
 pub use files::{MAX_FILE_BYTES, expand, load};
+pub use fit::Fitted;
 pub use picture::{MAX_PIXELS, Picture, decode};
 pub use show::{Show, write_png};

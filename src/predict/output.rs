@@ -98,7 +98,8 @@ pub fn row(
 }
 
 /// One picture as a line of JSON:
-/// `{"file", "models": {"cnn": {"class", "label", "probabilities"}, …}}`.
+/// `{"file", "models": {"cnn": {"class", "label", "probabilities"}, …}}`, and a `"warning"` if there
+/// is one.
 ///
 /// # Errors
 ///
@@ -107,6 +108,7 @@ pub fn json(
     file: &str,
     opinions: &[Opinion],
     class_names: &[String; CLASSES],
+    warning: Option<&str>,
 ) -> serde_json::Result<String> {
     let models = opinions
         .iter()
@@ -120,7 +122,12 @@ pub fn json(
             (*model, opinion)
         })
         .collect();
-    serde_json::to_string(&JsonLine { file, models })
+    let line = JsonLine {
+        file,
+        models,
+        warning,
+    };
+    serde_json::to_string(&line)
 }
 
 /// A picture that could not be read as a line of JSON: `{"file", "error"}`.
@@ -136,6 +143,8 @@ pub fn json_error(file: &str, error: &str) -> serde_json::Result<String> {
 struct JsonLine<'a> {
     file: &'a str,
     models: BTreeMap<&'a str, JsonOpinion<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<&'a str>,
 }
 
 #[derive(Serialize)]
