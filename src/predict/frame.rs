@@ -20,13 +20,11 @@ const STEP: i16 = 10;
 /// it. Light that falls off makes no step, and an object only makes one where it is.
 pub(super) fn inside(picture: &Picture) -> Area {
     let mut area = (0..picture.width, 0..picture.height);
-    // One side after the other, until none has a frame: they may be nested.
-    let mut unframed = 0;
-    while unframed < Side::ALL.len() {
-        unframed = 0;
-        for side in Side::ALL {
+    // Twice, as thick bars at one side hide what is at the next.
+    for side in Side::ALL.into_iter().chain(Side::ALL) {
+        loop {
             match side.frame(picture, &area) {
-                0 => unframed += 1,
+                0 => break,
                 lines => side.strip(&mut area, lines),
             }
         }
