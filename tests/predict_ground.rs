@@ -179,7 +179,7 @@ fn light_that_falls_off() {
     let others = [
         ("shop", SHOP, 0.4),
         ("slate", SLATE, 0.4),
-        ("close", CLOSE, 0.4),
+        ("close", CLOSE, 0.2),
     ];
     for (name, scene, part) in cards.into_iter().chain(others) {
         let assert_lit = |how: &str, light: fn(f64, f64) -> f64| {
