@@ -190,7 +190,7 @@ fn a_framed_boot_is_a_boot_and_a_busy_ground_is_told() {
     }
     fs::write(&framed, rgb_png(&picture)).unwrap();
     for (index, pixel) in picture.pixels.iter_mut().enumerate() {
-        if (index % width / 20 + index / width / 20) % 2 == 0 {
+        if (index % width / 20 + index / width / 20).is_multiple_of(2) {
             *pixel = pixel.map(|value| value / 2);
         }
     }

@@ -245,7 +245,7 @@ fn a_ground_that_is_not_plain_is_told() {
     let either = |is_first, first, second| if is_first { first } else { second };
     for side in [6, 24, 60] {
         assert_unsure(&format!("squares of {side}"), |x, y| {
-            either((x / side + y / side) % 2 == 0, 230.0, 120.0)
+            either((x / side + y / side).is_multiple_of(2), 230.0, 120.0)
         });
     }
     assert_unsure("dots", |x, y| {
@@ -273,7 +273,7 @@ fn a_frame_round_a_ground_that_is_not_plain_is_told() {
         let mut picture = paint(image, CARD);
         let width = picture.width;
         for (index, pixel) in picture.pixels.iter_mut().enumerate() {
-            if (index % width / 24 + index / width / 24) % 2 == 0 {
+            if (index % width / 24 + index / width / 24).is_multiple_of(2) {
                 *pixel = pixel.map(|value| value / 2);
             }
         }
