@@ -82,7 +82,10 @@ pub fn end_without_memory(bytes: usize) -> ! {
     let advice = advice
         .as_ref()
         .and_then(|advice| advice.without_memory.as_deref());
-    let advice = advice.unwrap_or("end what else uses it, or raise the limit that this process has (`ulimit -v`, a container's)");
+    let advice = advice.unwrap_or(
+        "end what else uses it, or raise the limit that this process has (`ulimit -v`, a \
+         container's)",
+    );
     // A progress bar may stand in this line.
     drop(writeln!(
         stderr,

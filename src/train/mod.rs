@@ -43,11 +43,12 @@ pub fn split(settings: &Settings, dataset: &mut Dataset) -> Result<(Split, Split
     if let Some(samples) = settings.samples {
         ensure!(
             samples <= training.len(),
-            "--samples {samples}: {} has {} to train on, besides {} held out to validate with — \
-             ask for fewer",
+            "--samples {samples}: {} has {} to train on, besides {} held out to validate with — ask \
+             for at most {}",
             dataset.name,
             count(training.len(), "image"),
-            thousands(held_out as u64)
+            thousands(held_out as u64),
+            training.len()
         );
         training.truncate(samples);
     }
