@@ -8,21 +8,27 @@ mod process;
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use common::data_dir;
 use network::{MIRRORS, Network, Proxy, fetch, listen};
 use process::{assert_failure, assert_success, output, stderr, stdout};
 
-#[test]
-fn the_data_arrive_by_a_proxy_that_inspects_tls() {
+/// One that has the files.
+fn with_files() -> Network {
     let data = data_dir();
-    let network = Network::new(Proxy::Open, move |path| {
+    Network::new(Proxy::Open, move |path| {
         let name = path.rsplit('/').next().unwrap();
         let file = fs::read(data.join(name)).unwrap();
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", file.len());
         [head.into_bytes(), file].concat()
-    });
+    })
+}
+
+#[test]
+fn the_data_arrive_by_a_proxy_that_inspects_tls() {
+    let network = with_files();
     let done = network.fetch(&[("HTTPS_PROXY", "http://PROXY")]);
     assert_success(&done);
     assert!(stdout(&done).contains("Fashion-MNIST is complete in data"));
@@ -233,4 +239,46 @@ fn a_redirect_off_https_is_refused() {
     // Both mirrors, each time from the first place to the second.
     assert_eq!(network.asked().len(), 4);
     assert_eq!(*asked.lock().unwrap(), 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_without_room_is_not_taken_for_a_failure_of_the_mirrors() {
+    let network = with_files();
+    let limited = fetch(&network.folder);
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "ulimit -f 100; exec \"$@\"", "sh"])
+        .arg(limited.get_program())
+        .args(limited.get_args())
+        .current_dir(network.folder.path())
+        .env("SSL_CERT_FILE", network.ca())
+        .env("HTTPS_PROXY", format!("http://{}", network.address));
+    let refused = output(command);
+    let parts = [
+        "error: data/train-images-idx3-ubyte.gz.part cannot be written — make room there, or name \
+         another folder with --data-dir: File too large (os error 27)",
+    ];
+    assert_failure(&refused, 1, &parts);
+    assert!(!stderr(&refused).contains("check"));
+    assert_eq!(network.asked().len(), 1);
+
+    // What is not a file either.
+    let part = network
+        .folder
+        .path()
+        .join("data/train-images-idx3-ubyte.gz.part");
+    fs::remove_file(&part).unwrap();
+    fs::create_dir(&part).unwrap();
+    let proxy = [("HTTPS_PROXY", "http://PROXY")];
+    assert_failure(&network.fetch(&proxy), 1, &[&parts[0][7..60], "directory"]);
+    assert_eq!(network.asked().len(), 1);
+
+    // A link may lead anywhere: it is replaced.
+    fs::remove_dir(&part).unwrap();
+    let elsewhere = network.folder.path().join("elsewhere");
+    fs::write(&elsewhere, "mine").unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &part).unwrap();
+    assert_success(&network.fetch(&proxy));
+    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "mine");
 }

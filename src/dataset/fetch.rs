@@ -6,8 +6,8 @@
 //! asked last for the files that follow. How they are reached is up to the machine's environment.
 
 use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::fs;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -17,9 +17,10 @@ use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 
 use super::Event;
 use super::connection::Connection;
-use super::manifest::{Manifest, ManifestFile, missing, sha256};
+use super::manifest::{Manifest, ManifestFile, missing};
+use super::part::{OnDisk, Part};
 use crate::folder_lock::FolderLock;
-use crate::{text, whole_file};
+use crate::text;
 
 /// How long [`fetch`] may wait in all for mirrors that send nothing when a training run needs the
 /// data: less than the ten seconds after which a run without network must go on.
@@ -64,6 +65,8 @@ pub fn fetch(
             wait.mirrors_left = mirrors.len() - failures.len();
             match download(&connection, mirror, file, &target, &mut wait, notify) {
                 Ok(()) => break,
+                // No other mirror would mend that.
+                Err(error) if error.is::<OnDisk>() => return Err(error),
                 Err(error) => failures.push((mirror, error)),
             }
             mirrors.rotate_left(1);
@@ -178,25 +181,15 @@ fn download(
     wait: &mut Wait,
     notify: &mut dyn FnMut(Event<'_>),
 ) -> Result<()> {
-    let path = target.with_extension("gz.part");
-    let mut part = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .read(true)
-        .write(true)
-        .open(&path)?;
+    let mut part = Part::open(target.with_extension("gz.part"))?;
     let url = format!("{mirror}{}", file.gz_name());
-    let resumed = part.metadata()?.len() > 0;
+    let resumed = part.len()? > 0;
     // What was kept of an earlier attempt may be of no use: then once more from the beginning.
     let mut transfer = || transfer(connection, &url, file, &mut part, wait, notify);
     if !(transfer()? || resumed && transfer()?) {
         bail!("the file there has another SHA-256 than the manifest");
     }
-    whole_file::sync(&part)?;
-    drop(part);
-    fs::rename(&path, target)?;
-    whole_file::sync_names_of(target)?;
-    Ok(())
+    part.finish(target)
 }
 
 /// Completes `part` from `url`. False if what it then holds is not the file: `part` is emptied.
@@ -204,20 +197,19 @@ fn transfer(
     connection: &Arc<Connection>,
     url: &str,
     file: &ManifestFile,
-    part: &mut File,
+    part: &mut Part,
     wait: &mut Wait,
     notify: &mut dyn FnMut(Event<'_>),
 ) -> Result<bool> {
     let total = file.gz.bytes;
-    let mut done = part.metadata()?.len();
+    let mut done = part.len()?;
     if done < total {
         let Some((mut body, start)) = request(connection, url, done, wait.share())? else {
-            part.set_len(0)?;
+            part.keep(0)?;
             return Ok(false);
         };
         done = start;
-        part.set_len(done)?;
-        part.seek(SeekFrom::Start(done))?;
+        part.keep(done)?;
         let name = file.gz_name();
         let mut buffer = vec![0; CHUNK];
         notify(Event::Download {
@@ -233,10 +225,10 @@ fn transfer(
             wait.renew();
             done += read as u64;
             if done > total {
-                part.set_len(0)?;
+                part.keep(0)?;
                 bail!("the file there has more than the {total} bytes of the manifest");
             }
-            part.write_all(&buffer[..read])?;
+            part.on_disk(|file| file.write_all(&buffer[..read]))?;
             notify(Event::Download {
                 file: &name,
                 done,
@@ -248,10 +240,9 @@ fn transfer(
             "the connection ended after {done} of {total} bytes"
         );
     }
-    part.seek(SeekFrom::Start(0))?;
-    let good = done == total && sha256(&mut *part)? == file.gz.sha256;
+    let good = done == total && part.sha256()? == file.gz.sha256;
     if !good {
-        part.set_len(0)?;
+        part.keep(0)?;
     }
     Ok(good)
 }

@@ -12,6 +12,7 @@ mod batches;
 mod connection;
 mod load;
 mod name;
+mod part;
 mod proxy;
 
 pub mod digest;
