@@ -114,12 +114,12 @@ fn trailing_bytes_are_refused() {
     assert_error(
         read_images,
         &file,
-        "has bytes after the 1584 bytes its header declares",
+        "has bytes after the 1,584 bytes its header declares",
     );
     assert_error(
         read_images,
         &gzip(&file),
-        "has bytes after the 1584 bytes its header declares",
+        "has bytes after the 1,584 bytes its header declares",
     );
 }
 
@@ -247,7 +247,7 @@ fn a_gzip_bomb_is_left_after_the_declared_size() {
     );
     let message = read_images(&mut input, "bomb").unwrap_err().to_string();
     assert!(
-        message.contains("has bytes after the 1584 bytes"),
+        message.contains("has bytes after the 1,584 bytes"),
         "{message}"
     );
     let taken = input.into_inner().taken;

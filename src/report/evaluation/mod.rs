@@ -246,7 +246,7 @@ mod tests {
         let names = std::array::from_fn(|class| format!("class {class}"));
         let rows = [[0.1; CLASSES]; 2];
         for (labels, part) in [
-            (&[1_u8][..], "2 probabilities"),
+            (&[1_u8][..], "2 answers"),
             (&[1, 10], "labels above 9"),
         ] {
             let error = Evaluation::new("MNIST", &names, labels, &[("cnn", &rows)]).unwrap_err();
