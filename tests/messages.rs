@@ -10,6 +10,7 @@ use std::fs::{self, OpenOptions};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use fmnist::predict::write_png;
 use process::{assert_success, fmnist, folder, output, stderr};
 
 const SHORT: [&str; 9] = [
@@ -31,11 +32,8 @@ fn with_run() -> tempfile::TempDir {
         cwd.path(),
         &[&SHORT[..], &["--out", "run"]].concat(),
     )));
-    let pixels: Vec<u8> = (0..28 * 28).map(|i| (i % 251) as u8).collect();
-    let image = image::GrayImage::from_raw(28, 28, pixels).expect("it has 28×28 pixels");
-    image
-        .save(cwd.path().join("picture.png"))
-        .expect("it can be written");
+    let image = std::array::from_fn(|i| (i % 251) as u8);
+    write_png(&cwd.path().join("picture.png"), &image).expect("it can be written");
     cwd
 }
 

@@ -113,6 +113,15 @@ fn a_raw_picture_of_a_camera_is_told_from_a_tiff_file() {
 }
 
 #[test]
+fn bits_in_the_other_order_are_not_taken_for_other_numbers() {
+    // Tag 266 says so.
+    let mut file = corpus("colour.tif");
+    let directory = u32::from_le_bytes(file[4..8].try_into().unwrap()) as usize;
+    file[directory + 2..][..12].copy_from_slice(&[0x0a, 1, 3, 0, 1, 0, 0, 0, 2, 0, 0, 0]);
+    assert_refused("fax.tif", &file, "a TIFF file of a rare kind");
+}
+
+#[test]
 fn tiff_files_that_would_take_very_much_are_refused() {
     // Tag 259 is the compression, 322 and 323 are the size of tiles, 324 and 325 where they lie.
     let with = |changes: &[(u16, u32)]| {

@@ -122,6 +122,26 @@ fn frames_of_any_thickness_and_shade() {
 }
 
 #[test]
+fn pictures_on_a_page_of_any_size() {
+    // Left, upper, right and lower margin, in shares of the picture.
+    for margins in [[0, 40, 0, 40], [40, 0, 40, 0], [50, 90, 40, 60]] {
+        for page in [0, 128, 255] {
+            assert_found(&format!("{margins:?} of {page}"), CARD, |picture| {
+                let (width, height) = (picture.width, picture.height);
+                let [left, top, right, bottom] = margins.map(|share| width * share / 100);
+                let all = width + left + right;
+                let mut pixels = vec![[page; 3]; all * (height + top + bottom)];
+                for (y, row) in picture.pixels.chunks(width).enumerate() {
+                    pixels[(top + y) * all + left..][..width].copy_from_slice(row);
+                }
+                picture.pixels = pixels;
+                (picture.width, picture.height) = (all, height + top + bottom);
+            });
+        }
+    }
+}
+
+#[test]
 fn frames_on_some_sides() {
     for sides in 1..16 {
         let lines = [1, 4, 30, 2];

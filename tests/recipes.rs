@@ -86,7 +86,7 @@ fn sizes_of_models() {
     for (widths, hidden, message) in [
         (vec![8; 5], vec![], "--widths: 5 blocks are too many"),
         (vec![0], vec![], "--widths: 0 is no size"),
-        (vec![8], vec![9000], "--hidden: 9000 is no size"),
+        (vec![8], vec![9000], "--cnn-hidden: 9000 is no size"),
         (vec![8192, 8192], vec![], "more than 16777216"),
         (vec![], vec![], "--widths"),
     ] {

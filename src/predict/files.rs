@@ -76,7 +76,8 @@ pub fn load(path: &Path) -> Result<Picture> {
 }
 
 fn read(path: &Path, file: &str) -> Result<Vec<u8>> {
-    let unreadable = || format!("{file} cannot be read");
+    let unreadable =
+        || format!("{file} cannot be read — check its name and whether you may read it");
     let metadata = fs::metadata(path).with_context(unreadable)?;
     if metadata.is_dir() {
         pictures_in(path).with_context(unreadable)?;

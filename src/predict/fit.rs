@@ -38,6 +38,11 @@ const BOX_SHARE: f64 = 0.1;
 const SPREADS: f64 = 4.0;
 /// A picture in which nothing differs from the ground by more than this shows nothing.
 const FAINTEST: f64 = 8.0;
+/// Pixels of a look that a card's edge takes.
+const CARD_EDGE: usize = 2;
+/// A card's edge is of one shade if nothing along it is farther than this from the median, nor
+/// than a quarter of the median.
+const CARD_SHADE: f64 = 16.0;
 /// Shares of the sides that are cut off inside of a frame, to see whether that leaves more ground:
 /// a frame's inner corners may be round.
 const INSETS: [f64; 4] = [0.0, 0.01, 0.02, 0.04];
@@ -83,12 +88,12 @@ impl Picture {
         let whole = (0..self.width, 0..self.height);
         let inside = frame::inside(self);
         if inside == whole {
-            return self.object(whole);
+            return self.object_or_on_card(whole);
         }
         let mut best: Option<Look> = None;
         for inset in INSETS {
             let area = (narrowed(&inside.0, inset), narrowed(&inside.1, inset));
-            if let Some(look) = self.object(area).filter(|look| look.is_plain)
+            if let Some(look) = self.object_or_on_card(area).filter(|look| look.is_plain)
                 && best
                     .as_ref()
                     .is_none_or(|best| look.clear > best.clear + 0.02)
@@ -103,6 +108,21 @@ impl Picture {
                 ..look
             })
         })
+    }
+
+    /// Finds the object in an area; if that is a card, as in a screenshot, what is on it.
+    fn object_or_on_card(&self, area: Area) -> Option<Look> {
+        let look = self.object(area)?;
+        match look.card().map(|card| self.object(card)) {
+            Some(Some(on_card)) => Some(match on_card.is_plain {
+                true => on_card,
+                false => Look {
+                    is_plain: false,
+                    ..look
+                },
+            }),
+            Some(None) | None => Some(look),
+        }
     }
 
     /// Finds the object in an area.
@@ -130,6 +150,7 @@ impl Picture {
             let exact = (view.width, view.height) == (area.0.len(), area.1.len());
             if large || exact {
                 return Some(Look {
+                    area,
                     view,
                     columns,
                     rows,
@@ -172,6 +193,8 @@ impl Picture {
 
 /// What is seen of an object.
 struct Look {
+    /// The part of the picture that is seen.
+    area: Area,
     /// How much each pixel differs from the ground; less than 0 if not as the object does.
     view: Plane,
     /// The object's box.
@@ -183,6 +206,39 @@ struct Look {
 }
 
 impl Look {
+    /// The inside of the object's box, in the picture, if the box is all of one shade along its
+    /// edges: no garment is, but a card with something on it.
+    fn card(&self) -> Option<Area> {
+        let inner =
+            |span: &Range<usize>| span.start + CARD_EDGE..span.end.saturating_sub(CARD_EDGE);
+        let (columns, rows) = (inner(&self.columns), inner(&self.rows));
+        if columns.len() < SIDE || rows.len() < SIDE {
+            return None;
+        }
+        let width = columns.len();
+        let edge: Vec<f64> = border(width, rows.len())
+            .into_iter()
+            .map(|at| {
+                let (x, y) = (columns.start + at % width, rows.start + at / width);
+                self.view.values[y * self.view.width + x]
+            })
+            .collect();
+        let mut sorted = edge.clone();
+        let middle = sorted.len() / 2;
+        let shade = *sorted.select_nth_unstable_by(middle, f64::total_cmp).1;
+        let alike = |value: &&f64| (**value - shade).abs() <= (shade / 4.0).min(CARD_SHADE);
+        let is_card = 100 * edge.iter().filter(alike).count() >= 98 * edge.len();
+        let placed = |span: &Range<usize>, whole: &Range<usize>, len: usize| {
+            let start = (span.start * whole.len()).div_ceil(len);
+            whole.start + start..whole.start + span.end * whole.len() / len
+        };
+        is_card.then(|| {
+            let columns = placed(&columns, &self.area.0, self.view.width);
+            let rows = placed(&rows, &self.area.1, self.view.height);
+            (columns, rows)
+        })
+    }
+
     /// The box, scaled and centred.
     fn image(&self) -> [u8; PIXELS] {
         let (columns, rows) = (self.columns.clone(), self.rows.clone());

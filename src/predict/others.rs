@@ -14,6 +14,7 @@ use super::picture::{Decoded, MAX_PIXELS, checked_size, cut_off, damaged, foreig
 // Tags of TIFF files (TIFF 6.0, sections 8 and 15).
 const SUBFILE: u16 = 254; // its lowest bit: a small copy of another picture
 const COMPRESSION: u16 = 259;
+const FILL_ORDER: u16 = 266;
 const TILE_WIDTH: u16 = 322;
 const TILE_HEIGHT: u16 = 323;
 
@@ -45,7 +46,7 @@ pub(super) fn decode(bytes: &[u8], format: Format, file: &str) -> Result<Decoded
 }
 
 fn read(source: Source, bytes: &[u8], format: Format, file: &str) -> Result<Decoded> {
-    let mut decoder = decoder(source, format)?;
+    let decoder = decoder(source, format)?;
     let (width, height) = decoder.dimensions();
     let (width, height) = checked_size(width, height, file)?;
     if format == Format::Tiff {
@@ -59,7 +60,7 @@ fn read(source: Source, bytes: &[u8], format: Format, file: &str) -> Result<Deco
         _ => bail!(foreign(file, "a picture of more than 16 bits per channel")),
     };
     let orientation = match format {
-        Format::Tiff => decoder.orientation().ok().map(|there| there.to_exif()),
+        Format::Tiff => orientation::of_exif(bytes),
         Format::WebP => riff_chunk(bytes, b"EXIF")
             .and_then(orientation::of_exif)
             .or_else(|| riff_chunk(bytes, b"XMP ").and_then(orientation::of_xmp)),
@@ -108,6 +109,11 @@ fn check_tiff(bytes: &[u8], file: &str) -> Result<()> {
     ensure!(
         number(COMPRESSION) != Some(7),
         foreign(file, "a TIFF file with JPEG compression")
+    );
+    // Bits in the other order would be taken for other numbers.
+    ensure!(
+        number(FILL_ORDER).is_none_or(|order| order == 1),
+        foreign(file, "a TIFF file of a rare kind")
     );
     Ok(())
 }
