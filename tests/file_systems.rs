@@ -8,21 +8,9 @@ use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-use process::{assert_failure, assert_success, file_system_faults, fmnist, folder, output, stderr};
-
-const TRAIN: [&str; 11] = [
-    "train",
-    "--backend",
-    "cpu",
-    "--model",
-    "dense",
-    "--hidden",
-    "8",
-    "--samples",
-    "100",
-    "--epochs",
-    "1",
-];
+use process::{
+    TRAIN, assert_failure, assert_success, file_system_faults, fmnist, folder, output, stderr,
+};
 
 /// `fmnist ARGS` where the file system LACKS something, see `tests/faults/file_system.c`.
 fn lacking(lacks: &str, cwd: &Path, args: &[&str]) -> Command {

@@ -8,22 +8,8 @@ use std::path::Path;
 use std::process::Output;
 use std::sync::OnceLock;
 
-use process::{assert_failure, assert_success, fmnist, folder, output, stderr};
+use process::{TRAIN, assert_failure, assert_success, copy, fmnist, folder, output, stderr};
 use tempfile::TempDir;
-
-const TRAIN: [&str; 11] = [
-    "train",
-    "--backend",
-    "cpu",
-    "--model",
-    "dense",
-    "--hidden",
-    "8",
-    "--samples",
-    "100",
-    "--epochs",
-    "1",
-];
 
 /// A folder `runs` with copies of two runs that have ended, `a` and `b`, and of one of two seeds,
 /// `several`.
@@ -44,18 +30,6 @@ fn ended() -> TempDir {
     let cwd = folder();
     copy(&original.path().join("runs"), &cwd.path().join("runs"));
     cwd
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir(to).expect("a folder can be made");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let to = to.join(entry.file_name());
-        match entry.file_type().expect("it has one").is_dir() {
-            true => copy(&entry.path(), &to),
-            false => drop(fs::copy(entry.path(), to).expect("it can be copied")),
-        }
-    }
 }
 
 fn report(cwd: &Path, args: &[&str]) -> Output {

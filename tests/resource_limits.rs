@@ -90,6 +90,31 @@ fn with_little_memory_every_command_works_or_says_why_not() {
     }
 }
 
+#[test]
+fn memory_that_ends_all_the_same_is_told() {
+    let cwd = finished();
+    // Room for the program, and for little more.
+    let run = limited(cwd.path(), "-v 100000", "evaluate run");
+    let parts = [
+        "no memory is left: ",
+        " more bytes were asked for — end what else uses it, or raise the limit that this process has",
+    ];
+    assert_failure(&run, 1, &parts);
+}
+
+/// Several drivers crash where they are refused memory.
+#[test]
+fn a_driver_that_may_have_too_little_memory_is_not_opened() {
+    let cwd = folder();
+    let args = "train --backend wgpu --samples 100 --epochs 1 --out run";
+    let refused = limited(cwd.path(), "-v 3000000", args);
+    let parts = [
+        "cannot be opened: its driver takes more than the 2.86 GiB that `ulimit -v` allows — \
+                  raise it to 4.00 GiB, or use --backend cpu",
+    ];
+    assert_failure(&refused, 1, &parts);
+}
+
 /// What a limit of threads binds is not root but any other user.
 #[test]
 fn without_threads_the_commands_that_need_them_say_so() {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use fmnist::checkpoint::Checkpoint;
 use fmnist::train::history::History;
-use process::{assert_failure, assert_success, fmnist, folder, json, output, stderr, stdout};
+use process::{assert_failure, assert_success, copy, fmnist, folder, json, output, stderr, stdout};
 use tempfile::TempDir;
 
 const SHORT: [&str; 9] = [
@@ -54,18 +54,6 @@ fn finished() -> TempDir {
     let cwd = folder();
     copy(&original.path().join("run"), &cwd.path().join("run"));
     cwd
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir(to).expect("a folder can be made");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let to = to.join(entry.file_name());
-        match entry.file_type().expect("it has one").is_dir() {
-            true => copy(&entry.path(), &to),
-            false => drop(fs::copy(entry.path(), to).expect("it can be copied")),
-        }
-    }
 }
 
 fn resume(cwd: &Path, more: &[&str]) -> Output {

@@ -10,6 +10,21 @@ use serde_json::Value;
 
 use crate::common::data_dir;
 
+/// The shortest training there is.
+pub const TRAIN: [&str; 11] = [
+    "train",
+    "--backend",
+    "cpu",
+    "--model",
+    "dense",
+    "--hidden",
+    "8",
+    "--samples",
+    "100",
+    "--epochs",
+    "1",
+];
+
 /// `fmnist ARGS`, run in the folder `cwd` with the real data at hand.
 pub fn fmnist(cwd: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fmnist"));
@@ -56,6 +71,19 @@ pub fn json(path: &Path) -> Value {
 
 pub fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder can be made")
+}
+
+/// Copies a folder with all that is in it.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir(to).expect("a folder can be made");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let to = to.join(entry.file_name());
+        match entry.file_type().expect("it has one").is_dir() {
+            true => copy(&entry.path(), &to),
+            false => drop(std::fs::copy(entry.path(), to).expect("it can be copied")),
+        }
+    }
 }
 
 /// `tests/faults/file_system.c`, compiled, to be preloaded into the program.
