@@ -58,18 +58,26 @@ pub fn clock(seconds: f64) -> String {
 
 /// `text` as one printable line of at most `max_chars` characters.
 ///
-/// Control characters become spaces; what is cut off leaves an ellipsis.
+/// Control characters, also those that turn the direction of writing, become spaces; what is cut off
+/// leaves an ellipsis.
 pub fn one_line(text: &str, max_chars: usize) -> String {
     let mut line: String = text
         .chars()
         .take(max_chars)
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .map(|c| if is_unprintable(c) { ' ' } else { c })
         .collect();
     if text.chars().nth(max_chars).is_some() {
         line.pop();
         line.push('…');
     }
     line
+}
+
+/// Whether a character moves the terminal's cursor, or turns what stands beside it (Unicode's
+/// bidirectional formatting characters).
+pub fn is_unprintable(c: char) -> bool {
+    let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns
 }
 
 /// A path as it can be printed.
@@ -85,7 +93,7 @@ pub fn quoted(path: &Path) -> String {
         _ => path.to_path_buf(),
     };
     match path.to_str() {
-        Some(text) if !text.contains(char::is_control) => {
+        Some(text) if !text.contains(is_unprintable) => {
             shlex::try_quote(text).map_or_else(|_| shown(&path), |word| word.into_owned())
         }
         _ => escaped(path.as_os_str().as_encoded_bytes()),
@@ -156,6 +164,7 @@ mod tests {
     #[test]
     fn one_line_cuts_and_cleans() {
         assert_eq!(one_line("a\tb\u{1b}[1m", 80), "a b [1m");
+        assert_eq!(one_line("a\u{202e}b\u{2066}c", 80), "a b c");
         assert_eq!(one_line("äöü", 3), "äöü");
         assert_eq!(one_line("äöüß", 3), "äö…");
     }
@@ -167,6 +176,7 @@ mod tests {
             ("my run", "'my run'"),
             ("-dash", "./-dash"),
             ("a\nb'c\\", r"$'a\012b\'c\\'"),
+            ("a\u{202e}", r"$'a\342\200\256'"),
         ] {
             assert_eq!(quoted(Path::new(path)), word);
         }

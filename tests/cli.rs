@@ -479,6 +479,36 @@ fn data_is_verified_where_it_is_looked_for() {
 }
 
 #[test]
+fn names_of_folders_reach_the_terminal_without_control_characters() {
+    let cwd = folder();
+    let dir = cwd.path().join("a\u{1b}[31m\u{202e}b");
+    std::fs::create_dir(&dir).expect("a folder can be made");
+    for entry in std::fs::read_dir(common::data_dir()).expect("it is there") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|extension| extension == "gz") {
+            let to = dir.join(path.file_name().expect("a file"));
+            std::fs::copy(path, to).expect("it can be copied");
+        }
+    }
+    // Warned about as changed.
+    let labels = dir.join("t10k-labels-idx1-ubyte.gz");
+    let changed = [&[0, 0, 8, 1, 0, 0, 0x27, 0x10][..], &[1; 10_000]].concat();
+    std::fs::write(labels, changed).expect("it can be written");
+    let name = dir.file_name().and_then(|name| name.to_str());
+    let name = name.expect("it is UTF-8");
+    for args in [
+        &["data", "verify", "--data-dir", name][..],
+        &["data", "show", "--data-dir", name, "--out", "\u{1b}[1m.png"],
+        &["data", "fetch", "--data-dir", name],
+    ] {
+        let run = output(fmnist(cwd.path(), args));
+        let printed = stdout(&run) + &stderr(&run);
+        assert!(!printed.contains(['\u{1b}', '\u{202e}']), "{printed:?}");
+        assert!(printed.contains("a [31m b"), "{printed:?}");
+    }
+}
+
+#[test]
 fn samples_are_drawn_as_they_are_and_augmented() {
     let cwd = folder();
     let draw = |name: &str, flags: &[&str]| {

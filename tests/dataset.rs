@@ -297,6 +297,29 @@ fn a_changed_fashion_mnist_is_taken_from_data_dir_only_and_named_so() {
 }
 
 #[test]
+fn two_files_of_one_name_hold_the_same_or_are_refused() {
+    let world = World::new();
+    let dir = world.dir("both");
+    write_packed(&dir, &files(0));
+    let unpacked = dir.join(NAMES[1]);
+    fs::write(&unpacked, &files(0)[1]).unwrap();
+    assert_eq!(
+        world.load(Choice::Auto, Some(&dir)).unwrap().name,
+        "Fashion-MNIST"
+    );
+    let states = verify(&dir, &world.places.manifest).unwrap();
+    assert!(states.iter().all(|state| matches!(state, State::Good(_))));
+    // Labels that were unpacked and corrected.
+    fs::write(&unpacked, &files(3)[1]).unwrap();
+    let refusal = [NAMES[1], "do not hold the same", "move the one away"];
+    for choice in BOTH {
+        world.assert_error(choice, Some(&dir), &refusal);
+    }
+    let states = verify(&dir, &world.places.manifest).unwrap();
+    assert_eq!(states[1], State::Wrong(unpacked));
+}
+
+#[test]
 fn files_are_known_by_what_they_hold() {
     let twice = |file: &[u8]| gzip(&gzip(file));
     let thrice = |file: &[u8]| gzip(&gzip(&gzip(file)));
@@ -377,16 +400,15 @@ fn names_as_unpacking_leaves_them_are_found() {
         }
         world.assert_fashion_mnist(Choice::Auto, Some(&dir));
 
-        // As published comes first, then unpacked, whatever else is there.
-        let images = || world.load(Choice::Auto, Some(&dir)).unwrap().train.images;
+        // As published comes first, then unpacked, if there is another that holds the same.
+        let found = || world.places.manifest.files[0].find(&dir);
         if !dir.join(NAMES[0]).is_dir() {
-            for (name, file) in NAMES.iter().zip(files(5)) {
-                fs::write(dir.join(name), file).unwrap();
-            }
-            assert_eq!(images(), files(5)[0][16..]);
+            fs::write(dir.join(NAMES[0]), &files(0)[0]).unwrap();
+            assert_eq!(found(), Some(dir.join(NAMES[0])));
         }
-        write_packed(&dir, &files(4));
-        assert_eq!(images(), files(4)[0][16..]);
+        write_packed(&dir, &files(0));
+        assert_eq!(found(), Some(dir.join(format!("{}.gz", NAMES[0]))));
+        world.assert_fashion_mnist(Choice::Auto, Some(&dir));
     }
 }
 

@@ -125,6 +125,17 @@ fn no_line_is_wider_than_the_terminal_and_columns_stand_under_each_other() {
 }
 
 #[test]
+fn of_a_long_path_the_end_is_shown() {
+    let path = format!("{}/left boot.jpeg", "folder/".repeat(20));
+    let line = row(&path, &opinions(), &class_names(), 100);
+    let file = line.split("  ").next().expect("it begins with the file");
+    assert!(
+        file.starts_with('…') && file.ends_with("left boot.jpeg"),
+        "{line}"
+    );
+}
+
+#[test]
 fn control_characters_of_a_name_reach_no_terminal() {
     let file = "a\x1b[2J\r\nb\u{9b}31m\x07.png";
     let mut names = class_names();

@@ -18,7 +18,7 @@ use crate::dataset::manifest::{self, Manifest, State};
 use crate::dataset::{CLASSES, Event, PIXELS, Places, Split, fetch};
 use crate::gather::{Augment, Pixels, Selection, cpu, epoch_key, target_values};
 use crate::report::grid::draw_grid;
-use crate::text::{count, quoted};
+use crate::text::{count, one_line, quoted, shown};
 
 /// Magnification of the images that `show` draws.
 const SCALE: usize = 3;
@@ -102,7 +102,7 @@ pub fn run(args: DataArgs, device: &DeviceArgs) -> Result<()> {
                 "{}: {} per class in {}{}",
                 data.name,
                 count(per_class.into(), "image"),
-                out.display(),
+                shown(&out),
                 fewer(&drawn, per_class.into(), &data.class_names)
             )?;
             Ok(())
@@ -117,7 +117,7 @@ fn fetch_files(data_dir: Option<PathBuf>) -> Result<()> {
     };
     let manifest = Manifest::fashion_mnist();
     fetch::fetch(&dir, &manifest, FETCH_PATIENCE, &mut console(false))?;
-    outln!("{} is complete in {}", manifest.name, dir.display())?;
+    outln!("{} is complete in {}", manifest.name, shown(&dir))?;
     Ok(())
 }
 
@@ -149,9 +149,9 @@ fn verify_files(data_dir: Option<PathBuf>) -> Result<()> {
     let states = manifest::verify(&dir, manifest)?;
     for (file, state) in manifest.files.iter().zip(&states) {
         match state {
-            State::Good(path) => outln!("ok       {}", path.display())?,
-            State::Wrong(path) => outln!("WRONG    {}", path.display())?,
-            State::Missing => outln!("MISSING  {}", dir.join(file.gz_name()).display())?,
+            State::Good(path) => outln!("ok       {}", shown(path))?,
+            State::Wrong(path) => outln!("WRONG    {}", shown(path))?,
+            State::Missing => outln!("MISSING  {}", shown(&dir.join(file.gz_name())))?,
         }
     }
     if !states.iter().all(|state| matches!(state, State::Good(_))) {
@@ -247,9 +247,9 @@ pub fn console(quiet: bool) -> impl FnMut(Event<'_>) {
             unfinished.finish_and_clear();
         }
         match event {
-            Event::Warning(text) => errln!("warning: {text}"),
+            Event::Warning(text) => errln!("warning: {}", one_line(text, 4096)),
             Event::Note(_) | Event::Download { .. } if quiet => {}
-            Event::Note(text) => errln!("{text}"),
+            Event::Note(text) => errln!("{}", one_line(text, 4096)),
             Event::Download { file, done, total } if bars => {
                 let bar = bar.get_or_insert_with(|| download_bar(file, total));
                 bar.set_position(done);

@@ -42,6 +42,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::device::{self, Backend, BackendChoice, OutOfMemory, Selected};
 use crate::run_folder::{Config, RunFolder};
 use crate::stdout;
+use crate::text::{quoted, shown};
 
 /// Trains a dense and a convolutional network on Fashion-MNIST, on any GPU or CPU.
 #[derive(Debug, Parser)]
@@ -181,10 +182,10 @@ fn open_run(path: &Path) -> Result<(RunFolder, Config)> {
     let config = folder.read_config()?;
     ensure!(
         config.runs == 1,
-        "{} holds {} runs — name one of its folders, such as seed-{}",
-        path.display(),
+        "{} holds {} runs — name one of its folders, such as {}",
+        shown(path),
         config.runs,
-        config.settings.seed
+        quoted(&path.join(format!("seed-{}", config.settings.seed)))
     );
     Ok((folder, config))
 }

@@ -2,8 +2,8 @@
 
 use std::array;
 use std::env;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -212,6 +212,15 @@ fn locate<'a>(dir: &Path, origin: &str, manifest: &'a Manifest, name: &str) -> R
         bail!("the manifest of {} lacks {name}", manifest.name);
     };
     let Some(path) = file.find(dir) else {
+        // A folder that may not be read seems to have nothing.
+        if let Err(error) = fs::read_dir(dir)
+            && error.kind() == ErrorKind::PermissionDenied
+        {
+            let dir = dir.display();
+            return Err(error).with_context(|| {
+                format!("{dir} ({origin}) cannot be read — name a folder that can")
+            });
+        }
         bail!(
             "{} ({origin}) has no {name}.gz nor {name} — put the dataset's four files there, or \
              leave {origin} out to have {} downloaded",
@@ -219,6 +228,13 @@ fn locate<'a>(dir: &Path, origin: &str, manifest: &'a Manifest, name: &str) -> R
             manifest.name
         );
     };
+    if let Some(other) = file.contradicted(dir, &path)? {
+        bail!(
+            "{} and {} do not hold the same — move the one away that is not meant",
+            path.display(),
+            other.display()
+        );
+    }
     Ok(Located { path, file })
 }
 

@@ -1,7 +1,7 @@
 //! What the files of Fashion-MNIST are (names, sizes, hashes), and whether a folder has them.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
@@ -84,6 +84,33 @@ impl ManifestFile {
         alike
     }
 
+    /// A file of this name in another spelling or packing that does not hold what the one at `path`
+    /// in `dir` holds: as when one was unpacked and changed, and the other kept.
+    ///
+    /// # Errors
+    ///
+    /// If one cannot be read.
+    pub fn contradicted(&self, dir: &Path, path: &Path) -> Result<Option<PathBuf>> {
+        let alike = self.alike(dir).into_iter();
+        let mut others = alike
+            .filter(|other| other.is_file() && other != path)
+            .peekable();
+        if others.peek().is_none() {
+            return Ok(None);
+        }
+        let sum = |path: &Path| {
+            let read = || content_sum(&mut BufReader::new(File::open(path)?), u64::MAX);
+            read().with_context(|| format!("{} could not be read", path.display()))
+        };
+        let expected = sum(path)?;
+        for other in others {
+            if sum(&other)? != expected {
+                return Ok(Some(other));
+            }
+        }
+        Ok(None)
+    }
+
     /// Whether the file at `path` is this one: as published, unpacked, or packed in another way.
     fn is_at(&self, path: &Path) -> io::Result<bool> {
         let mut file = File::open(path)?;
@@ -94,19 +121,24 @@ impl ManifestFile {
             }
             file.rewind()?;
         }
-        let content = idx::unpacked(Box::new(BufReader::new(file)))
-            // More than the file has is not read.
-            .and_then(|content| sha256(content.take(self.raw.bytes + 1)));
-        match content {
-            Ok(content) => Ok(content == self.raw.sha256),
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(false),
-            Err(error) => Err(error),
-        }
+        // More than the file has is not read.
+        let content = content_sum(&mut BufReader::new(file), self.raw.bytes + 1)?;
+        Ok(content.is_some_and(|content| content == self.raw.sha256))
     }
 
     /// The file's name as it is published.
     pub fn gz_name(&self) -> String {
         format!("{}.gz", self.name)
+    }
+}
+
+/// The SHA-256 of what a file holds when it is unpacked, of at most `limit` bytes; none if what is
+/// packed is damaged.
+fn content_sum(file: &mut dyn BufRead, limit: u64) -> io::Result<Option<String>> {
+    let content = idx::unpacked(Box::new(file)).and_then(|content| sha256(content.take(limit)));
+    match content {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(None),
+        content => content.map(Some),
     }
 }
 
@@ -140,10 +172,10 @@ pub fn verify(dir: &Path, manifest: &Manifest) -> Result<Vec<State>> {
         let good = file
             .is_at(&path)
             .with_context(|| format!("{} could not be read", path.display()))?;
-        Ok(if good {
-            State::Good(path)
-        } else {
-            State::Wrong(path)
+        Ok(match file.contradicted(dir, &path)? {
+            _ if !good => State::Wrong(path),
+            Some(other) => State::Wrong(other),
+            None => State::Good(path),
         })
     };
     manifest.files.iter().map(state).collect()

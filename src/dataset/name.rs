@@ -3,6 +3,7 @@
 use std::path::{Component, Path};
 
 use super::manifest::Manifest;
+use crate::text::is_unprintable;
 
 /// Words that say nothing of what is in a folder.
 const EMPTY_WORDS: &str = "\
@@ -20,7 +21,7 @@ pub fn of_folder(dir: &Path, manifest: &Manifest) -> String {
         let Component::Normal(name) = component else {
             break;
         };
-        let name = name.to_string_lossy().replace(char::is_control, "\u{fffd}");
+        let name = name.to_string_lossy().replace(is_unprintable, "\u{fffd}");
         let telling = tells(&name);
         names.insert(0, name);
         if telling {

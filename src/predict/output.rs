@@ -80,7 +80,7 @@ pub fn row(
         .min(1 + WIDEST_BAR);
     let file_width = width.saturating_sub(fixed + models * bar_space);
 
-    let mut line = fit(file, file_width);
+    let mut line = fit_end(file, file_width);
     for (model, probabilities) in opinions {
         let label = most_probable(probabilities);
         let bar = match bar_space.checked_sub(1) {
@@ -199,6 +199,17 @@ fn fit(text: &str, width: usize) -> String {
     // A wide character that is cut leaves half of its columns to the padding.
     let cut = truncate_str(&line, width, "…");
     pad_str(&cut, width, Alignment::Left, None).into_owned()
+}
+
+/// The same for a path, of which the end tells most: it is cut at its beginning.
+fn fit_end(path: &str, width: usize) -> String {
+    let line = text::one_line(path, 4096);
+    if measure_text_width(&line) <= width {
+        return fit(&line, width);
+    }
+    let mut cuts = line.char_indices().map(|(at, _)| &line[at..]);
+    let end = cuts.find(|end| measure_text_width(end) < width);
+    fit(&format!("…{}", end.unwrap_or_default()), width)
 }
 
 fn push_line(out: &mut String, line: &str) {

@@ -113,11 +113,18 @@ impl RunFolder {
             path: path.to_path_buf(),
             lock: None,
         };
+        let is_file = match fs::metadata(folder.file("config.json")) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                let unreadable = || format!("{} may not be read — ask its owner", shown(path));
+                Err(error).with_context(unreadable)?
+            }
+            there => there.is_ok_and(|there| there.is_file()),
+        };
         ensure!(
-            folder.file("config.json").is_file(),
+            is_file,
             "{} is not the folder of a run: it has no config.json — pass a folder that \
              `fmnist train` made",
-            path.display()
+            shown(path)
         );
         Ok(folder)
     }
@@ -239,11 +246,12 @@ impl RunFolder {
             kept == Kept::Best || checkpoint.run.settings.epochs == config.settings.epochs
         });
         let Some(checkpoint) = checkpoint else {
+            let run = quoted(&self.path);
             bail!(match self.checkpoint_file(Kept::Last, kind).exists() {
                 true => format!(
                     "the training of the {kind} model has not ended — go on with `fmnist train \
-                     --resume {}`, or take the best weights so far with --best",
-                    quoted(&self.path)
+                     --resume {run}`, or measure the best weights so far with `fmnist evaluate \
+                     {run} --best`"
                 ),
                 false => format!(
                     "{} has no weights of the {kind} model: {} is missing",
