@@ -176,3 +176,30 @@ fn a_folder_that_may_only_be_read_is_reported_elsewhere() {
     assert!(fs::read(&page).expect("it is there") == before);
     assert_success(&report(cwd.path(), &["runs/a", "--out", "a.html"]));
 }
+
+#[test]
+fn a_run_counts_once_and_no_file_of_it_is_replaced() {
+    let cwd = ended();
+    let both = report(cwd.path(), &["runs/a", "runs/b", "--out", "both.html"]);
+    assert_success(&both);
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("a", cwd.path().join("runs/latest")).expect("a link can be made");
+    let args = ["runs/a", "runs/b", "runs/latest", "runs/../runs/b"];
+    let again = report(cwd.path(), &[&args[..], &["--out", "again.html"]].concat());
+    assert_success(&again);
+    for path in &args[2..] {
+        let warning = format!("warning: left out: {path} is there already");
+        assert!(stderr(&again).contains(&warning), "{}", stderr(&again));
+    }
+    assert!(html(cwd.path(), "both.html") == html(cwd.path(), "again.html"));
+
+    let config = cwd.path().join("runs/a/config.json");
+    let before = fs::read(&config).expect("it is there");
+    let refused = report(cwd.path(), &["runs/a", "--out", "runs/a/config.json"]);
+    let parts = [
+        "runs/a/config.json exists and is not a report by its name",
+        ".html",
+    ];
+    assert_failure(&refused, 1, &parts);
+    assert!(fs::read(&config).expect("it is there") == before);
+}

@@ -1,8 +1,9 @@
 //! `fmnist report`.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Error, Result, anyhow, bail};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use clap::Args;
 
 use crate::device::{self, BackendChoice};
@@ -18,7 +19,7 @@ pub struct ReportArgs {
     /// Folder of a run; several are compared, and what is no run that has ended is left out
     #[arg(value_name = "RUN", required = true)]
     runs: Vec<PathBuf>,
-    /// File to write; an existing one is replaced [default: report.html, in the folder of the run
+    /// File to write; an existing one is replaced if it ends in .html [default: report.html, in the folder of the run
     /// if there is one]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -38,6 +39,12 @@ pub fn run(args: &ReportArgs) -> Result<()> {
             }
         }
     };
+    let is_page = (out.extension()).is_some_and(|ending| ending == "html" || ending == "htm");
+    ensure!(
+        is_page || !out.is_file(),
+        "{} exists and is not a report by its name — name a file that ends in .html",
+        shown(&out)
+    );
     let (runs, mut left_out) = read_all(&args.runs);
     if let ([], [_]) = (&runs[..], &left_out[..]) {
         return Err(left_out.remove(0));
@@ -88,6 +95,15 @@ fn read_all(folders: &[PathBuf]) -> (Vec<RunFiles>, Vec<Error>) {
             Err(error) => left_out.push(error),
         }
     }
+    // By a link, or by its own name a second time.
+    let mut seen = HashSet::new();
+    paths.retain(|path| {
+        let is_new = seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone()));
+        if !is_new {
+            left_out.push(anyhow!("{} is there already", shown(path)));
+        }
+        is_new
+    });
     let mut runs = Vec::new();
     for (path, name) in paths.iter().zip(names(&paths)) {
         match read(path, &name) {
