@@ -72,7 +72,7 @@ fn ended(result: anyhow::Result<()>) -> ExitCode {
         }
         Err(error) => {
             // One line: the chain of causes after the message itself.
-            let line = fmnist::text::one_line(&format!("{error:#}"), 4096);
+            let line = fmnist::text::line(&format!("{error:#}"));
             // Whoever closed stderr still gets the exit code.
             drop(writeln!(std::io::stderr(), "error: {line}"));
             ExitCode::FAILURE

@@ -80,9 +80,14 @@ pub fn is_unprintable(c: char) -> bool {
     c.is_control() || turns
 }
 
+/// `text` as one printable line of any length that a person reads.
+pub fn line(text: &str) -> String {
+    one_line(text, 4096)
+}
+
 /// A path as it can be printed.
 pub fn shown(path: &Path) -> String {
-    one_line(&path.to_string_lossy(), 4096)
+    line(&path.to_string_lossy())
 }
 
 /// A path as a word of a command that can be pasted into a shell.

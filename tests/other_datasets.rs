@@ -10,7 +10,9 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use process::{assert_failure, assert_success, fmnist, folder, json, output, stderr, stdout};
+use process::{
+    assert_failure, assert_success, fmnist, folder, forget_digest, json, output, stderr, stdout,
+};
 use support::{gzip, images_file, labels_file};
 
 /// The classes of the images: two of each but none of 7.
@@ -68,20 +70,6 @@ fn short(run: &Path) -> String {
     let digest = config["dataset_digest"]["all"].as_str().expect("a digest");
     assert_eq!(digest.len(), 64);
     digest[..8].to_owned()
-}
-
-/// Makes a run one of an earlier version, in which datasets had the names of their last folders.
-fn forget_digest(run: &Path, name: &str) {
-    let path = run.join("config.json");
-    let mut config = json(&path);
-    config["dataset"] = name.into();
-    drop(
-        config
-            .as_object_mut()
-            .expect("an object")
-            .remove("dataset_digest"),
-    );
-    fs::write(&path, config.to_string()).expect("a file");
 }
 
 #[test]
@@ -320,11 +308,11 @@ fn samples_are_counted() {
     for (asked, said) in [
         (
             "1",
-            "digits: 1 image per class in 1.png; there are only 0 of “class 7”\n",
+            "digits: 1 image per class in 1.png, but none of “class 7”\n",
         ),
         (
             "2",
-            "digits: 2 images per class in 2.png; there are only 0 of “class 7”\n",
+            "digits: 2 images per class in 2.png, but none of “class 7”\n",
         ),
     ] {
         let out = format!("{asked}.png");
@@ -346,6 +334,6 @@ fn samples_are_counted() {
         cwd,
         &["data", "show", "--data-dir", "digits", "--out", "12.png"],
     );
-    let counts = "there are only 2 of “class 0”, 2 of “class 1”,";
+    let counts = ", but 2 of “class 0”, 2 of “class 1”,";
     assert!(stdout(&shown).contains(counts), "{}", stdout(&shown));
 }

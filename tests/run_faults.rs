@@ -13,7 +13,10 @@ use std::time::{Duration, Instant};
 
 use fmnist::checkpoint::Checkpoint;
 use fmnist::train::history::History;
-use process::{assert_failure, assert_success, copy, fmnist, folder, json, output, stderr, stdout};
+use process::{
+    assert_failure, assert_success, copy, fmnist, folder, forget_digest, json, output, stderr,
+    stdout,
+};
 use tempfile::TempDir;
 
 const SHORT: [&str; 9] = [
@@ -554,15 +557,7 @@ fn other_images_under_the_same_name_are_refused() {
         &["the run was trained on mine (", "but this is mine ("],
     );
     // As earlier versions left it.
-    let path = cwd.path().join("run/config.json");
-    let mut config = json(&path);
-    drop(
-        config
-            .as_object_mut()
-            .expect("an object")
-            .remove("dataset_digest"),
-    );
-    fs::write(&path, config.to_string()).expect("a file");
+    forget_digest(&cwd.path().join("run"), "mine");
     assert_failure(
         &resumed(),
         1,

@@ -18,7 +18,7 @@ use crate::dataset::manifest::{self, Manifest, State};
 use crate::dataset::{CLASSES, Event, PIXELS, Places, Split, fetch};
 use crate::gather::{Augment, Pixels, Selection, cpu, epoch_key, target_values};
 use crate::report::grid::draw_grid;
-use crate::text::{count, one_line, quoted, shown};
+use crate::text::{count, quoted, shown};
 
 /// Magnification of the images that `show` draws.
 const SCALE: usize = 3;
@@ -205,11 +205,14 @@ fn show(
 fn fewer(drawn: &[usize; CLASSES], asked: usize, class_names: &[String; CLASSES]) -> String {
     let few: Vec<String> = (class_names.iter().zip(drawn))
         .filter(|(_, drawn)| **drawn < asked)
-        .map(|(class, drawn)| format!("{drawn} of “{class}”"))
+        .map(|(class, drawn)| match drawn {
+            0 => format!("none of “{class}”"),
+            _ => format!("{drawn} of “{class}”"),
+        })
         .collect();
     match few.is_empty() {
         true => String::new(),
-        false => format!("; there are only {}", few.join(", ")),
+        false => format!(", but {}", few.join(", ")),
     }
 }
 
@@ -247,9 +250,9 @@ pub fn console(quiet: bool) -> impl FnMut(Event<'_>) {
             unfinished.finish_and_clear();
         }
         match event {
-            Event::Warning(text) => errln!("warning: {}", one_line(text, 4096)),
+            Event::Warning(text) => errln!("warning: {text}"),
             Event::Note(_) | Event::Download { .. } if quiet => {}
-            Event::Note(text) => errln!("{}", one_line(text, 4096)),
+            Event::Note(text) => errln!("{text}"),
             Event::Download { file, done, total } if bars => {
                 let bar = bar.get_or_insert_with(|| download_bar(file, total));
                 bar.set_position(done);

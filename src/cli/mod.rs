@@ -7,12 +7,13 @@ macro_rules! outln {
     };
 }
 
-/// `eprintln!` for a reader who may have gone: there is no other place to say so.
+/// `eprintln!` of one line without control characters, for a reader who may have gone: there is no
+/// other place to say so.
 macro_rules! errln {
     ($($arg:tt)*) => {
         drop(std::io::Write::write_fmt(
             &mut std::io::stderr(),
-            format_args!("{}\n", format_args!($($arg)*)),
+            format_args!("{}\n", $crate::text::line(&format!($($arg)*))),
         ))
     };
 }

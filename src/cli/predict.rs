@@ -62,7 +62,7 @@ pub fn run(args: PredictArgs, device_args: &DeviceArgs) -> Result<()> {
                 if args.json {
                     outln!("{}", output::json_error(&file, &message)?)?;
                 }
-                errln!("error: {}", text::one_line(&message, 4096));
+                errln!("error: {message}");
                 continue;
             }
         };
@@ -72,7 +72,7 @@ pub fn run(args: PredictArgs, device_args: &DeviceArgs) -> Result<()> {
         let warning = (!fitted.is_sure).then(|| unsure(path));
         let warning = warning.as_deref();
         if let Some(warning) = warning {
-            errln!("warning: {}", text::one_line(warning, 4096));
+            errln!("warning: {warning}");
         }
         let text = match files.len() {
             _ if args.json => output::json(&file, &opinions, &config.class_names, warning)?,
@@ -82,8 +82,7 @@ pub fn run(args: PredictArgs, device_args: &DeviceArgs) -> Result<()> {
         outln!("{}", text.trim_end())?;
         if let Some(Err(error)) = shown {
             unshown += 1;
-            let message = format!("{error:#}");
-            errln!("error: --show: {}", text::one_line(&message, 4096));
+            errln!("error: --show: {error:#}");
         }
     }
     ensure!(

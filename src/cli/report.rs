@@ -11,7 +11,7 @@ use crate::host;
 use crate::report::html::{RunData, write_report};
 use crate::report::run_files::RunFiles;
 use crate::run_folder::{Config, Kept, RunFolder};
-use crate::text::{one_line, quoted, shown};
+use crate::text::{quoted, shown};
 
 /// Flags of `fmnist report`.
 #[derive(Args, Debug)]
@@ -50,10 +50,7 @@ pub fn run(args: &ReportArgs) -> Result<()> {
         return Err(left_out.remove(0));
     }
     for reason in &left_out {
-        errln!(
-            "warning: left out: {}",
-            one_line(&format!("{reason:#}"), 4096)
-        );
+        errln!("warning: left out: {reason:#}");
     }
     if runs.is_empty() {
         bail!("none of these can be reported — name folders of runs that have ended");

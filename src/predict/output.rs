@@ -195,7 +195,7 @@ fn names_width(class_names: &[String; CLASSES]) -> usize {
 
 /// `text` without control characters in exactly `width` columns: padded, or cut with an ellipsis.
 fn fit(text: &str, width: usize) -> String {
-    let line = text::one_line(text, 4096);
+    let line = text::line(text);
     // A wide character that is cut leaves half of its columns to the padding.
     let cut = truncate_str(&line, width, "…");
     pad_str(&cut, width, Alignment::Left, None).into_owned()
@@ -203,7 +203,7 @@ fn fit(text: &str, width: usize) -> String {
 
 /// The same for a path, of which the end tells most: it is cut at its beginning.
 fn fit_end(path: &str, width: usize) -> String {
-    let line = text::one_line(path, 4096);
+    let line = text::line(path);
     if measure_text_width(&line) <= width {
         return fit(&line, width);
     }

@@ -73,6 +73,20 @@ pub fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder can be made")
 }
 
+/// Makes a run one of an earlier version, in which datasets had the names of their last folders.
+pub fn forget_digest(run: &Path, name: &str) {
+    let path = run.join("config.json");
+    let mut config = json(&path);
+    config["dataset"] = name.into();
+    drop(
+        config
+            .as_object_mut()
+            .expect("an object")
+            .remove("dataset_digest"),
+    );
+    std::fs::write(&path, config.to_string()).expect("a file");
+}
+
 /// Copies a folder with all that is in it.
 pub fn copy(from: &Path, to: &Path) {
     std::fs::create_dir(to).expect("a folder can be made");
