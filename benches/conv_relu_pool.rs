@@ -12,12 +12,13 @@ use std::time::{Duration, Instant};
 
 use burn::Tensor;
 use burn::tensor::{Device, Distribution};
-use fmnist::conv_relu_pool::{BlockShape, conv_relu_pool, reference};
-use fmnist::dataset::{Batch, DeviceSplit, synthetic};
+use fmnist::dataset::synthetic;
 use fmnist::device::{self, BackendChoice, Selected};
 use fmnist::model::{Kernels, ModelKind};
+use fmnist::ops::conv_relu_pool::{BlockShape, conv_relu_pool, reference};
 use fmnist::train::progress::{Progress, Style};
 use fmnist::train::recipe::{Recipe, VALIDATION_IMAGES};
+use fmnist::train::{Batch, DeviceSplit};
 use fmnist::train::{Learner, Settings, Tally};
 
 /// Pairs of samples are taken until the time is spent, but at least `MIN_PAIRS`.

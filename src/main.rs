@@ -1,7 +1,5 @@
 //! The `fmnist` program: parse, run, say what went wrong.
 
-mod allocator;
-
 use std::io::Write;
 use std::panic;
 use std::process::ExitCode;
@@ -10,12 +8,13 @@ use std::time::Instant;
 
 use clap::Parser;
 use fmnist::cli::Cli;
+use fmnist::cli::allocator::Allocator;
 use fmnist::device;
-use fmnist::interrupt::{self, Interrupted};
-use fmnist::stdout::{self, ReaderGone};
+use fmnist::run::interrupt::{self, Interrupted};
+use fmnist::util::stdout::{self, ReaderGone};
 
 #[global_allocator]
-static ALLOCATOR: allocator::Allocator = allocator::Allocator;
+static ALLOCATOR: Allocator = Allocator;
 
 /// Bytes of stack, far more than anything here takes.
 const STACK: usize = 8 << 20;
@@ -72,7 +71,7 @@ fn ended(result: anyhow::Result<()>) -> ExitCode {
         }
         Err(error) => {
             // One line: the chain of causes after the message itself.
-            let line = fmnist::text::line(&format!("{error:#}"));
+            let line = fmnist::util::text::line(&format!("{error:#}"));
             // Whoever closed stderr still gets the exit code.
             drop(writeln!(std::io::stderr(), "error: {line}"));
             ExitCode::FAILURE

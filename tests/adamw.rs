@@ -8,7 +8,7 @@ use burn::module::{Module, Param};
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, TensorData};
 use common::{cpu, relative_error, values, wgpu};
-use fmnist::adamw::AdamW;
+use fmnist::ops::adamw::AdamW;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

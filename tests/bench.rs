@@ -11,9 +11,10 @@ use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 use common::{cpu, data_dir, learner, plain, values, wgpu};
 use fmnist::bench::ceilings::{ADDEND, FACTOR, GRANULE, ROUNDS, copy, multiply_add};
-use fmnist::dataset::{DeviceSplit, synthetic};
+use fmnist::dataset::synthetic;
+use fmnist::device::recorder::record;
 use fmnist::model::ModelKind;
-use fmnist::recorder::record;
+use fmnist::train::DeviceSplit;
 use fmnist::train::Tally;
 use serde_json::Value;
 

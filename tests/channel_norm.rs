@@ -7,10 +7,10 @@ mod common;
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 use common::{cpu, fashion_mnist, first, learner, plain, relative_error, values, wgpu};
-use fmnist::channel_norm::{EPSILON, channel_norm, reference};
-use fmnist::dataset::DeviceSplit;
-use fmnist::dropout::Dropout;
 use fmnist::model::ModelKind;
+use fmnist::ops::channel_norm::{EPSILON, channel_norm, reference};
+use fmnist::ops::dropout::Dropout;
+use fmnist::train::DeviceSplit;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

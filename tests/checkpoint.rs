@@ -3,9 +3,9 @@
 mod common;
 
 use common::plain;
-use fmnist::adamw;
-use fmnist::checkpoint::{Checkpoint, RunIdentity};
 use fmnist::model::ModelKind;
+use fmnist::ops::adamw;
+use fmnist::run::checkpoint::{Checkpoint, RunIdentity};
 use fmnist::train::history::EpochRecord;
 use fmnist::train::{Position, State};
 use proptest::prelude::*;

@@ -8,7 +8,7 @@ use burn::Tensor;
 use burn::tensor::Device;
 use common::block::{Block, Operands, Results, run, run_viewed};
 use common::{cpu, naive, relative_error, shapes, wgpu};
-use fmnist::conv_relu_pool::{BlockShape, conv_relu_pool, reference};
+use fmnist::ops::conv_relu_pool::{BlockShape, conv_relu_pool, reference};
 
 /// Rounding of sums of up to 64·25 products in f32, relative to the largest result.
 const ROUNDING: f32 = 2e-5;

@@ -6,7 +6,7 @@ mod common;
 use burn::Tensor;
 use burn::tensor::Device;
 use common::{cpu, values, wgpu};
-use fmnist::dropout::Dropout;
+use fmnist::ops::dropout::Dropout;
 
 on_each_device!(
     drops_at_the_rate_and_keeps_the_mean,

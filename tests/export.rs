@@ -4,7 +4,7 @@
 use ::safetensors::SafeTensors;
 use fmnist::dataset::FASHION_MNIST_CLASSES;
 use fmnist::export::{Layer, Network, onnx, safetensors};
-use fmnist::gather::Pixels;
+use fmnist::ops::gather::Pixels;
 
 fn class_names() -> Vec<String> {
     FASHION_MNIST_CLASSES.map(str::to_owned).to_vec()

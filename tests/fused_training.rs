@@ -4,8 +4,8 @@ mod common;
 
 use burn::tensor::Device;
 use common::{cpu, fashion_mnist, first, learner, losses, plain, wgpu};
-use fmnist::dataset::DeviceSplit;
 use fmnist::model::{Kernels, ModelKind};
+use fmnist::train::DeviceSplit;
 use fmnist::train::{Metrics, Settings};
 
 const STEPS: usize = 100;

@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use fmnist::checkpoint::Checkpoint;
 use fmnist::dataset::idx;
-use fmnist::npy;
+use fmnist::export::npy;
 use fmnist::predict;
 use fmnist::report::evaluation::Evaluation;
 use fmnist::report::summary::Summary;
-use fmnist::run_folder::Config;
+use fmnist::run::Config;
+use fmnist::run::checkpoint::Checkpoint;
 use fmnist::train::history::History;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};

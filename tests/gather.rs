@@ -5,8 +5,9 @@ mod common;
 
 use burn::tensor::Device;
 use common::{cpu, fashion_mnist, first, values, wgpu};
-use fmnist::dataset::{Batches, CLASSES, DeviceSplit, PIXELS, SIDE, Split, shuffled};
-use fmnist::gather::{Augment, Pixels, target_values};
+use fmnist::dataset::{CLASSES, PIXELS, SIDE, Split};
+use fmnist::ops::gather::{Augment, Pixels, target_values};
+use fmnist::train::{Batches, DeviceSplit, shuffled};
 
 on_each_device!(
     batches_are_the_images_and_their_labels,

@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use fmnist::checkpoint::Checkpoint;
+use fmnist::run::checkpoint::Checkpoint;
 use fmnist::train::history::History;
 use process::{assert_success, fmnist, folder, json, stderr};
 use rand::{RngExt, SeedableRng};

@@ -6,8 +6,8 @@ mod common;
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 use common::{cpu, relative_error, values, wgpu};
-use fmnist::cross_entropy::{self, cross_entropy};
-use fmnist::linear::{self, linear};
+use fmnist::ops::cross_entropy::{self, cross_entropy};
+use fmnist::ops::linear::{self, linear};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

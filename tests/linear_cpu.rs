@@ -1,8 +1,8 @@
 //! The fully connected layer's CPU kernels against plain `f64` sums, on every instruction set of the
 //! machine.
 
-use fmnist::linear::LinearShape;
-use fmnist::linear::cpu::{self, Isa};
+use fmnist::ops::linear::LinearShape;
+use fmnist::ops::linear::cpu::{self, Isa};
 
 /// Batch, inputs, outputs: the networks' own layers, batches and columns that fill no tile, sums
 /// longer and shorter than a block, and nothing at all.

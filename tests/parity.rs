@@ -5,8 +5,8 @@ mod common;
 use common::{
     cpu, fashion_mnist, first, forward_backward, learner, losses, plain, relative_error, wgpu,
 };
-use fmnist::dataset::DeviceSplit;
 use fmnist::model::{Architecture, Classifier, Kernels, ModelKind};
+use fmnist::train::DeviceSplit;
 
 /// Rounding of one pass, relative to the largest value of each array.
 const PASS_BOUND: f32 = 2e-5;

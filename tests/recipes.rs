@@ -9,9 +9,10 @@ use std::process::Command;
 
 use burn::tensor::Device;
 use common::{cpu, data_dir, fashion_mnist, first, learner, plain, wgpu};
-use fmnist::dataset::{DeviceSplit, Split};
-use fmnist::gather::Pixels;
+use fmnist::dataset::Split;
 use fmnist::model::{Architecture, ModelKind};
+use fmnist::ops::gather::Pixels;
+use fmnist::train::DeviceSplit;
 use fmnist::train::history::History;
 use fmnist::train::recipe::Recipe;
 use fmnist::train::schedule::{Decay, Schedule};

@@ -6,10 +6,10 @@ mod common;
 use anyhow::{Result, bail};
 use burn::tensor::Device;
 use common::{cpu, fashion_mnist, first, learner, plain, wgpu};
-use fmnist::adamw;
-use fmnist::checkpoint::{Checkpoint, RunIdentity};
-use fmnist::dataset::DeviceSplit;
 use fmnist::model::{Kernels, ModelKind};
+use fmnist::ops::adamw;
+use fmnist::run::checkpoint::{Checkpoint, RunIdentity};
+use fmnist::train::DeviceSplit;
 use fmnist::train::recipe::Recipe;
 use fmnist::train::{Diverged, Keeper, Learner, Settings, State, Tally};
 

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use fmnist::checkpoint::Checkpoint;
+use fmnist::run::checkpoint::Checkpoint;
 use fmnist::train::history::History;
 use process::{
     assert_failure, assert_success, copy, fmnist, folder, forget_digest, json, output, stderr,

@@ -9,8 +9,8 @@ use anyhow::Result;
 use burn::module::Module;
 use burn::tensor::Device;
 use common::{cpu, fashion_mnist, first, learner, plain, wgpu};
-use fmnist::dataset::DeviceSplit;
 use fmnist::model::ModelKind;
+use fmnist::train::DeviceSplit;
 use fmnist::train::recipe::Recipe;
 use fmnist::train::{Keeper, Learner, Settings, Tally};
 

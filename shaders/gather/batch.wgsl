@@ -12,7 +12,7 @@
 // batch_targets  [dispatch.x, CLASSES]
 //
 // A picture is made of bytes until it is stored, and all choices are made in integers, by hashes of
-// the image's index and of the key: src/gather/cpu.rs and random.rs give the same, bit for bit.
+// the image's index and of the key: src/ops/gather/cpu.rs and random.rs give the same, bit for bit.
 
 struct Selection {
     first: u32,

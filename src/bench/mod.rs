@@ -12,9 +12,10 @@ use std::time::Instant;
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::dataset::{DeviceSplit, Split};
+use crate::dataset::Split;
 use crate::device::{Backend, Selected};
 use crate::model::{Architecture, ModelKind};
+use crate::train::DeviceSplit;
 use crate::train::Settings;
 use crate::train::recipe::Recipe;
 use ceilings::Ceilings;

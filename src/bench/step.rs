@@ -6,10 +6,10 @@ use anyhow::Result;
 use burn::tensor::Device;
 
 use super::{DeviceMemory, Spread};
-use crate::dataset::{Batch, Batches, DeviceSplit};
-use crate::host;
-use crate::recorder::{self, Record};
+use crate::device;
+use crate::device::recorder::{self, Record};
 use crate::train::progress::{Progress, Style};
+use crate::train::{Batch, Batches, DeviceSplit};
 use crate::train::{Learner, ModelSettings, Settings, Tally};
 
 /// Before anything is measured: pipelines, memory pools, caches and clocks settle.
@@ -79,7 +79,7 @@ pub fn measure(
         let started = Instant::now();
         trainer.run(1);
         enqueue_seconds.push(started.elapsed().as_secs_f64());
-        host::wait(trainer.device)?;
+        device::wait(trainer.device)?;
     }
     let [fewest, most] = RECORDED_STEPS;
     let recorded_steps = fitting(RECORDED_SECONDS).clamp(fewest, most);
@@ -168,7 +168,7 @@ impl<'a> Trainer<'a> {
     fn timed(&mut self, steps: usize) -> Result<f64> {
         let started = Instant::now();
         self.run(steps);
-        host::wait(self.device)?;
+        device::wait(self.device)?;
         Ok(started.elapsed().as_secs_f64())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{ModelReport, Report};
 use crate::device::Backend;
-use crate::text;
+use crate::util::text;
 
 const WIDTH: usize = 80;
 const LABEL_WIDTH: usize = 24;

@@ -7,13 +7,13 @@ use anyhow::Result;
 use burn::tensor::Device;
 use serde::Serialize;
 
-use crate::dataset::DeviceSplit;
 use crate::model::ModelKind;
-use crate::statistics::MeanStd;
-use crate::text;
+use crate::train::DeviceSplit;
 use crate::train::progress::{Progress, Style};
 use crate::train::recipe::Recipe;
 use crate::train::{Learner, ModelSettings, Settings, Tally};
+use crate::util::statistics::MeanStd;
+use crate::util::text;
 
 /// Steps of a model that is thrown away: they compile the pipelines and fill the memory pools.
 const WARM_UP_STEPS: usize = 20;

@@ -16,7 +16,7 @@ pub struct Work {
     /// Bytes to and from memory in f32, if every layer keeps what it has in hand and nothing else is
     /// kept from one layer to the next. A layer reads its input and writes its output; backward it
     /// reads its input and the gradient of its output, and writes the gradient of its input, but the
-    /// first; weights as in [AdamW](crate::adamw), those of all layers but the first once more for
+    /// first; weights as in [AdamW](crate::ops::adamw), those of all layers but the first once more for
     /// the gradient of the input.
     pub bytes: f64,
 }

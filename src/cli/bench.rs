@@ -5,15 +5,16 @@ use std::time::Instant;
 use anyhow::{Result, anyhow, ensure};
 use clap::Args;
 
-use super::data::console;
+use super::dataset::console;
 use super::limits::{CEILINGS, check_batch_size, check_memory, check_size};
 use super::recipe::RecipeArgs;
 use super::{DeviceArgs, positive};
 use crate::bench::{self, UntilReport, table, until_table};
-use crate::dataset::{self, Choice, DeviceSplit, Places, Split, synthetic};
+use crate::dataset::{self, Choice, Places, Split, synthetic};
 use crate::device::advise_without_memory;
-use crate::text::count;
+use crate::train::DeviceSplit;
 use crate::train::{self, Diverged, Settings};
+use crate::util::text::count;
 
 /// Flags of `fmnist bench`.
 #[derive(Args, Debug)]

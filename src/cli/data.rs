@@ -1,24 +1,22 @@
 //! `fmnist data`: download, check and look at the data.
 
-use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
-use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use super::DeviceArgs;
-use super::dataset::DatasetArgs;
+use super::dataset::{DatasetArgs, console};
 use super::limits::check_memory;
 use crate::dataset::manifest::{self, Manifest, State};
-use crate::dataset::{CLASSES, Event, PIXELS, Places, Split, fetch};
-use crate::gather::{Augment, Pixels, Selection, cpu, epoch_key, target_values};
+use crate::dataset::{CLASSES, PIXELS, Places, Split, fetch};
+use crate::ops::gather::{Augment, Pixels, Selection, cpu, epoch_key, target_values};
 use crate::report::grid::draw_grid;
-use crate::text::{count, quoted, shown};
+use crate::util::text::{count, quoted, shown};
 
 /// Magnification of the images that `show` draws.
 const SCALE: usize = 3;
@@ -235,44 +233,4 @@ fn samples(split: &Split, per_class: usize, seed: u64) -> [Vec<u32>; CLASSES] {
         }
     }
     classes
-}
-
-/// Tells the user on stderr what happens to the data: lines, and a bar for a download if stderr is
-/// a terminal. With `quiet` only warnings are printed.
-pub fn console(quiet: bool) -> impl FnMut(Event<'_>) {
-    let bars = !quiet && stderr().is_terminal();
-    let mut bar: Option<ProgressBar> = None;
-    let mut begun = String::new();
-    move |event| {
-        if !matches!(event, Event::Download { .. })
-            && let Some(unfinished) = bar.take()
-        {
-            unfinished.finish_and_clear();
-        }
-        match event {
-            Event::Warning(text) => errln!("warning: {text}"),
-            Event::Note(_) | Event::Download { .. } if quiet => {}
-            Event::Note(text) => errln!("{text}"),
-            Event::Download { file, done, total } if bars => {
-                let bar = bar.get_or_insert_with(|| download_bar(file, total));
-                bar.set_position(done);
-            }
-            Event::Download { file, total, .. } => {
-                if begun != file {
-                    errln!("downloading {file} ({})", HumanBytes(total));
-                    file.clone_into(&mut begun);
-                }
-            }
-        }
-    }
-}
-
-fn download_bar(file: &str, total: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template(
-        "{prefix} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
-    )
-    .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(total)
-        .with_style(style)
-        .with_prefix(file.to_owned())
 }

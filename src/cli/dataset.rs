@@ -1,13 +1,14 @@
 //! The flags that choose a dataset.
 
+use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Args;
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
-use super::data::console;
-use crate::dataset::{self, Choice, Dataset, FASHION_MNIST, synthetic};
-use crate::run_folder::Config;
+use crate::dataset::{self, Choice, Dataset, Event, FASHION_MNIST, synthetic};
+use crate::run::Config;
 
 /// `--dataset` and `--data-dir`.
 #[derive(Args, Clone, Debug)]
@@ -57,4 +58,44 @@ impl DatasetArgs {
         }
         Ok(args)
     }
+}
+
+/// Tells the user on stderr what happens to the data: lines, and a bar for a download if stderr is
+/// a terminal. With `quiet` only warnings are printed.
+pub(super) fn console(quiet: bool) -> impl FnMut(Event<'_>) {
+    let bars = !quiet && stderr().is_terminal();
+    let mut bar: Option<ProgressBar> = None;
+    let mut begun = String::new();
+    move |event| {
+        if !matches!(event, Event::Download { .. })
+            && let Some(unfinished) = bar.take()
+        {
+            unfinished.finish_and_clear();
+        }
+        match event {
+            Event::Warning(text) => errln!("warning: {text}"),
+            Event::Note(_) | Event::Download { .. } if quiet => {}
+            Event::Note(text) => errln!("{text}"),
+            Event::Download { file, done, total } if bars => {
+                let bar = bar.get_or_insert_with(|| download_bar(file, total));
+                bar.set_position(done);
+            }
+            Event::Download { file, total, .. } => {
+                if begun != file {
+                    errln!("downloading {file} ({})", HumanBytes(total));
+                    file.clone_into(&mut begun);
+                }
+            }
+        }
+    }
+}
+
+fn download_bar(file: &str, total: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template(
+        "{prefix} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+    )
+    .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(total)
+        .with_style(style)
+        .with_prefix(file.to_owned())
 }

@@ -8,14 +8,15 @@ use clap::Args;
 
 use super::limits::check_size;
 use super::{DeviceArgs, dataset, open_run};
-use crate::dataset::{DeviceSplit, Split};
+use crate::dataset::Split;
 use crate::device::{self, Backend, BackendChoice};
 use crate::report::evaluation::{Evaluation, tables::tables};
 use crate::report::summary::Summary;
 use crate::report::test_set::TestSet;
-use crate::run_folder::{Config, Kept, RunFolder};
-use crate::text;
+use crate::run::{Config, Kept, RunFolder};
+use crate::train::DeviceSplit;
 use crate::train::Inference;
+use crate::util::text;
 
 /// Flags of `fmnist evaluate`.
 #[derive(Args, Debug)]

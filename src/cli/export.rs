@@ -9,9 +9,9 @@ use super::open_run;
 use crate::device::{self, BackendChoice};
 use crate::export::{Layer, Network, onnx, safetensors};
 use crate::model::{Classifier, ModelKind};
-use crate::run_folder::Kept;
-use crate::text::shown;
-use crate::{host, whole_file};
+use crate::run::Kept;
+use crate::util::text::shown;
+use crate::util::whole_file;
 
 /// Flags of `fmnist export`.
 #[derive(Args, Debug)]
@@ -77,15 +77,15 @@ fn layers(model: &Classifier) -> Result<Vec<Layer>> {
     for block in &model.blocks {
         layers.push(Layer::ConvReluPool {
             shape: block.weight.dims(),
-            weight: host::read(block.weight.val())?,
-            bias: host::read(block.bias.val())?,
+            weight: device::read(block.weight.val())?,
+            bias: device::read(block.bias.val())?,
         });
     }
     for (number, layer) in model.layers.iter().enumerate() {
         layers.push(Layer::Linear {
             shape: layer.weight.dims(),
-            weight: host::read(layer.weight.val())?,
-            bias: host::read(layer.bias.val())?,
+            weight: device::read(layer.weight.val())?,
+            bias: device::read(layer.bias.val())?,
             relu: number + 1 < model.layers.len(),
         });
     }

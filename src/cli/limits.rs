@@ -6,9 +6,9 @@ use indicatif::HumanBytes;
 use crate::dataset::Split;
 use crate::device::{Backend, Memory, Selected};
 use crate::model::{Architecture, Kernels};
-use crate::text::count;
+use crate::ops::wgsl::MAX_GRID;
 use crate::train::Settings;
-use crate::wgsl::MAX_GRID;
+use crate::util::text::count;
 
 /// What the program and a dataset of Fashion-MNIST's size take, in bytes.
 const PROGRAM: u64 = 192 << 20;

@@ -1,9 +1,9 @@
 //! The command line: one file per command.
 
-/// `println!` that returns an error where it would panic: see [`crate::stdout::print`].
+/// `println!` that returns an error where it would panic: see [`crate::util::stdout::print`].
 macro_rules! outln {
     ($($arg:tt)*) => {
-        $crate::stdout::print(format_args!("{}\n", format_args!($($arg)*)))
+        $crate::util::stdout::print(format_args!("{}\n", format_args!($($arg)*)))
     };
 }
 
@@ -13,11 +13,12 @@ macro_rules! errln {
     ($($arg:tt)*) => {
         drop(std::io::Write::write_fmt(
             &mut std::io::stderr(),
-            format_args!("{}\n", $crate::text::line(&format!($($arg)*))),
+            format_args!("{}\n", $crate::util::text::line(&format!($($arg)*))),
         ))
     };
 }
 
+pub mod allocator;
 mod bench;
 mod data;
 mod dataset;
@@ -41,9 +42,9 @@ use anyhow::{Result, anyhow, ensure};
 use clap::{Args, Parser, Subcommand};
 
 use crate::device::{self, Backend, BackendChoice, OutOfMemory, Selected};
-use crate::run_folder::{Config, RunFolder};
-use crate::stdout;
-use crate::text::{quoted, shown};
+use crate::run::{Config, RunFolder};
+use crate::util::stdout;
+use crate::util::text::{quoted, shown};
 
 /// Trains a dense and a convolutional network on Fashion-MNIST, on any GPU or CPU.
 #[derive(Debug, Parser)]

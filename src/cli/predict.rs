@@ -10,13 +10,15 @@ use console::Term;
 
 use super::evaluate::same_backend;
 use super::{DeviceArgs, open_run};
-use crate::dataset::{CLASSES, DeviceSplit, PIXELS, Split};
-use crate::gather::Pixels;
+use crate::dataset::{CLASSES, PIXELS, Split};
+use crate::device;
 use crate::model::{Classifier, ModelKind};
+use crate::ops::gather::Pixels;
 use crate::predict::output::{self, Opinion};
 use crate::predict::{Fitted, Show, expand, load};
-use crate::run_folder::{Config, Kept, RunFolder};
-use crate::{host, text};
+use crate::run::{Config, Kept, RunFolder};
+use crate::train::DeviceSplit;
+use crate::util::text;
 
 /// Columns where the output is no terminal.
 const DEFAULT_WIDTH: usize = 100;
@@ -147,7 +149,7 @@ impl<'a> Models<'a> {
         for (kind, pixels, model) in &self.models {
             let mut batches = split.batches(1).scaled(*pixels);
             let batch = batches.next().context("a split of one image has a batch")?;
-            let probabilities = host::read(softmax(model.forward(batch.images), 1))?;
+            let probabilities = device::read(softmax(model.forward(batch.images), 1))?;
             let probabilities = <[f32; CLASSES]>::try_from(probabilities)
                 .map_err(|_| anyhow!("the {kind} model does not tell {CLASSES} classes apart"))?;
             opinions.push((kind.name(), probabilities));

@@ -4,12 +4,12 @@ use anyhow::{Result, bail, ensure};
 use clap::{Args, ValueEnum};
 
 use super::positive;
-use crate::gather::Pixels;
 use crate::model::{Kernels, ModelKind};
-use crate::text::count;
+use crate::ops::gather::Pixels;
 use crate::train::recipe::{BATCH_SIZE, Recipe, VALIDATION_IMAGES};
 use crate::train::schedule::Decay;
 use crate::train::{ModelSettings, Settings};
+use crate::util::text::count;
 
 /// What to train and how.
 #[derive(Args, Debug)]

@@ -10,8 +10,8 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 
 use super::Cli;
-use crate::text::{quoted, shown};
-use crate::{stdout, whole_file};
+use crate::util::text::{quoted, shown};
+use crate::util::{stdout, whole_file};
 
 /// Flags of `fmnist completions`.
 #[derive(Args, Debug)]

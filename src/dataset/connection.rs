@@ -12,7 +12,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Body, ProxyProtocol};
 
 use super::proxy::NamedProxy;
-use crate::text;
+use crate::util::text;
 
 /// The variables of the environment that name certificates to trust instead of the system's.
 const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];

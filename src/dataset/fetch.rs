@@ -19,8 +19,8 @@ use super::Event;
 use super::connection::Connection;
 use super::manifest::{Manifest, ManifestFile, missing};
 use super::part::{OnDisk, Part};
-use crate::folder_lock::FolderLock;
-use crate::text;
+use crate::util::folder_lock::FolderLock;
+use crate::util::text;
 
 /// How long [`fetch`] may wait in all for mirrors that send nothing when a training run needs the
 /// data: less than the ten seconds after which a run without network must go on.

@@ -21,7 +21,7 @@ use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
 use super::{CLASSES, PIXELS, SIDE};
-use crate::text::count;
+use crate::util::text::count;
 
 /// The most images or labels a file may declare: far more than any dataset of this format has.
 pub const MAX_ITEMS: usize = 1_000_000;

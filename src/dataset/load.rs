@@ -13,7 +13,7 @@ use super::{
     Choice, Dataset, DatasetDigest, Event, FASHION_MNIST, FASHION_MNIST_CLASSES, PIXELS, Split,
     fetch, idx, name, synthetic,
 };
-use crate::text::count;
+use crate::util::text::count;
 
 const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
 const TRAIN_LABELS: &str = "train-labels-idx1-ubyte";

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::idx;
-use crate::text::quoted;
+use crate::util::text::quoted;
 
 /// Bytes that are hashed at a time.
 const CHUNK: usize = 64 * 1024;

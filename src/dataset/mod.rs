@@ -8,7 +8,6 @@
 
 use sha2::{Digest, Sha256};
 
-mod batches;
 mod connection;
 mod load;
 mod name;
@@ -22,7 +21,6 @@ pub mod manifest;
 mod raster;
 pub mod synthetic;
 
-pub use batches::{Batch, Batches, DeviceSplit, shuffled};
 pub use digest::DatasetDigest;
 pub use load::{Places, load, load_from};
 

@@ -3,7 +3,7 @@
 use std::path::{Component, Path};
 
 use super::manifest::Manifest;
-use crate::text::is_unprintable;
+use crate::util::text::is_unprintable;
 
 /// Words that say nothing of what is in a folder.
 const EMPTY_WORDS: &str = "\

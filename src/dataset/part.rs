@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::manifest::sha256;
-use crate::whole_file;
+use crate::util::whole_file;
 
 /// A failure of the folder that a file is downloaded into, not of the mirror.
 #[derive(Debug)]

@@ -5,6 +5,8 @@
 
 mod failure;
 mod memory;
+mod read_back;
+pub mod recorder;
 
 use std::sync::OnceLock;
 
@@ -16,13 +18,14 @@ use clap::ValueEnum;
 use indicatif::HumanBytes;
 use serde::{Deserialize, Serialize};
 
-use crate::text::count;
+use crate::util::text::count;
 
 pub use failure::{
     OutOfMemory, advise_if_lost, advise_without_memory, end_without_memory, end_without_threads,
     ran_out_of_memory,
 };
 pub use memory::Memory;
+pub(crate) use read_back::{read, wait};
 
 /// The value of `--backend`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

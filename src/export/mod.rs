@@ -2,6 +2,7 @@
 //!
 //! [`Network`] describes a model in plain data; [`onnx`] and [`safetensors`] write it.
 
+pub mod npy;
 pub mod onnx;
 mod protobuf;
 pub mod safetensors;
@@ -9,7 +10,7 @@ pub mod safetensors;
 use anyhow::{Result, ensure};
 
 use crate::dataset::{PIXELS, SIDE};
-use crate::gather::Pixels;
+use crate::ops::gather::Pixels;
 
 /// A layer and its weights, row-major.
 #[derive(Clone, Debug, PartialEq)]

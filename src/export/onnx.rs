@@ -10,7 +10,7 @@ use anyhow::Result;
 use super::protobuf::Message;
 use super::{Module, Network, Tensor};
 use crate::dataset::SIDE;
-use crate::gather::Pixels;
+use crate::ops::gather::Pixels;
 
 /// The operators of ONNX 1.8, of 2020: whatever reads ONNX reads these.
 const OPSET: usize = 13;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Kernels;
 use super::block::KERNEL;
 use crate::dataset::{CLASSES, PIXELS, SIDE};
-use crate::gather::Pixels;
+use crate::ops::gather::Pixels;
 
 /// Weights of a convolution for a pair of channels.
 const TAPS: usize = KERNEL * KERNEL;
@@ -60,7 +60,7 @@ pub struct Architecture {
     /// What the model sees of an image.
     pub pixels: Pixels,
     /// Whether each block's output is normalised in training: see
-    /// [`channel_norm`](crate::channel_norm).
+    /// [`channel_norm`](crate::ops::channel_norm).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub normalize: bool,
 }

@@ -5,7 +5,7 @@ use burn::module::{Module, Param};
 
 use super::Kernels;
 use super::init::Init;
-use crate::conv_relu_pool::{conv_relu_pool, reference};
+use crate::ops::conv_relu_pool::{conv_relu_pool, reference};
 
 /// Side of the convolution's window.
 pub(super) const KERNEL: usize = 3;

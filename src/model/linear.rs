@@ -5,7 +5,7 @@ use burn::module::{Module, Param};
 
 use super::Kernels;
 use super::init::Init;
-use crate::linear::{linear, reference};
+use crate::ops::linear::{linear, reference};
 
 /// `output = input · weight + bias`, with or without a ReLU.
 #[derive(Module, Debug)]

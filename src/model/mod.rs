@@ -4,22 +4,20 @@ mod architecture;
 mod block;
 mod init;
 mod linear;
-mod weights;
 
 use burn::Tensor;
 use burn::module::Module;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use crate::channel_norm::{EPSILON, channel_norm, reference};
 use crate::dataset::CLASSES;
-use crate::dropout::Dropout;
+use crate::ops::channel_norm::{EPSILON, channel_norm, reference};
+use crate::ops::dropout::Dropout;
 use init::Init;
 
 pub use architecture::{Architecture, Layer, ModelKind};
 pub use block::Block;
 pub use linear::Linear;
-pub use weights::{flattened, with_weights};
 
 /// Which operations a training step is made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

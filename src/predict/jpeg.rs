@@ -6,9 +6,9 @@
 use anyhow::{Result, bail, ensure};
 use jpeg_decoder::{Decoder, Error, PixelFormat, UnsupportedFeature};
 
+use super::decoded::{Decoded, checked_size, cut_off, damaged, foreign};
 use super::kind::Format;
 use super::orientation;
-use super::picture::{Decoded, checked_size, cut_off, damaged, foreign};
 
 /// The most scans that are decoded. A progressive file has about ten; each takes as long as the
 /// picture is large, however few bytes it has.

@@ -7,6 +7,7 @@
 //! - [`Show`], [`write_png`]: those 28×28 pixels as a file, for people who wonder.
 //! - [`output`]: what the models say, for people and for programs.
 
+mod decoded;
 mod files;
 mod fit;
 mod frame;
@@ -21,7 +22,8 @@ mod png;
 mod resample;
 mod show;
 
+pub use decoded::MAX_PIXELS;
 pub use files::{MAX_FILE_BYTES, expand, load};
 pub use fit::Fitted;
-pub use picture::{MAX_PIXELS, Picture, decode};
+pub use picture::{Picture, decode};
 pub use show::{Show, write_png};

@@ -7,9 +7,9 @@ use anyhow::{Result, bail, ensure};
 use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, tiff::TiffDecoder, webp::WebPDecoder};
 use image::{ImageDecoder, ImageError, ImageResult, Limits};
 
+use super::decoded::{Decoded, MAX_PIXELS, checked_size, cut_off, damaged, foreign};
 use super::kind::Format;
 use super::orientation;
-use super::picture::{Decoded, MAX_PIXELS, checked_size, cut_off, damaged, foreign};
 
 // Tags of TIFF files (TIFF 6.0, sections 8 and 15).
 const SUBFILE: u16 = 254; // its lowest bit: a small copy of another picture

@@ -6,7 +6,7 @@ use console::{Alignment, measure_text_width, pad_str, truncate_str};
 use serde::Serialize;
 
 use crate::dataset::CLASSES;
-use crate::text;
+use crate::util::text;
 
 /// A model's name and the probabilities it gives the classes, in the order of the labels.
 pub type Opinion<'a> = (&'a str, [f32; CLASSES]);

@@ -7,9 +7,9 @@ use anyhow::{Result, bail};
 use flate2::{Crc, read::ZlibDecoder};
 use png::{Decoder, DecodingError, Transformations};
 
+use super::decoded::{Decoded, checked_size, cut_off, damaged};
 use super::kind::Format;
 use super::orientation;
-use super::picture::{Decoded, checked_size, cut_off, damaged};
 
 /// Bytes before the first chunk.
 const MAGIC: usize = 8;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use crate::dataset::{PIXELS, SIDE};
-use crate::whole_file;
+use crate::util::whole_file;
 
 /// Where the images that the models saw are written.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
 
-use crate::text;
-use crate::whole_file;
+use crate::util::text;
+use crate::util::whole_file;
 
 /// Pixels drawn per pixel of the picture, along each axis.
 pub const SCALE: u32 = 2;

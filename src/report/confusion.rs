@@ -9,7 +9,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use crate::dataset::CLASSES;
 use crate::report::canvas::{self, COLORS, Canvas, FRAME, TEXT, fitted, font, px};
 use crate::report::evaluation::{Evaluation, ModelEvaluation};
-use crate::text;
+use crate::util::text;
 
 /// Size of the picture in pixels.
 pub const WIDTH: u32 = 1080;

@@ -9,7 +9,7 @@ use crate::dataset::SIDE;
 use crate::report::canvas::{self, Canvas, FRAME, TEXT, fitted, font, px};
 use crate::report::evaluation::{Comparison, Evaluation, answer};
 use crate::report::test_set::TestSet;
-use crate::text;
+use crate::util::text;
 
 /// Width of the picture in pixels.
 pub const WIDTH: u32 = 1280;

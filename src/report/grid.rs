@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::dataset::SIDE;
-use crate::whole_file;
+use crate::util::whole_file;
 
 /// Pixels between images and around them.
 const MARGIN: usize = 4;

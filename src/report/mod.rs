@@ -10,7 +10,6 @@ pub mod evaluation;
 pub mod grid;
 pub mod html;
 pub mod reliability;
-pub mod run_files;
 mod series;
 pub mod summary;
 pub mod table;

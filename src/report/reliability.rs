@@ -9,7 +9,7 @@ use plotters::prelude::*;
 use crate::report::axis::Axis;
 use crate::report::canvas::{self, COLORS, Canvas, FRAME, GRID, TEXT, fitted, font, px};
 use crate::report::evaluation::{BINS, Evaluation, ModelEvaluation};
-use crate::text;
+use crate::util::text;
 
 /// Width of the picture in pixels for each model.
 pub const PANEL_WIDTH: u32 = 640;

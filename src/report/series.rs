@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::report::axis::Axis;
-use crate::statistics::MeanStd;
-use crate::text;
 use crate::train::history::{EpochRecord, History};
+use crate::util::statistics::MeanStd;
+use crate::util::text;
 
 /// What the curves show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

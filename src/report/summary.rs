@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::statistics::MeanStd;
-use crate::whole_file;
+use crate::util::statistics::MeanStd;
+use crate::util::whole_file;
 
 /// Bytes of `summary.json`, far more than it has.
 const FILE_LIMIT: u64 = 1 << 20;

@@ -2,8 +2,8 @@
 
 use crate::model::ModelKind;
 use crate::report::summary::{ModelRuns, RunsSummary, Summary};
-use crate::statistics::MeanStd;
-use crate::text;
+use crate::util::statistics::MeanStd;
+use crate::util::text;
 
 const WIDTH: usize = 80;
 const LABEL_WIDTH: usize = 20;

@@ -10,9 +10,9 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use crate::dataset::{PIXELS, Split, idx};
-use crate::npy;
+use crate::export::npy;
 use crate::report::evaluation::{Probabilities, answer, confidence};
-use crate::whole_file;
+use crate::util::whole_file;
 
 /// Bytes of a packed file of images, or of one of probabilities: those of a million images, packed
 /// badly.

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::whole_file;
+use crate::util::whole_file;
 
 /// The columns of `history.csv`, in the order of [`EpochRecord`]'s fields.
 const COLUMNS: [&str; 7] = [
@@ -126,7 +126,7 @@ impl History {
                 "{} is no history — line 1 must be `{}`, not `{}`",
                 path.display(),
                 COLUMNS.join(","),
-                crate::text::one_line(&header.iter().collect::<Vec<_>>().join(","), 120),
+                crate::util::text::one_line(&header.iter().collect::<Vec<_>>().join(","), 120),
             );
         }
 

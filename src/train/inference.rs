@@ -5,10 +5,10 @@ use burn::Tensor;
 use burn::tensor::activation::softmax;
 
 use super::{Metrics, Tally};
-use crate::dataset::DeviceSplit;
-use crate::gather::Pixels;
-use crate::host;
+use crate::device;
 use crate::model::{Classifier, Kernels, Probabilities};
+use crate::ops::gather::Pixels;
+use crate::train::DeviceSplit;
 
 /// Images per batch. Fixed, so that sums round the same way each time; it divides the usual splits,
 /// and its tensors stay in the allocator's hands, which makes the CPU twice as fast as batches of
@@ -46,7 +46,7 @@ impl Inference {
     pub fn answer(&self, split: &DeviceSplit) -> Result<(Metrics, Vec<Probabilities>)> {
         let mut rows = Vec::with_capacity(split.len());
         let metrics = self.on_each_batch(split, |logits| {
-            let probabilities = host::read(softmax(logits, 1))?;
+            let probabilities = device::read(softmax(logits, 1))?;
             rows.extend_from_slice(probabilities.as_chunks().0);
             Ok(())
         })?;

@@ -2,9 +2,9 @@
 
 use burn::Tensor;
 
-use crate::adamw::AdamW;
-use crate::cross_entropy::{cross_entropy, reference};
 use crate::model::Kernels;
+use crate::ops::adamw::AdamW;
+use crate::ops::cross_entropy::{cross_entropy, reference};
 
 impl Kernels {
     /// Mean loss, and the sums for the metrics: see [`cross_entropy`].

@@ -11,11 +11,12 @@ use super::inference::{EVALUATION_BATCH, Inference};
 use super::pace::Pace;
 use super::progress::{ModelProgress, Progress};
 use super::{Diverged, Keeper, Metrics, ModelSettings, Position, Settings, State, Tally, Training};
-use crate::adamw::AdamW;
-use crate::dataset::{Batch, Batches, DeviceSplit};
-use crate::dropout::Dropout;
-use crate::host;
-use crate::model::{Classifier, Kernels, ModelKind, Probabilities, flattened, with_weights};
+use crate::device;
+use crate::model::{Classifier, Kernels, ModelKind, Probabilities};
+use crate::ops::adamw::AdamW;
+use crate::ops::dropout::Dropout;
+use crate::ops::weights::{flattened, with_weights};
+use crate::train::{Batch, Batches, DeviceSplit};
 
 /// Batches of training images on which the normalisation is measured for inference: the error of
 /// a channel's mean square over 2,000 images is far below 1 %.
@@ -77,7 +78,7 @@ impl Learner {
     /// If the device fails.
     pub fn state(&self) -> Result<State> {
         let (sums, images) = self.tally.sums()?;
-        let weights = flattened(&self.model).into_iter().map(host::read);
+        let weights = flattened(&self.model).into_iter().map(device::read);
         Ok(State {
             position: Position {
                 sums,
@@ -199,7 +200,7 @@ impl Learner {
             clock = Instant::now();
         }
         let metrics = self.read(&tally)?;
-        host::wait(&self.device)?;
+        device::wait(&self.device)?;
         self.count(&mut clock);
         let seconds = self.position.seconds;
         self.position = Position {

@@ -1,5 +1,6 @@
 //! The training loop, the same for every model and every backend.
 
+mod batches;
 pub mod history;
 mod inference;
 mod kernels;
@@ -14,10 +15,11 @@ mod tally;
 
 use anyhow::{Result, ensure};
 
-use crate::dataset::{Dataset, DeviceSplit, Split};
-use crate::text::{count, thousands};
+use crate::dataset::{Dataset, Split};
+use crate::util::text::{count, thousands};
 use history::{EpochRecord, History};
 
+pub use batches::{Batch, Batches, DeviceSplit, shuffled};
 pub use inference::Inference;
 pub use learner::Learner;
 pub use settings::{ModelSettings, Settings, Training};

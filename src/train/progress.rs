@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use crate::stdout;
-use crate::text;
 use crate::train::history::EpochRecord;
+use crate::util::stdout;
+use crate::util::text;
 
 /// How often per second the bars are drawn.
 const REDRAWS_PER_SECOND: u8 = 10;

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::schedule::Decay;
 use super::{ModelSettings, Training};
-use crate::gather::{Augment, Pixels};
 use crate::model::{Architecture, ModelKind};
+use crate::ops::gather::{Augment, Pixels};
 
 /// Images per step of every recipe.
 pub const BATCH_SIZE: usize = 128;

@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 
 use super::recipe::{BATCH_SIZE, Recipe, VALIDATION_IMAGES};
 use super::schedule::{Decay, Schedule};
-use crate::gather::Augment;
 use crate::model::{Architecture, Kernels, ModelKind};
+use crate::ops::gather::Augment;
 
 /// Epochs of a run at most: what their history takes stays small beside the weights.
 const MOST_EPOCHS: usize = 50_000;

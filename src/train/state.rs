@@ -6,8 +6,8 @@ use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::Sums;
-use crate::adamw;
 use crate::model::ModelKind;
+use crate::ops::adamw;
 
 /// All that the further course of a model's training depends on, besides its settings and images.
 ///

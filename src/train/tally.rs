@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use burn::Tensor;
 use burn::tensor::Device;
 
-use crate::host;
+use crate::device;
 
 /// Sums over the batches so far. Nothing waits for the device until [`Tally::read`].
 #[derive(Default)]
@@ -15,7 +15,7 @@ pub struct Tally {
     batches: usize,
 }
 
-/// What [`cross_entropy`](crate::cross_entropy::cross_entropy) says of a batch, summed up: the
+/// What [`cross_entropy`](crate::ops::cross_entropy::cross_entropy) says of a batch, summed up: the
 /// losses, the right answers, and the batches whose loss was finite.
 pub type Sums = [f32; 3];
 
@@ -58,7 +58,7 @@ impl Tally {
     pub fn sums(&self) -> Result<(Sums, usize)> {
         let mut sums = Sums::default();
         if let Some(tensor) = &self.sums {
-            sums.copy_from_slice(&host::read(tensor.clone())?);
+            sums.copy_from_slice(&device::read(tensor.clone())?);
         }
         let ([losses, _, finite], batches) = (sums, self.batches);
         ensure!(

@@ -1,7 +1,7 @@
 //! The block's inputs for tests, and one pass through it on a device.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use fmnist::conv_relu_pool::BlockShape;
+use fmnist::ops::conv_relu_pool::BlockShape;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

@@ -20,11 +20,12 @@ use std::sync::OnceLock;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
-use fmnist::dataset::{self, Batch, Choice, Dataset, DeviceSplit, Split};
+use fmnist::dataset::{self, Choice, Dataset, Split};
 use fmnist::device::{self, BackendChoice};
 use fmnist::model::{Classifier, Kernels, ModelKind};
 use fmnist::train::progress::{Progress, Style};
 use fmnist::train::recipe::{Recipe, VALIDATION_IMAGES};
+use fmnist::train::{Batch, DeviceSplit};
 use fmnist::train::{Learner, Settings, Tally};
 
 /// The CPU, without autodiff.

@@ -1,6 +1,6 @@
 //! The block as its definition says, one scalar after the other, in f64.
 
-use fmnist::conv_relu_pool::{BlockShape, CLOSED};
+use fmnist::ops::conv_relu_pool::{BlockShape, CLOSED};
 
 /// The pooled output and its codes.
 pub fn forward(

@@ -1,6 +1,6 @@
 //! The shapes on which the block is tested and timed.
 
-use fmnist::conv_relu_pool::BlockShape;
+use fmnist::ops::conv_relu_pool::BlockShape;
 
 /// `[batch, in_channels, out_channels, height, width, kernel]`.
 const SHAPES: [[usize; 6]; 14] = [

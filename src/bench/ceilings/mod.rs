@@ -3,8 +3,8 @@
 // burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
 #![allow(deprecated)]
 
+mod gpu;
 mod ndarray;
-mod wgpu;
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::Device;
 use serde::Serialize;
 
-use crate::host;
+use crate::device;
 
 /// How often [`multiply_add`] multiplies and adds.
 pub const ROUNDS: usize = 1024;
@@ -99,7 +99,7 @@ fn best_rate(device: &Device, mut work: impl FnMut()) -> Result<f64> {
         for _ in 0..runs {
             work();
         }
-        host::wait(device)?;
+        device::wait(device)?;
         Ok(runs as f64 / started.elapsed().as_secs_f64())
     };
     // The first run compiles shaders and touches new memory.

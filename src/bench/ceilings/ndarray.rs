@@ -10,8 +10,8 @@ use burn::backend::{NdArray, TensorMetadata};
 use rayon::prelude::*;
 
 use super::{ADDEND, CeilingKernels, FACTOR, GRANULE, ROUNDS};
-use crate::simd::{Isa, Kernel, Vector};
-use crate::slices::{floats, into_vec, tensor};
+use crate::ops::ndarray_tensor::{floats, into_vec, tensor};
+use crate::ops::simd::{Isa, Kernel, Vector};
 
 /// Values that a thread works on at a time.
 const CHUNK: usize = 32 * GRANULE;

@@ -1,53 +1,10 @@
-//! The ten garments, in pixels around the centre of the image.
+//! Trousers and bags, in pixels around the centre of the image.
 
 use super::super::raster::{Canvas, Path};
-use super::{Dice, shoes, tops};
+use super::Dice;
+use super::tones::Tones;
 
-/// Draws a garment of class `label`.
-pub fn draw(label: u8, canvas: &mut Canvas, dice: &mut Dice) {
-    let tones = Tones::random(dice);
-    match label {
-        0 => tops::t_shirt(canvas, dice, &tones),
-        1 => trouser(canvas, dice, &tones),
-        2 => tops::pullover(canvas, dice, &tones),
-        3 => tops::dress(canvas, dice, &tones),
-        4 => tops::coat(canvas, dice, &tones),
-        5 => shoes::sandal(canvas, dice, &tones),
-        6 => tops::shirt(canvas, dice, &tones),
-        7 => shoes::sneaker(canvas, dice, &tones),
-        8 => bag(canvas, dice, &tones),
-        _ => shoes::ankle_boot(canvas, dice, &tones),
-    }
-}
-
-/// Brightness of the cloth, and of seams, buttons and trimmings: lighter or darker, with no regard
-/// to the class.
-pub struct Tones {
-    /// The cloth itself.
-    pub cloth: f32,
-    /// What stands out against it.
-    pub detail: f32,
-}
-
-impl Tones {
-    fn random(dice: &mut Dice) -> Self {
-        let cloth = dice.between(0.30, 0.95);
-        let contrast = dice.between(0.22, 0.45);
-        let lighter = if cloth < 0.45 {
-            true
-        } else {
-            cloth < 0.6 && dice.chance(0.5)
-        };
-        let detail = if lighter {
-            cloth + contrast
-        } else {
-            cloth - contrast
-        };
-        Self { cloth, detail }
-    }
-}
-
-fn trouser(canvas: &mut Canvas, dice: &mut Dice, tones: &Tones) {
+pub fn trouser(canvas: &mut Canvas, dice: &mut Dice, tones: &Tones) {
     let waist = dice.between(3.4, 5.2);
     let hip = waist + dice.between(0.3, 1.5);
     let top = dice.between(-12.5, -10.5);
@@ -90,7 +47,7 @@ fn trouser(canvas: &mut Canvas, dice: &mut Dice, tones: &Tones) {
     }
 }
 
-fn bag(canvas: &mut Canvas, dice: &mut Dice, tones: &Tones) {
+pub fn bag(canvas: &mut Canvas, dice: &mut Dice, tones: &Tones) {
     let width = dice.between(7.0, 12.0);
     let top = dice.between(-6.0, 0.0);
     let bottom = dice.between(7.0, 11.0);

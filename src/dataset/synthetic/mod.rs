@@ -11,6 +11,7 @@
 
 mod garments;
 mod shoes;
+mod tones;
 mod tops;
 
 use rand::Rng;
@@ -20,6 +21,7 @@ use rayon::prelude::*;
 
 use super::raster::{Canvas, Transform};
 use super::{CLASSES, Dataset, DatasetDigest, FASHION_MNIST_CLASSES, PIXELS, SIDE, Split};
+use tones::Tones;
 
 /// The dataset's name in every table, title and file.
 pub const NAME: &str = "synthetic (stand-in)";
@@ -84,9 +86,26 @@ fn draw(label: u8, dice: &mut Dice, image: &mut [u8]) {
         shift: [dice.between(-2.2, 2.2), dice.between(-1.6, 1.6)],
     };
     let mut canvas = Canvas::new(transform);
-    garments::draw(label, &mut canvas, dice);
+    garment(label, &mut canvas, dice);
     pattern(&mut canvas, dice);
     finish(&canvas, dice, image);
+}
+
+/// Draws the garment of class `label`.
+fn garment(label: u8, canvas: &mut Canvas, dice: &mut Dice) {
+    let tones = Tones::random(dice);
+    match label {
+        0 => tops::t_shirt(canvas, dice, &tones),
+        1 => garments::trouser(canvas, dice, &tones),
+        2 => tops::pullover(canvas, dice, &tones),
+        3 => tops::dress(canvas, dice, &tones),
+        4 => tops::coat(canvas, dice, &tones),
+        5 => shoes::sandal(canvas, dice, &tones),
+        6 => tops::shirt(canvas, dice, &tones),
+        7 => shoes::sneaker(canvas, dice, &tones),
+        8 => garments::bag(canvas, dice, &tones),
+        _ => shoes::ankle_boot(canvas, dice, &tones),
+    }
 }
 
 /// Cloth is plain, striped along or across, checked or slanted; a pattern may be of either sign.

@@ -2,7 +2,7 @@
 
 use super::super::raster::{Canvas, Path, Point};
 use super::Dice;
-use super::garments::Tones;
+use super::tones::Tones;
 
 /// Shoes are seen from the side, toe to the left; half of them are then turned round.
 fn side_view(dice: &mut Dice) -> impl Fn(Point) -> Point + use<> {

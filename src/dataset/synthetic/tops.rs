@@ -2,7 +2,7 @@
 
 use super::super::raster::{Canvas, Path, Point};
 use super::Dice;
-use super::garments::Tones;
+use super::tones::Tones;
 
 /// What is the same in everything worn on the upper body.
 struct Top {

@@ -12,8 +12,8 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::CLASSES;
-use crate::text::count;
-use crate::whole_file;
+use crate::util::text::count;
+use crate::util::whole_file;
 
 pub use crate::model::Probabilities;
 pub use calibration::{BINS, Bin, Calibration};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Comparison, Evaluation, ModelEvaluation, Scores};
 use crate::dataset::CLASSES;
 use crate::report::table::{Better, Measure, percent, rows, side_by_side};
-use crate::text;
+use crate::util::text;
 
 const NAME_WIDTH: usize = 12;
 /// Columns of a confusion matrix, unless a count is longer than five digits.

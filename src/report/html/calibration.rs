@@ -4,7 +4,7 @@ use super::RunData;
 use super::chart::{Labels, Plot, Readout, ReadoutSeries};
 use crate::report::axis::Axis;
 use crate::report::evaluation::{BINS, ModelEvaluation};
-use crate::text;
+use crate::util::text;
 
 /// The accuracy over fewer images says little: their bars are pale.
 const FEW: u32 = 10;

@@ -9,7 +9,7 @@ use super::sheet::Sheet;
 use crate::dataset::{CLASSES, Split};
 use crate::report::evaluation::{Evaluation, answer};
 use crate::report::test_set::TestSet;
-use crate::text;
+use crate::util::text;
 
 /// Images in each model's gallery of confident mistakes.
 const GALLERY: usize = 12;

@@ -6,7 +6,7 @@ use super::chart::{Labels, Plot, Readout, ReadoutSeries};
 use super::{RunData, markup};
 use crate::report::axis::Axis;
 use crate::report::series::{Metric, Part, can_be_drawn, range};
-use crate::text;
+use crate::util::text;
 
 /// A line of a chart.
 struct Curve {

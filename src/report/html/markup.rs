@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::text::one_line;
+use crate::util::text::one_line;
 
 /// Characters of a line that are shown.
 const MAX_CHARS: usize = 1000;

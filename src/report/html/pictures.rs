@@ -3,7 +3,7 @@
 use super::cases::{gallery_list, only_right_list};
 use super::{RunData, markup};
 use crate::report::evaluation::{Comparison, tables::p_value};
-use crate::text;
+use crate::util::text;
 
 /// Weights of a filter of the first layer: one channel, 3×3.
 const FILTER: usize = 9;

@@ -3,7 +3,7 @@
 use super::chart::Readout;
 use super::{RunData, Section, calibration, curves, markup, pictures, settings, tables};
 use crate::report::evaluation::{ModelEvaluation, tables::p_value};
-use crate::text;
+use crate::util::text;
 
 /// What was trained on what.
 pub fn title(run: &RunData) -> String {

@@ -8,7 +8,7 @@ use crate::report::evaluation::tables::{MEASURES, mean_of, score_cells};
 use crate::report::evaluation::{ModelEvaluation, Scores};
 use crate::report::summary::RunsSummary;
 use crate::report::table::{Row, SUMMARY, models, rows};
-use crate::text;
+use crate::util::text;
 
 /// Shades of a confusion matrix above this need text of the other colour: there both colours
 /// have the same contrast, of 4.5, in the light and in the dark page.

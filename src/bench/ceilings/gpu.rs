@@ -1,0 +1,54 @@
+//! The ceilings on `burn-wgpu`: the kernels in `shaders/bench/`.
+
+use burn::backend::TensorMetadata;
+use burn::backend::tensor::FloatTensor;
+use burn_wgpu::{CubeBackend, CubeTensor, into_contiguous};
+
+use super::{CeilingKernels, GRANULE, ROUNDS};
+use crate::ops::wgsl::{Launch, MAX_GRID, grid, launch, make_exclusive};
+
+/// Numbers in a vector.
+const VECTOR: usize = 4;
+const INVOCATIONS: usize = 64;
+
+impl CeilingKernels for CubeBackend {
+    fn multiply_add(values: FloatTensor<Self>) -> FloatTensor<Self> {
+        let pairs = vectors(&values) / 2;
+        let mut values = into_contiguous(values);
+        make_exclusive(&mut values);
+        let plan = Launch {
+            name: "bench/multiply_add",
+            template: include_str!("../../../shaders/bench/multiply_add.wgsl"),
+            values: vec![
+                ("pairs", pairs),
+                ("rounds", ROUNDS),
+                ("invocations", INVOCATIONS),
+            ],
+            grid: grid([pairs.div_ceil(INVOCATIONS), 1, 1]),
+        };
+        launch(plan, &[&values]);
+        values
+    }
+
+    fn copy(source: FloatTensor<Self>, destination: FloatTensor<Self>) -> FloatTensor<Self> {
+        let vectors = vectors(&source);
+        assert_eq!(destination.shape(), source.shape(), "shapes");
+        let [source, mut destination] = [source, destination].map(into_contiguous);
+        make_exclusive(&mut destination);
+        let groups = vectors.div_ceil(INVOCATIONS).min(MAX_GRID as usize);
+        let plan = Launch {
+            name: "bench/copy",
+            template: include_str!("../../../shaders/bench/copy.wgsl"),
+            values: vec![("vectors", vectors), ("invocations", INVOCATIONS)],
+            grid: grid([groups, 1, 1]),
+        };
+        launch(plan, &[&source, &destination]);
+        destination
+    }
+}
+
+fn vectors(values: &CubeTensor) -> usize {
+    let len = values.shape().num_elements();
+    assert!(len.is_multiple_of(GRANULE), "{len} values");
+    len / VECTOR
+}

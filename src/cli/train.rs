@@ -1,0 +1,202 @@
+//! `fmnist train`.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Result, bail, ensure};
+use clap::{Args, ValueEnum};
+
+use super::evaluate::same_backend;
+use super::limits::{check_batch_size, check_memory, check_size};
+use super::recipe::RecipeArgs;
+use super::{DeviceArgs, dataset, positive};
+use crate::device::{Backend, advise_without_memory};
+use crate::report::table::table;
+use crate::run::interrupt;
+use crate::run::{self, Config, RunFolder, Shared};
+use crate::train;
+use crate::train::DeviceSplit;
+use crate::train::progress::Style;
+use crate::util::text::{count, quoted, shown, thousands};
+
+/// Flags of `fmnist train`.
+#[derive(Args, Debug)]
+pub struct TrainArgs {
+    #[command(flatten)]
+    pub recipe: RecipeArgs,
+    /// Repeat the run N times, with seeds counted up from --seed, and report means and deviations
+    /// [default: 1]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    runs: Option<usize>,
+    /// Folder for the run; must not exist yet [default: runs/DATE_TIME]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Go on with a run that was stopped, as if it had not been; with --epochs for longer
+    #[arg(long, value_name = "RUN", conflicts_with = "out")]
+    resume: Option<PathBuf>,
+    /// Save at least so often within an epoch; after each epoch in any case
+    #[arg(long, value_name = "N", value_parser = minutes, default_value = "5")]
+    checkpoint_minutes: Duration,
+    #[command(flatten)]
+    dataset: dataset::DatasetArgs,
+    /// Show the final table only
+    #[arg(long)]
+    quiet: bool,
+    /// What is printed on stdout
+    #[arg(long, value_enum, default_value_t)]
+    log_format: LogFormat,
+}
+
+/// The value of `--log-format`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// The final table; what goes on is shown on stderr
+    #[default]
+    Text,
+    /// A JSON object per line: the run's configuration, each epoch, and the summary
+    Json,
+}
+
+/// Trains, reports, and leaves a run folder; with `--runs` a folder of run folders.
+pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
+    let say = |line: &str| {
+        if !args.quiet {
+            errln!("{line}");
+        }
+    };
+    check_memory(0)?;
+    let earlier = args.resume.as_deref().map(resumed).transpose()?;
+    let (settings, runs) = match &earlier {
+        None => (args.recipe.settings()?, args.runs.unwrap_or(1)),
+        Some((_, config)) => {
+            ensure!(
+                args.runs.is_none_or(|runs| runs == config.runs),
+                "--runs: the folder holds {} — leave it out with --resume",
+                config.runs
+            );
+            (args.recipe.resumed(&config.settings)?, config.runs)
+        }
+    };
+    settings.seeds(runs)?;
+    if earlier.is_none() {
+        RunFolder::check_new(args.out.as_deref())?;
+    }
+    let (dataset_args, device) = match &earlier {
+        None => (args.dataset.clone(), device.clone()),
+        Some((folder, config)) => {
+            let command = format!("train --resume {}", quoted(folder.path()));
+            let dataset = args.dataset.for_run(config, &command)?;
+            (dataset, same_backend(device, config))
+        }
+    };
+    let mut data = dataset_args.load(args.quiet)?;
+    if let Some((_, config)) = &earlier
+        && let Some(other) = config.other_dataset(&data.name, Some(&data.digest))
+    {
+        bail!("the run {other} — pass the run's dataset with --data-dir or --dataset");
+    }
+    let (training, validation) = train::split(&settings, &mut data)?;
+    let selected = device.select(say)?;
+    check_batch_size(&settings, training.len(), &selected)?;
+    check_size("train on", &training, &selected)?;
+    check_size("test with", &data.test, &selected)?;
+    interrupt::catch()?;
+    advise_without_memory(format!(
+        "train with a --batch-size smaller than {}",
+        settings.batch_size
+    ));
+
+    let config = Config {
+        version: env!("CARGO_PKG_VERSION").to_string(),
+        dataset: data.name,
+        dataset_digest: Some(data.digest),
+        class_names: data.class_names,
+        backend: selected.backend,
+        device: selected.name.clone(),
+        runs,
+        settings: settings.clone(),
+    };
+    let (folder, config) = match earlier {
+        None => (RunFolder::create(args.out.as_deref())?, config),
+        Some((folder, before)) => {
+            note_changes(&before, &config, say);
+            (folder, Config { settings, ..before })
+        }
+    };
+    if let Some(warning) = folder.warning() {
+        errln!("warning: {warning}");
+    }
+    say(&format!(
+        "{}: {} to train on, {} to validate, {} to test",
+        config.dataset,
+        count(training.len(), "image"),
+        thousands(validation.len() as u64),
+        thousands(data.test.len() as u64)
+    ));
+    let digest = training.digest();
+    let test_split = data.test.clone();
+    let [training, validation, test] =
+        [training, validation, data.test].map(|split| DeviceSplit::upload(split, &selected.device));
+    let shared = Shared {
+        selected,
+        training,
+        digest,
+        validation,
+        test,
+        test_split,
+        data_dir: args.dataset.data_dir().map(Path::to_path_buf),
+        checkpoint_interval: args.checkpoint_minutes,
+        say: &say,
+        style: match args.log_format {
+            LogFormat::Json => Style::Json,
+            LogFormat::Text => Style::detect(args.quiet),
+        },
+    };
+    let summaries = run::execute(&config, &shared, &folder)?;
+    if args.log_format == LogFormat::Text {
+        say("");
+        // The run is saved, and what follows tells where: the program ends with the failure.
+        drop(outln!("{}", table(&summaries).trim_end()));
+    }
+    let report = folder.file("report.html");
+    say(&format!(
+        "saved to {}; open {} to see more",
+        shown(folder.path()),
+        shown(&report)
+    ));
+    Ok(())
+}
+
+/// A run that is to go on, and what it is.
+fn resumed(path: &Path) -> Result<(RunFolder, Config)> {
+    let folder = RunFolder::open_to_write(path)?;
+    let config = folder.read_config()?;
+    Ok((folder, config))
+}
+
+/// Says what is not as it was.
+fn note_changes(before: &Config, now: &Config, say: impl Fn(&str)) {
+    let hardware = |config: &Config| match config.backend {
+        // Its name ends in the number of threads, which changes nothing.
+        Backend::Cpu => config
+            .device
+            .rsplit_once(", ")
+            .map(|(name, _)| name.to_string()),
+        Backend::Wgpu => Some(config.device.clone()),
+    };
+    if before.backend != now.backend || hardware(before) != hardware(now) {
+        say(&format!(
+            "warning: the run began on {} ({}): other hardware rounds in other ways, and the result \
+             will not be the same to the last digit",
+            before.device, before.backend
+        ));
+    }
+}
+
+/// A time in minutes; one beyond all clocks is never over.
+fn minutes(text: &str) -> Result<Duration, String> {
+    let minutes = text.parse::<f64>().ok().filter(|minutes| *minutes > 0.0);
+    let duration = |minutes| Duration::try_from_secs_f64(60.0 * minutes).unwrap_or(Duration::MAX);
+    let minutes = minutes.map(duration);
+    minutes.ok_or_else(|| "expected a number above 0".to_string())
+}

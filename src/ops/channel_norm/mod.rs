@@ -1,0 +1,49 @@
+//! Normalisation of each channel by its root mean square over the batch.
+//!
+//! Batch normalization (Ioffe and Szegedy, 2015) without the shift, behind the pool instead of before
+//! the ReLU. The block stays one operation, and after training the normalisation disappears: ReLU and
+//! maximum let positive factors through, so that dividing a block's output is dividing its weights.
+//!
+//! Shapes: input and output `[batch, channels, height, width]`, factors `[channels]`.
+
+// burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
+#![allow(deprecated)]
+
+mod autodiff;
+mod cpu;
+mod gpu;
+mod ndarray;
+mod plan;
+pub mod reference;
+
+use burn::Tensor;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, Dispatch, backend_extension};
+
+/// Added to the mean square, which may be 0.
+pub const EPSILON: f32 = 1e-5;
+
+/// The differentiable operation, as Burn dispatches it to the backend of its tensors.
+#[backend_extension(Autodiff, Cube, NdArray)]
+pub trait ChannelNorm: Backend {
+    /// See [`channel_norm`].
+    fn channel_norm(input: FloatTensor<Self>) -> FloatTensor<Self>;
+}
+
+/// What a backend implements.
+pub trait ChannelNormKernels: ChannelNorm {
+    /// The output, and the factors `1 / √(mean square + ε)` that it was made with.
+    fn forward(input: FloatTensor<Self>) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// The gradient with respect to the input.
+    fn backward(
+        output: FloatTensor<Self>,
+        factors: FloatTensor<Self>,
+        grad_output: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
+}
+
+/// The input with each channel divided by its root mean square over batch, height and width.
+pub fn channel_norm(input: Tensor<4>) -> Tensor<4> {
+    Tensor::from_dispatch(Dispatch::channel_norm(input.into_dispatch()))
+}

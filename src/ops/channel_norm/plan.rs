@@ -1,0 +1,46 @@
+//! What to launch for the normalisation.
+//!
+//! The kernels' files, in `shaders/channel_norm/`, say what they compute and in which order they bind
+//! their buffers.
+
+use crate::ops::wgsl::{Launch, MAX_GRID, grid, is_indexable};
+
+const INVOCATIONS: usize = 256;
+
+/// Whether the kernels cover the sizes: their indices are of 32 bits, and a channel has a workgroup.
+pub fn is_supported(dims: [usize; 4]) -> bool {
+    is_indexable(&dims) && dims[1] <= MAX_GRID as usize
+}
+
+/// Factors and output.
+pub fn forward(dims: [usize; 4]) -> Launch {
+    let template = concat!(
+        include_str!("../../../shaders/channel_norm/channel.wgsl"),
+        include_str!("../../../shaders/channel_norm/forward.wgsl")
+    );
+    launch("channel_norm/forward", template, dims)
+}
+
+/// The gradient of the input.
+pub fn backward(dims: [usize; 4]) -> Launch {
+    let template = concat!(
+        include_str!("../../../shaders/channel_norm/channel.wgsl"),
+        include_str!("../../../shaders/channel_norm/backward.wgsl")
+    );
+    launch("channel_norm/backward", template, dims)
+}
+
+fn launch(name: &'static str, template: &'static str, dims: [usize; 4]) -> Launch {
+    let [batch, channels, height, width] = dims;
+    Launch {
+        name,
+        template,
+        values: vec![
+            ("batch", batch),
+            ("channels", channels),
+            ("plane", height * width),
+            ("invocations", INVOCATIONS),
+        ],
+        grid: grid([channels, 1, 1]),
+    }
+}

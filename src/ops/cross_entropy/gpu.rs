@@ -1,0 +1,40 @@
+//! The loss on `burn-wgpu`: tensors in and out of the kernel in `shaders/cross_entropy/`.
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{DType, TensorMetadata};
+use burn_wgpu::{CubeBackend, into_contiguous};
+
+use super::{CrossEntropy, CrossEntropyKernels, plan};
+use crate::ops::wgsl::{empty, launch};
+
+impl CrossEntropy for CubeBackend {
+    fn cross_entropy(
+        logits: FloatTensor<Self>,
+        targets: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let (loss, tally, _) = Self::forward_backward(logits, targets);
+        (loss, tally)
+    }
+}
+
+impl CrossEntropyKernels for CubeBackend {
+    fn forward_backward(
+        logits: FloatTensor<Self>,
+        targets: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let [batch, classes] = logits.shape().dims();
+        assert!(
+            plan::is_supported(batch, classes),
+            "cross_entropy: {batch}×{classes} logits are too many, use smaller batches"
+        );
+        let [logits, targets] = [logits, targets].map(into_contiguous);
+        let grad_logits = empty(&logits, &[batch, classes], DType::F32);
+        let tally = empty(&logits, &[3], DType::F32);
+        let loss = empty(&logits, &[1], DType::F32);
+        launch(
+            plan::step(batch, classes),
+            &[&logits, &targets, &grad_logits, &tally, &loss],
+        );
+        (loss, tally, grad_logits)
+    }
+}

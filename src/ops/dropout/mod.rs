@@ -1,0 +1,86 @@
+//! Dropout: in training, activations are set to 0 at random and the others scaled up.
+//!
+//! "Dropout: A Simple Way to Prevent Neural Networks from Overfitting" (Srivastava et al., 2014).
+//! Which ones is a hash of seed, step, layer and place: every backend drops the same, and the
+//! backward pass finds them again without a mask in memory.
+
+// burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
+#![allow(deprecated)]
+
+mod autodiff;
+mod cpu;
+mod gpu;
+mod ndarray;
+mod plan;
+
+use burn::Tensor;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, Dispatch, backend_extension};
+
+use crate::ops::pcg4d::pcg4d;
+
+/// Which activations of a tensor are dropped.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Drop {
+    /// What the choice depends on besides the place.
+    key: [u32; 3],
+    /// An activation whose random word is below it is dropped.
+    threshold: u32,
+    /// What the others are multiplied with, so that the expected value stays.
+    scale: f32,
+}
+
+/// The dropout of one training step.
+#[derive(Clone, Debug)]
+pub struct Dropout {
+    rate: f64,
+    seed: u64,
+    step: u64,
+    /// Tensors it was applied to.
+    applied: u32,
+}
+
+impl Dropout {
+    /// Drops each activation with probability `rate`, below 1, in step number `step`.
+    pub fn new(rate: f64, seed: u64, step: u64) -> Self {
+        Self {
+            rate,
+            seed,
+            step,
+            applied: 0,
+        }
+    }
+
+    /// Drops nothing.
+    pub fn off() -> Self {
+        Self::new(0.0, 0, 0)
+    }
+
+    /// The tensor with some activations dropped: others each time.
+    pub fn apply<const D: usize>(&mut self, tensor: Tensor<D>) -> Tensor<D> {
+        if self.rate == 0.0 {
+            return tensor;
+        }
+        let drop = self.next_drop();
+        Tensor::from_dispatch(Dispatch::drop_out(tensor.into_dispatch(), drop))
+    }
+
+    fn next_drop(&mut self) -> Drop {
+        let [seed, step] = [self.seed, self.step].map(|word| [word as u32, (word >> 32) as u32]);
+        let [x, y, _, _] = pcg4d([seed[0], seed[1], step[0], step[1]]);
+        let layer = self.applied;
+        self.applied += 1;
+        Drop {
+            key: [x, y, layer],
+            threshold: (self.rate * f64::from(u32::MAX)) as u32,
+            scale: (1.0 / (1.0 - self.rate)) as f32,
+        }
+    }
+}
+
+/// The differentiable operation, as Burn dispatches it to the backend of its tensor.
+#[backend_extension(Autodiff, Cube, NdArray)]
+pub trait DropOut: Backend {
+    /// The tensor with what `drop` says set to 0 and the rest scaled.
+    fn drop_out(tensor: FloatTensor<Self>, drop: Drop) -> FloatTensor<Self>;
+}

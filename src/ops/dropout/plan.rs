@@ -1,0 +1,27 @@
+//! What to launch for dropout on a tensor.
+//!
+//! The kernel's file, `shaders/dropout/drop.wgsl`, says what it computes and in which order it
+//! binds its buffers.
+
+use crate::ops::wgsl::{Launch, MAX_GRID, grid, is_indexable};
+
+const INVOCATIONS: usize = 256;
+
+/// Whether the kernel covers so many activations: its indices are of 32 bits.
+pub fn is_supported(len: usize) -> bool {
+    is_indexable(&[len])
+}
+
+/// Dropout on so many activations.
+pub fn drop_out(len: usize) -> Launch {
+    let groups = len.div_ceil(4 * INVOCATIONS);
+    Launch {
+        name: "dropout/drop",
+        template: concat!(
+            include_str!("../../../shaders/random/pcg4d.wgsl"),
+            include_str!("../../../shaders/dropout/drop.wgsl")
+        ),
+        values: vec![("length", len), ("invocations", INVOCATIONS)],
+        grid: grid([groups.min(MAX_GRID as usize), 1, 1]),
+    }
+}

@@ -1,0 +1,44 @@
+//! Batches on `burn-wgpu`: tensors in and out of the kernel in `shaders/gather/`.
+
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{DType, TensorMetadata};
+use burn_wgpu::{CubeBackend, into_contiguous};
+
+use super::{Gather, Selection, plan};
+use crate::dataset::{CLASSES, SIDE};
+use crate::ops::wgsl::{empty, launch, upload};
+
+impl Gather for CubeBackend {
+    fn gather(
+        images: IntTensor<Self>,
+        labels: IntTensor<Self>,
+        order: IntTensor<Self>,
+        target_values: FloatTensor<Self>,
+        selection: Selection,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let [len, _] = images.shape().dims();
+        let batch = selection.len as usize;
+        assert!(
+            plan::is_supported(len, batch),
+            "gather: {batch} of {len} images are too many, use smaller batches or fewer images"
+        );
+        let [images, labels, order, target_values] =
+            [images, labels, order, target_values].map(into_contiguous);
+        let parameters = upload(&images, &plan::parameters(&selection));
+        let batch_images = empty(&images, &[batch, 1, SIDE, SIDE], DType::F32);
+        let batch_targets = empty(&images, &[batch, CLASSES], DType::F32);
+        launch(
+            plan::batch(batch),
+            &[
+                &images,
+                &labels,
+                &order,
+                &target_values,
+                &parameters,
+                &batch_images,
+                &batch_targets,
+            ],
+        );
+        (batch_images, batch_targets)
+    }
+}

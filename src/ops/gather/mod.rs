@@ -1,0 +1,101 @@
+//! Batches from a dataset that lies on the device: gathered, augmented and normalised as one
+//! operation.
+//!
+//! A picture stays a picture of bytes until its last step, every choice is integer arithmetic
+//! (`random.rs`), and the values of the targets come from a table: so all backends give the same
+//! batches, bit for bit.
+
+// burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
+#![allow(deprecated)]
+
+mod augment;
+pub mod cpu;
+mod gpu;
+mod ndarray;
+mod pixels;
+mod plan;
+mod random;
+
+use burn::Tensor;
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{Backend, Dispatch, backend_extension};
+use burn::tensor::Int;
+
+use crate::dataset::{CLASSES, PIXELS};
+
+pub use augment::Augment;
+pub use pixels::Pixels;
+pub use random::epoch_key;
+
+/// Which images make a batch, and what is done to them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Selection {
+    /// First position of the order.
+    pub first: u32,
+    /// Number of positions.
+    pub len: u32,
+    /// What random choices depend on, besides the image: see [`epoch_key`].
+    pub key: [u32; 2],
+    /// What is chosen.
+    pub augment: Augment,
+    /// What becomes of the bytes.
+    pub pixels: Pixels,
+}
+
+/// The making of a batch, as Burn dispatches it to the backend of its tensors.
+#[backend_extension(Cube, NdArray)]
+pub trait Gather: Backend {
+    /// See [`gather`].
+    fn gather(
+        images: IntTensor<Self>,
+        labels: IntTensor<Self>,
+        order: IntTensor<Self>,
+        target_values: FloatTensor<Self>,
+        selection: Selection,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+}
+
+/// A batch: images `[batch, 1, 28, 28]`, with pixels as [`Pixels`] says, and targets `[batch, 10]`.
+///
+/// `images` are `[len, 784]` of u8, `labels` `[len]` of u32 below 10, and `order` lists their
+/// indices in u32; `target_values` is [`target_values`] as a tensor.
+///
+/// # Panics
+///
+/// If the selection is empty, ends behind the order, or is too large for one launch.
+pub fn gather(
+    images: Tensor<2, Int>,
+    labels: Tensor<1, Int>,
+    order: Tensor<1, Int>,
+    target_values: Tensor<1>,
+    selection: Selection,
+) -> (Tensor<4>, Tensor<2>) {
+    let [positions] = order.dims();
+    let Selection { first, len, .. } = selection;
+    assert!(
+        len > 0 && u64::from(first) + u64::from(len) <= positions as u64,
+        "gather: {len} positions from {first} on, of {positions}"
+    );
+    let (images, targets) = Dispatch::gather(
+        images.into_dispatch(),
+        labels.into_dispatch(),
+        order.into_dispatch(),
+        target_values.into_dispatch(),
+        selection,
+    );
+    (
+        Tensor::from_dispatch(images),
+        Tensor::from_dispatch(targets),
+    )
+}
+
+/// Targets of a class that owns 0, 1, .. 784 parts in 784 of a picture, `[785]`.
+///
+/// `label_smoothing` takes its share from all classes and gives it to all in equal parts: "Rethinking
+/// the Inception Architecture for Computer Vision" (Szegedy et al., 2016), section 7.
+pub fn target_values(label_smoothing: f64) -> Vec<f32> {
+    let smoothed = |share: f64| (1.0 - label_smoothing) * share + label_smoothing / CLASSES as f64;
+    (0..=PIXELS)
+        .map(|parts| smoothed(parts as f64 / PIXELS as f64) as f32)
+        .collect()
+}

@@ -1,0 +1,33 @@
+//! Batches on `burn-ndarray`: tensors in and out of the kernel in [`cpu`].
+
+use burn::backend::NdArray;
+use burn::backend::tensor::{FloatTensor, IntTensor};
+
+use super::{Gather, Selection, cpu};
+use crate::dataset::{CLASSES, SIDE};
+use crate::device::recorder;
+use crate::ops::ndarray_tensor::{bytes, floats, tensor, words};
+
+impl Gather for NdArray {
+    fn gather(
+        images: IntTensor<Self>,
+        labels: IntTensor<Self>,
+        order: IntTensor<Self>,
+        target_values: FloatTensor<Self>,
+        selection: Selection,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let _timed = recorder::operation("gather/batch");
+        let source = cpu::Source {
+            images: &bytes(images),
+            labels: &words(labels),
+            order: &words(order),
+            target_values: &floats(target_values),
+        };
+        let batch = selection.len as usize;
+        let (images, targets) = cpu::gather(source, &selection);
+        (
+            tensor(images, &[batch, 1, SIDE, SIDE]),
+            tensor(targets, &[batch, CLASSES]),
+        )
+    }
+}

@@ -1,0 +1,52 @@
+//! What to launch for a batch.
+//!
+//! The kernel's file, `shaders/gather/batch.wgsl`, says what it computes and in which order it
+//! binds its buffers.
+
+use super::Selection;
+use crate::dataset::{CLASSES, PIXELS, SIDE};
+use crate::ops::wgsl::{Launch, MAX_GRID, grid, is_indexable};
+
+const INVOCATIONS: usize = 64;
+
+/// Whether the kernel covers the sizes: its indices are of 32 bits, and it has a workgroup for
+/// each image.
+pub fn is_supported(images: usize, batch: usize) -> bool {
+    is_indexable(&[images, PIXELS]) && is_indexable(&[batch, PIXELS]) && batch <= MAX_GRID as usize
+}
+
+/// A batch of so many images. One pipeline serves all: what differs is in [`parameters`].
+pub fn batch(len: usize) -> Launch {
+    Launch {
+        name: "gather/batch",
+        template: concat!(
+            include_str!("../../../shaders/random/pcg4d.wgsl"),
+            include_str!("../../../shaders/gather/batch.wgsl")
+        ),
+        values: vec![
+            ("side", SIDE),
+            ("classes", CLASSES),
+            ("invocations", INVOCATIONS),
+        ],
+        grid: grid([len, 1, 1]),
+    }
+}
+
+/// The fields of the shader's `Selection`, in order.
+pub fn parameters(selection: &Selection) -> [u32; 12] {
+    let augment = selection.augment.clamped();
+    [
+        selection.first,
+        selection.len,
+        selection.key[0],
+        selection.key[1],
+        augment.flip.into(),
+        augment.shift.into(),
+        augment.erase.into(),
+        augment.erase_side.into(),
+        augment.cutmix.into(),
+        augment.mixup.into(),
+        selection.pixels.offset().into(),
+        selection.pixels.factor().to_bits(),
+    ]
+}

@@ -1,0 +1,146 @@
+//! Random choices in integer arithmetic, the same on every backend.
+//!
+//! The generator has no state: each word is a hash of what it is for, so that images can be drawn
+//! in any order and on any number of threads. `shaders/gather/batch.wgsl` does the same.
+
+use std::ops::Range;
+
+use super::Augment;
+use crate::dataset::{PIXELS, SIDE};
+use crate::ops::pcg4d::pcg4d;
+
+// What a word is for.
+const POSE: u32 = 0;
+const ERASE: u32 = 1;
+const MIX: u32 = 2;
+const CUT: u32 = 3;
+
+/// A number below `n`, which is at most 2^16, from the upper half of a random word: each with the
+/// same probability but for `n` in 2^16.
+#[inline(always)]
+fn below(word: u32, n: u32) -> u32 {
+    (word >> 16).wrapping_mul(n) >> 16
+}
+
+/// What all random choices of an epoch depend on.
+pub fn epoch_key(seed: u64, epoch: usize) -> [u32; 2] {
+    let [x, y, _, _] = pcg4d([seed as u32, (seed >> 32) as u32, epoch as u32, 0]);
+    [x, y]
+}
+
+/// A part of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rectangle {
+    /// First column and row.
+    low: [usize; 2],
+    /// Those behind the last.
+    high: [usize; 2],
+}
+
+impl Rectangle {
+    /// Which of the image's pixels lie in it, row by row.
+    #[inline(always)]
+    pub fn rows(self) -> impl Iterator<Item = Range<usize>> {
+        let Self { low, high } = self;
+        (low[1]..high[1]).map(move |y| y * SIDE + low[0]..y * SIDE + high[0])
+    }
+
+    /// Number of pixels.
+    pub fn area(self) -> usize {
+        (self.high[0] - self.low[0]) * (self.high[1] - self.low[1])
+    }
+}
+
+/// How an image is changed by itself.
+pub struct Pose {
+    pub flip: bool,
+    /// Pixels that it moves to the right and down.
+    pub shift: [i32; 2],
+    pub erased: Option<Rectangle>,
+}
+
+/// How an image is mixed with another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mix {
+    No,
+    /// The other image shows in the rectangle.
+    Cut(Rectangle),
+    /// Pixels are weighted: so many parts in 784 are the image's own.
+    Blend(u32),
+}
+
+/// The random choices for one image in one epoch.
+#[derive(Clone, Copy)]
+pub struct Choices {
+    pub key: [u32; 2],
+    /// Index in the dataset.
+    pub image: u32,
+}
+
+impl Choices {
+    #[inline(always)]
+    fn words(self, stream: u32) -> [u32; 4] {
+        pcg4d([self.key[0], self.key[1], self.image, stream])
+    }
+
+    #[inline(always)]
+    pub fn pose(self, augment: &Augment) -> Pose {
+        let [flip, x, y, erase] = self.words(POSE);
+        let shift = |word| {
+            let most = i32::from(augment.shift);
+            below(word, 2 * u32::from(augment.shift) + 1) as i32 - most
+        };
+        let is_erased = below(erase, 100) < u32::from(augment.erase);
+        Pose {
+            flip: augment.flip && below(flip, 2) == 1,
+            shift: [shift(x), shift(y)],
+            erased: is_erased.then(|| self.erased(u32::from(augment.erase_side))),
+        }
+    }
+
+    #[inline(always)]
+    fn erased(self, largest: u32) -> Rectangle {
+        let [width, height, left, top] = self.words(ERASE);
+        let size = [width, height].map(|word| 1 + below(word, largest) as usize);
+        let low = [(left, size[0]), (top, size[1])]
+            .map(|(word, size)| below(word, (SIDE - size + 1) as u32) as usize);
+        Rectangle {
+            low,
+            high: [low[0] + size[0], low[1] + size[1]],
+        }
+    }
+
+    #[inline(always)]
+    pub fn mix(self, augment: &Augment) -> Mix {
+        let [kind, _, a, b] = self.words(MIX);
+        let (kind, cutmix) = (below(kind, 100), u32::from(augment.cutmix));
+        if kind < cutmix {
+            Mix::Cut(self.cut(a, b))
+        } else if kind < cutmix + u32::from(augment.mixup) {
+            Mix::Blend(below(a, PIXELS as u32 + 1))
+        } else {
+            Mix::No
+        }
+    }
+
+    /// The image that it is mixed with is so many rows further on in the batch of `batch`, where
+    /// the first row follows the last: any but itself, if there is another.
+    #[inline(always)]
+    pub fn distance(self, batch: usize) -> usize {
+        let [_, distance, _, _] = self.words(MIX);
+        1 + below(distance, batch as u32 - 1) as usize
+    }
+
+    #[inline(always)]
+    fn cut(self, a: u32, b: u32) -> Rectangle {
+        let below_side = |word| below(word, SIDE as u32) as usize;
+        // The greater of two uniform sides: its square is uniform.
+        let size = 1 + below_side(a).max(below_side(b));
+        let [x, y, _, _] = self.words(CUT);
+        let center = [x, y].map(below_side);
+        Rectangle {
+            low: center.map(|center| center.saturating_sub(size / 2)),
+            high: center.map(|center| (center + size - size / 2).min(SIDE)),
+        }
+    }
+}

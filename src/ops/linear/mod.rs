@@ -1,0 +1,72 @@
+//! The fully connected layer as one operation: `relu(input · weight + bias)`, or without the ReLU.
+//!
+//! Shapes: input `[batch, inputs]`, weight `[inputs, outputs]`, bias `[outputs]`, output
+//! `[batch, outputs]`. The backward pass knows by the output where the ReLU was open.
+
+// burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
+#![allow(deprecated)]
+
+mod autodiff;
+pub mod cpu;
+mod gpu;
+mod ndarray;
+mod plan;
+pub mod reference;
+
+use burn::Tensor;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, Dispatch, backend_extension};
+
+/// The sizes of one call of the layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LinearShape {
+    /// Rows of input and output.
+    pub batch: usize,
+    /// Columns of the input.
+    pub inputs: usize,
+    /// Columns of the output.
+    pub outputs: usize,
+}
+
+/// The differentiable layer, as Burn dispatches it to the backend of its tensors.
+#[backend_extension(Autodiff, Cube, NdArray)]
+pub trait LinearLayer: Backend {
+    /// See [`linear`].
+    fn linear_layer(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        relu: bool,
+    ) -> FloatTensor<Self>;
+}
+
+/// What a backend implements besides [`LinearLayer::linear_layer`]: the gradients.
+///
+/// `relu_output` is the layer's output if it ends in a ReLU, which masks `grad_output`.
+pub trait LinearKernels: LinearLayer {
+    /// The gradient with respect to the input.
+    fn grad_input(
+        shape: LinearShape,
+        relu_output: Option<FloatTensor<Self>>,
+        weight: FloatTensor<Self>,
+        grad_output: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
+
+    /// The gradients with respect to weight and bias.
+    fn grad_weight_bias(
+        shape: LinearShape,
+        relu_output: Option<FloatTensor<Self>>,
+        input: FloatTensor<Self>,
+        grad_output: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+}
+
+/// `input · weight + bias`, and with `relu` its positive part.
+pub fn linear(input: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, relu: bool) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::linear_layer(
+        input.into_dispatch(),
+        weight.into_dispatch(),
+        bias.into_dispatch(),
+        relu,
+    ))
+}

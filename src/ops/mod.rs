@@ -1,0 +1,32 @@
+//! The operations of a training step, each on every backend.
+//!
+//! | operation | what it computes |
+//! | --- | --- |
+//! | [`gather`] | a batch: picks, augments and scales images |
+//! | [`conv_relu_pool`] | the convolutional block: 3×3 convolution, bias, ReLU and 2×2 max-pooling |
+//! | [`channel_norm`] | the normalisation behind it |
+//! | [`linear`] | the fully connected layer, with or without ReLU |
+//! | [`dropout`] | zeros at random, without a mask in memory |
+//! | [`cross_entropy`] | softmax, loss and the number of right predictions |
+//! | [`adamw`] | the optimizer, for all parameters at once |
+//!
+//! Each has a `mod.rs` (its API and gradient), `reference.rs` (the definition, with Burn's own
+//! operations), `cpu.rs` or `cpu/` (kernels on slices), `ndarray.rs` (these on tensors), `plan.rs`
+//! (launches and sizes, without a device) and `gpu.rs` (the launches of its shaders in `shaders/`).
+//! What several share lies beside them.
+
+pub mod adamw;
+pub mod channel_norm;
+pub mod conv_relu_pool;
+pub mod cross_entropy;
+pub mod dropout;
+pub mod gather;
+pub mod linear;
+
+mod layer_node;
+pub(crate) mod ndarray_tensor;
+mod pcg4d;
+mod scratch;
+pub mod simd;
+pub(crate) mod weights;
+pub(crate) mod wgsl;

@@ -1,0 +1,175 @@
+//! Hand-written WGSL on Burn's tensors: how a shader is launched through CubeCL.
+
+use std::sync::Arc;
+
+use burn::backend::DType;
+use burn::tensor::{Element, Shape};
+use burn_cubecl::cubecl::ir::ElemType;
+use burn_cubecl::cubecl::prelude::{CubeCount, ExecutionMode, KernelDefinition, KernelId};
+use burn_cubecl::cubecl::server::KernelArguments;
+use burn_cubecl::cubecl::{CubeKernel, PrecompiledSource};
+use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
+use burn_wgpu::{CubeDim, CubeTensor, KernelMetadata, KernelSource, SourceKernel, SourceTemplate};
+use bytemuck::NoUninit;
+
+use crate::device::recorder;
+
+/// Workgroups per grid dimension that every WebGPU device has.
+pub const MAX_GRID: u32 = 65_535;
+
+/// One kernel launch.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Launch {
+    /// What the kernel is called wherever launches are counted and timed: its file in `shaders`.
+    pub name: &'static str,
+    /// The text of the shader's file.
+    pub template: &'static str,
+    /// What each `{{ name }}` in the template stands for. Together with the template it
+    /// identifies the pipeline.
+    pub values: Vec<(&'static str, usize)>,
+    /// Workgroups in x, y and z.
+    pub grid: [u32; 3],
+}
+
+impl Launch {
+    /// Whether every WebGPU device takes the grid.
+    pub fn fits_grid(&self) -> bool {
+        self.grid.iter().all(|&groups| groups <= MAX_GRID)
+    }
+}
+
+/// A grid of so many workgroups in x, y and z; a number too large for `u32` stays too large for
+/// [`MAX_GRID`].
+pub fn grid(counts: [usize; 3]) -> [u32; 3] {
+    counts.map(|groups| u32::try_from(groups).unwrap_or(u32::MAX))
+}
+
+/// Whether `sizes` multiply to at least 1 and to no more than a shader's 32-bit indices reach.
+pub fn is_indexable(sizes: &[usize]) -> bool {
+    sizes
+        .iter()
+        .try_fold(1usize, |len, &size| len.checked_mul(size))
+        .is_some_and(|len| (1..=i32::MAX as usize).contains(&len))
+}
+
+/// A contiguous tensor on the device of `like`, not initialised.
+pub fn empty(like: &CubeTensor, dims: &[usize], dtype: DType) -> CubeTensor {
+    empty_device_contiguous_dtype(
+        like.client.clone(),
+        like.device.clone(),
+        Shape::from(dims.to_vec()),
+        dtype,
+    )
+}
+
+/// Makes a contiguous tensor one whose buffer a kernel may change: nobody else holds it.
+pub fn make_exclusive(tensor: &mut CubeTensor) {
+    if !tensor.can_mut() {
+        *tensor = tensor.copy();
+    }
+}
+
+/// A tensor of these values on the device of `like`.
+pub fn upload<E: Element + NoUninit>(like: &CubeTensor, values: &[E]) -> CubeTensor {
+    recorder::uploaded(size_of_val(values));
+    let handle = like.client.create_from_slice(bytemuck::cast_slice(values));
+    let (client, device) = (like.client.clone(), like.device.clone());
+    CubeTensor::new_contiguous(client, device, [values.len()].into(), handle, E::dtype())
+}
+
+/// Queues a kernel with these contiguous tensors bound in order.
+pub fn launch(plan: Launch, tensors: &[&CubeTensor]) {
+    queue(Wgsl { plan, code: None }, tensors);
+}
+
+/// Like [`launch`], for a template that leaves `{{ code }}` to the host to write.
+pub fn launch_generated(plan: Launch, code: &Arc<str>, tensors: &[&CubeTensor]) {
+    let code = Some(Arc::clone(code));
+    queue(Wgsl { plan, code }, tensors);
+}
+
+fn queue(kernel: Wgsl, tensors: &[&CubeTensor]) {
+    let client = tensors[0].client.clone();
+    let [x, y, z] = kernel.plan.grid;
+    let bindings = tensors
+        .iter()
+        .map(|tensor| tensor.handle.clone().binding())
+        .collect();
+    let kernel = Named {
+        name: kernel.plan.name,
+        // The workgroup's size stands in the shader; CubeCL has no use for it.
+        kernel: SourceKernel::new(kernel, CubeDim::new_single()),
+    };
+    client.launch(
+        Box::new(kernel),
+        CubeCount::Static(x, y, z),
+        KernelArguments::new().with_buffers(bindings),
+    );
+}
+
+/// A shader with its sizes filled in.
+struct Wgsl {
+    plan: Launch,
+    code: Option<Arc<str>>,
+}
+
+impl KernelSource for Wgsl {
+    fn source(&self) -> SourceTemplate {
+        let template = SourceTemplate::new(self.plan.template);
+        let template = (self.plan.values.iter()).fold(template, |template, (name, value)| {
+            template.register(*name, value.to_string())
+        });
+        match &self.code {
+            Some(code) => template.register("code", code.to_string()),
+            None => template,
+        }
+    }
+
+    fn id(&self) -> KernelId {
+        // A cached pipeline is found by this: it tells the shader, by where its text lies, every
+        // size in it and what the host wrote. The shaders' loops all end, so that wgpu need not
+        // bound them.
+        let template = (
+            self.plan.template.as_ptr() as usize,
+            self.plan.template.len(),
+        );
+        KernelId::new::<Self>()
+            .info((template, self.plan.values.clone(), self.code.clone()))
+            .mode(ExecutionMode::Unchecked)
+    }
+
+    fn lang(&self) -> &'static str {
+        "wgsl"
+    }
+}
+
+/// A kernel that tells CubeCL, and whoever observes its launches, the shader's name instead of the
+/// name of a Rust type.
+struct Named {
+    name: &'static str,
+    kernel: SourceKernel<Wgsl>,
+}
+
+impl KernelMetadata for Named {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn id(&self) -> KernelId {
+        self.kernel.id()
+    }
+
+    fn address_type(&self) -> ElemType {
+        self.kernel.address_type()
+    }
+}
+
+impl CubeKernel for Named {
+    fn define(&self) -> KernelDefinition {
+        self.kernel.define()
+    }
+
+    fn source(&self) -> Option<PrecompiledSource> {
+        self.kernel.source()
+    }
+}

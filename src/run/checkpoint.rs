@@ -1,0 +1,207 @@
+//! A model's training as a file, to go on from.
+//!
+//! | bytes | what |
+//! | --- | --- |
+//! | 8 | `fmnistCK` |
+//! | 4 | version of the format |
+//! | 4 | length of the header |
+//! | … | the header, JSON: settings, digest of the images, history, position |
+//! | … | weights; after the first step also first moments, second moments and, if the recipe averages, averages: `f32` each |
+//! | 32 | SHA-256 of all before it |
+//!
+//! Numbers are little-endian. Nothing is allocated that the file's own length does not account for.
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::model::ModelKind;
+use crate::ops::adamw;
+use crate::train::history::EpochRecord;
+use crate::train::{Position, Settings, State};
+use crate::util::text::count;
+
+const MAGIC: [u8; 8] = *b"fmnistCK";
+const VERSION: u32 = 1;
+/// Magic, version and length of the header.
+const PREFIX: usize = 16;
+/// Length of the checksum.
+const SUM: usize = 32;
+/// Bytes of a header, more than the longest run has.
+const MOST_HEADER: usize = 16 << 20;
+/// More parameters than any model has, each layer with its weight and bias.
+const MOST_PARAMETERS: usize = 64;
+
+/// A model's training as it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// What does not change from step to step.
+    pub run: RunIdentity,
+    /// The epochs behind it.
+    pub history: Vec<EpochRecord>,
+    /// Where it stands.
+    pub state: State,
+}
+
+/// What a checkpoint belongs to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunIdentity {
+    /// Which model of the run.
+    pub model: ModelKind,
+    /// The run's settings.
+    pub settings: Settings,
+    /// [Digest](crate::dataset::Split::digest) of the images to train on.
+    pub images: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    run: RunIdentity,
+    history: Vec<EpochRecord>,
+    position: Position,
+    /// Steps of the optimizer.
+    time: usize,
+    averages: bool,
+    /// Elements of each parameter.
+    lengths: Vec<usize>,
+}
+
+impl Checkpoint {
+    /// The file's bytes.
+    ///
+    /// # Errors
+    ///
+    /// If the history is longer than any run's.
+    pub fn encode(&self) -> Result<Vec<u8>> {
+        let State {
+            position,
+            weights,
+            optimizer,
+        } = &self.state;
+        let memory = &optimizer.memory;
+        let header = serde_json::to_vec(&Header {
+            run: self.run.clone(),
+            history: self.history.clone(),
+            position: *position,
+            time: optimizer.time,
+            averages: memory.averages.is_some(),
+            lengths: weights.iter().map(Vec::len).collect(),
+        })?;
+        ensure!(
+            header.len() <= MOST_HEADER,
+            "its history is too long to be kept"
+        );
+        let parts = [weights, &memory.moments_1, &memory.moments_2];
+        let parts = parts.into_iter().chain(&memory.averages).flatten();
+        let values: usize = parts.clone().map(Vec::len).sum();
+
+        let mut bytes = Vec::with_capacity(PREFIX + header.len() + 4 * values + SUM);
+        bytes.extend(MAGIC);
+        bytes.extend(VERSION.to_le_bytes());
+        bytes.extend(u32::try_from(header.len())?.to_le_bytes());
+        bytes.extend(header);
+        bytes.extend(parts.flatten().flat_map(|value| value.to_le_bytes()));
+        let sum = Sha256::digest(&bytes);
+        bytes.extend(sum);
+        Ok(bytes)
+    }
+
+    /// Reads what [`encode`](Self::encode) made.
+    ///
+    /// # Errors
+    ///
+    /// If it is anything else: which part is wrong.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        let cut_off = || anyhow!("it is cut off after {}", count(bytes.len(), "byte"));
+        let Some((prefix, _)) = bytes.split_first_chunk::<PREFIX>() else {
+            return Err(cut_off());
+        };
+        ensure!(prefix.starts_with(&MAGIC), "it is no checkpoint");
+        let [version, header_len] = [8, 12].map(|at| word(&prefix[at..]));
+        ensure!(
+            version == VERSION,
+            "it has version {version} of the format, but this program reads version {VERSION}"
+        );
+        let Some((body, sum)) = bytes.split_last_chunk::<SUM>() else {
+            return Err(cut_off());
+        };
+        ensure!(
+            Sha256::digest(body)[..] == sum[..],
+            "it is cut off or damaged: its checksum does not match"
+        );
+        ensure!(
+            header_len as usize <= MOST_HEADER,
+            "its header is longer than any is"
+        );
+        let rest = body.get(PREFIX..).unwrap_or_default();
+        let Some((header, values)) = rest.split_at_checked(header_len as usize) else {
+            bail!("its header is longer than the file");
+        };
+        let header: Header = serde_json::from_slice(header).context("its header is unreadable")?;
+        header.with(values)
+    }
+}
+
+impl Header {
+    /// The checkpoint of this header and the `values` behind it.
+    fn with(self, values: &[u8]) -> Result<Checkpoint> {
+        let model = self.run.model.name();
+        let epochs = self.history.iter().map(|record| record.epoch);
+        ensure!(
+            epochs.eq(1..=self.position.epochs)
+                && self.history.iter().all(|record| record.model == model),
+            "its history is not that of the {} behind it",
+            count(self.position.epochs, "epoch")
+        );
+        ensure!(
+            self.lengths.len() <= MOST_PARAMETERS,
+            "{} parameters are more than any model has",
+            self.lengths.len()
+        );
+        let moments = if self.time > 0 { 2 } else { 0 };
+        let parts = 1 + moments + usize::from(self.averages);
+        let len = (self.lengths.iter()).try_fold(0usize, |sum, &len| sum.checked_add(len));
+        let bytes = len.and_then(|len| len.checked_mul(4 * parts));
+        ensure!(
+            bytes == Some(values.len()),
+            "it holds {} of weights, not as many as its header says",
+            count(values.len(), "byte")
+        );
+        let mut values = values
+            .chunks_exact(4)
+            .map(|value| f32::from_bits(word(value)));
+        let mut part = || {
+            let lengths = self.lengths.iter();
+            let vectors = lengths.map(|&len| values.by_ref().take(len).collect());
+            vectors.collect::<Vec<Vec<f32>>>()
+        };
+        let weights = part();
+        let [moments_1, moments_2] = match moments {
+            0 => Default::default(),
+            _ => [part(), part()],
+        };
+        let memory = adamw::Memory {
+            moments_1,
+            moments_2,
+            averages: self.averages.then(part),
+        };
+        Ok(Checkpoint {
+            run: self.run,
+            history: self.history,
+            state: State {
+                position: self.position,
+                weights,
+                optimizer: adamw::State {
+                    time: self.time,
+                    memory,
+                },
+            },
+        })
+    }
+}
+
+/// The first four bytes as a number.
+fn word(bytes: &[u8]) -> u32 {
+    let first = bytes.first_chunk().copied();
+    u32::from_le_bytes(first.unwrap_or_default())
+}

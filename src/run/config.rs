@@ -1,0 +1,95 @@
+//! `config.json`.
+
+use anyhow::{Result, ensure};
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::digest::{DatasetDigest, label};
+use crate::dataset::{CLASSES, Split};
+use crate::device::Backend;
+use crate::train::Settings;
+use crate::util::text::one_line;
+
+/// Characters of a name, more than any has.
+const LONGEST_NAME: usize = 200;
+
+/// What `config.json` records: enough to repeat the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    /// Version of the program.
+    pub version: String,
+    /// Name of the dataset.
+    pub dataset: String,
+    /// What the dataset holds; runs of earlier versions did not record it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset_digest: Option<DatasetDigest>,
+    /// Names of its classes in the order of their labels.
+    pub class_names: [String; CLASSES],
+    /// Backend it ran on.
+    pub backend: Backend,
+    /// Name of the device.
+    pub device: String,
+    /// How many runs: one, or the number of folders `seed-K` in this one.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub runs: usize,
+    /// Everything else the training depends on.
+    #[serde(flatten)]
+    pub settings: Settings,
+}
+
+impl Config {
+    /// The configuration that these bytes of JSON describe.
+    ///
+    /// # Errors
+    ///
+    /// If they do not, or if no such run is possible. Names are cleaned of control characters.
+    pub fn parse(json: &[u8]) -> Result<Self> {
+        let mut config: Self = serde_json::from_slice(json)?;
+        let names = [&mut config.version, &mut config.dataset, &mut config.device];
+        for name in names.into_iter().chain(&mut config.class_names) {
+            *name = one_line(name, LONGEST_NAME);
+        }
+        config.settings.check()?;
+        config
+            .dataset_digest
+            .as_ref()
+            .map_or(Ok(()), DatasetDigest::check)?;
+        ensure!(
+            config.settings.seeds(config.runs).is_ok(),
+            "{} is no possible number of runs",
+            config.runs
+        );
+        Ok(config)
+    }
+
+    /// The dataset for people: its name, and the beginning of its digest.
+    pub fn dataset_label(&self) -> String {
+        let digest = self.dataset_digest.as_ref();
+        label(&self.dataset, digest.map(|digest| &*digest.all))
+    }
+
+    /// Whether a dataset is not the one of this run, in words. Whatever it is called, it is the same
+    /// if it holds the same; where that is not known of both, if they have the same name.
+    pub fn other_dataset(&self, name: &str, digest: Option<&DatasetDigest>) -> Option<String> {
+        let same = match (&self.dataset_digest, digest) {
+            (Some(own), Some(digest)) => own.all == digest.all,
+            // Earlier versions called a dataset by the last of its folders alone.
+            _ => self.dataset == name || name.rsplit('/').next() == Some(&*self.dataset),
+        };
+        let now = label(name, digest.map(|digest| &*digest.all));
+        (!same).then(|| format!("was trained on {}, but this is {now}", self.dataset_label()))
+    }
+
+    /// Whether these can be the images that this run is tested with.
+    pub fn is_tested_with(&self, test: &Split) -> bool {
+        let digest = self.dataset_digest.as_ref();
+        digest.is_none_or(|digest| digest.test == DatasetDigest::of_test(&test.sums()))
+    }
+}
+
+fn one() -> usize {
+    1
+}
+
+fn is_one(runs: &usize) -> bool {
+    *runs == 1
+}

@@ -1,0 +1,193 @@
+//! Saves a run while it trains.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow};
+
+use crate::device::{self, OutOfMemory};
+use crate::ops::adamw;
+use crate::ops::weights::flattened;
+use crate::run::checkpoint::{Checkpoint, RunIdentity};
+use crate::run::interrupt::{self, Interrupted};
+use crate::run::{Kept, RunFolder};
+use crate::train::history::{EpochRecord, History};
+use crate::train::{Diverged, Keeper, Learner, Position, Settings, State};
+use crate::util::text::{quoted, shown};
+
+/// Writes checkpoints after each epoch, in long epochs from time to time, and when the user
+/// interrupts.
+pub struct RunKeeper<'a> {
+    /// Where the run is kept.
+    pub folder: &'a RunFolder,
+    /// What `--resume` takes to go on.
+    pub resume: &'a Path,
+    /// What `--data-dir` was, which has to be given again.
+    pub data_dir: Option<&'a Path>,
+    /// The run's settings.
+    pub settings: &'a Settings,
+    /// Digest of the images to train on.
+    pub images: &'a str,
+    /// Time between checkpoints within an epoch.
+    pub interval: Duration,
+    /// When the last one was written.
+    pub saved: Instant,
+    /// The epochs so far.
+    pub history: History,
+}
+
+impl RunKeeper<'_> {
+    /// Saves the training as it stands.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written; [`Diverged`] if no training can go on from it.
+    pub fn save(&mut self, learner: &Learner) -> Result<()> {
+        let state = learner.state()?;
+        state.check(learner.kind())?;
+        let history = self.history.of(learner.kind().name()).cloned();
+        self.write(Kept::Last, learner, state, history.collect())?;
+        self.saved = Instant::now();
+        Ok(())
+    }
+
+    /// Saves the weights to use, and nothing that a clock measured: equal runs leave equal files.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be written.
+    pub fn save_model(&self, kept: Kept, learner: &Learner) -> Result<()> {
+        let weights = flattened(&learner.model()).into_iter().map(device::read);
+        let state = State {
+            position: Position::default(),
+            weights: weights.collect::<Result<_>>()?,
+            optimizer: adamw::State::default(),
+        };
+        self.write(kept, learner, state, Vec::new())
+    }
+
+    fn write(
+        &self,
+        kept: Kept,
+        learner: &Learner,
+        state: State,
+        history: Vec<EpochRecord>,
+    ) -> Result<()> {
+        let model = learner.kind();
+        let run = RunIdentity {
+            model,
+            settings: self.settings.clone(),
+            images: self.images.to_string(),
+        };
+        let checkpoint = Checkpoint {
+            run,
+            history,
+            state,
+        };
+        self.folder.write_checkpoint(kept, &checkpoint)
+    }
+
+    /// Adds to an error of the training what is left of it; [`OutOfMemory`] tells that itself.
+    pub fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+        if error.is::<Interrupted>() || error.is::<OutOfMemory>() {
+            return error;
+        }
+        let mut checkpoints = Vec::new();
+        for kind in self.settings.kinds() {
+            let path = shown(&self.folder.checkpoint_file(Kept::Last, kind));
+            let position = match self.folder.read_checkpoint(Kept::Last, kind) {
+                Ok(None) => continue,
+                Ok(Some(checkpoint)) => checkpoint.state.position,
+                Err(_) => {
+                    checkpoints.push(format!("{path} (which cannot be read now)"));
+                    continue;
+                }
+            };
+            let Position { epochs, steps, .. } = position;
+            checkpoints.push(match steps {
+                0 => format!("{path} (epoch {epochs})"),
+                _ => format!("{path} (step {steps} of epoch {})", epochs + 1),
+            });
+        }
+        let left = match &checkpoints[..] {
+            [] => format!("nothing of it is left in {}", shown(self.resume)),
+            [one] => format!("the last good checkpoint is {one}"),
+            several => format!("the last good checkpoints are {}", several.join(" and ")),
+        };
+        let go_on = self.go_on();
+        let diverged = error.downcast_ref::<Diverged>();
+        let advice = if let Some(Diverged { model, .. }) = diverged {
+            let flags = self.settings.suspects(*model);
+            format!("{left}; train again with a smaller {flags}")
+        } else if checkpoints.is_empty() {
+            left
+        } else {
+            format!("{left}; put that right and {go_on}")
+        };
+        anyhow!("{error:#} — {advice}")
+    }
+
+    /// Has the user told what to do if the device fails, of which nothing here may hear.
+    pub fn prepare_for_failure(&self) {
+        let (go_on, batch_size) = (self.go_on(), self.settings.batch_size);
+        device::advise_without_memory(format!(
+            "train with a --batch-size smaller than {batch_size}, or end what else uses it and {go_on}"
+        ));
+        let run = shown(self.resume);
+        device::advise_if_lost(format!("the last good checkpoints are in {run}; {go_on}"));
+    }
+
+    fn go_on(&self) -> String {
+        let run = quoted(self.resume);
+        let data = self
+            .data_dir
+            .map_or_else(String::new, |dir| format!(" --data-dir {}", quoted(dir)));
+        format!("go on with `fmnist train --resume {run}{data}`")
+    }
+
+    /// Tells that a run was saved after an interrupt.
+    fn interrupted(&self, learner: &Learner) -> anyhow::Error {
+        let position = learner.position();
+        let at = match position.steps {
+            0 => format!("after epoch {}", position.epochs),
+            steps => format!("in epoch {}, after step {steps}", position.epochs + 1),
+        };
+        let message = format!(
+            "interrupted {at} of the {} model; saved — {}",
+            learner.kind(),
+            self.go_on()
+        );
+        Interrupted(message).into()
+    }
+}
+
+impl Keeper for RunKeeper<'_> {
+    fn after_step(&mut self, learner: &Learner) -> Result<()> {
+        let stop = interrupt::requested();
+        if stop || self.saved.elapsed() >= self.interval {
+            self.save(learner)?;
+        }
+        match stop {
+            true => Err(self.interrupted(learner)),
+            false => Ok(()),
+        }
+    }
+
+    fn after_epoch(&mut self, learner: &Learner, history: &History) -> Result<()> {
+        let stop = interrupt::requested();
+        let name = learner.kind().name();
+        self.history = history.clone();
+        // Before the checkpoint: who resumes from the one before it comes here again.
+        if history.has_just_improved(name) {
+            self.save_model(Kept::Best, learner)?;
+        }
+        self.save(learner)?;
+        history
+            .write_csv(&self.folder.file("history.csv"))
+            .context("the history cannot be kept")?;
+        match stop {
+            true => Err(self.interrupted(learner)),
+            false => Ok(()),
+        }
+    }
+}

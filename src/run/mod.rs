@@ -1,0 +1,42 @@
+//! A whole run: trained, saved, tested, evaluated and reported, in a folder that anyone can read.
+//!
+//! - [`RunFolder`], [`Config`]: what a run leaves behind.
+//! - [`Checkpoint`](checkpoint::Checkpoint): a training as a file; [`interrupt`]: when it must be saved.
+//! - [`execute`]: from the settings to the report.
+//! - [`RunFiles`], [`read_runs`], [`write_run_report`]: what a report shows of runs that have ended.
+
+pub mod checkpoint;
+mod config;
+mod folder;
+pub mod interrupt;
+mod keeper;
+mod one_run;
+mod report;
+mod run_files;
+mod several_runs;
+
+pub use config::Config;
+pub use folder::{Kept, RunFolder};
+pub use one_run::Shared;
+pub use report::{read_runs, write_run_report};
+pub use run_files::{RunFiles, write_evaluation};
+
+use anyhow::Result;
+
+use crate::report::summary::Summary;
+
+/// Trains, tests, evaluates and reports what `config` says in `folder`, from where it leaves off: one
+/// run, or several in folders in it. The summaries of the runs.
+///
+/// # Errors
+///
+/// If the device or the folder fails, a model diverges, or the user interrupts.
+pub fn execute(config: &Config, shared: &Shared<'_>, folder: &RunFolder) -> Result<Vec<Summary>> {
+    match config.runs {
+        1 => {
+            let (_, summary) = one_run::one_run(config, shared, folder, folder)?;
+            Ok(vec![summary])
+        }
+        _ => several_runs::several_runs(config, shared, folder),
+    }
+}

@@ -1,0 +1,257 @@
+//! One run in its folder.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::folder::unusable;
+use super::report;
+use super::{Config, Kept, RunFolder};
+use crate::dataset::Split;
+use crate::device::Selected;
+use crate::model::ModelKind;
+use crate::report::curves::{Metric, draw_curves};
+use crate::report::summary::{ModelSummary, Summary};
+use crate::report::test_set::TestSet;
+use crate::run::checkpoint::{Checkpoint, RunIdentity};
+use crate::run::keeper::RunKeeper;
+use crate::run::write_evaluation;
+use crate::train::DeviceSplit;
+use crate::train::history::History;
+use crate::train::progress::{Progress, Style, print_event};
+use crate::train::{self, Learner, Settings};
+use crate::util::text::shown;
+
+/// What the runs of a command share: device, images, and how often and where it is told what happens.
+pub struct Shared<'a> {
+    /// The device to run on.
+    pub selected: Selected,
+    /// Images to train on.
+    pub training: DeviceSplit,
+    /// Digest of the images to train on.
+    pub digest: String,
+    /// Images to validate with after each epoch.
+    pub validation: DeviceSplit,
+    /// Images to test with at the end.
+    pub test: DeviceSplit,
+    /// The same, for the evaluation and its pictures.
+    pub test_split: Split,
+    /// The folder that the user named for the dataset.
+    pub data_dir: Option<PathBuf>,
+    /// Time between checkpoints within an epoch.
+    pub checkpoint_interval: Duration,
+    /// How progress is shown.
+    pub style: Style,
+    /// Tells the user a line, or nobody.
+    pub say: &'a dyn Fn(&str),
+}
+
+/// One run with its seed, from where its folder leaves off to the report.
+/// Who resumes it resumes `whole`.
+///
+/// # Errors
+///
+/// If the device or the folder fails, a model diverges, or the user interrupts.
+pub fn one_run(
+    config: &Config,
+    shared: &Shared<'_>,
+    folder: &RunFolder,
+    whole: &RunFolder,
+) -> Result<(History, Summary)> {
+    let settings = &config.settings;
+    let names: Vec<&str> = settings.kinds().map(|kind| kind.name()).collect();
+    let progress = Progress::new(shared.style, &names, settings.epochs, shared.training.len());
+    let (mut learners, history, fresh) = learners(settings, shared, folder, &progress)?;
+    // Not before the checkpoints have turned out to be those of this run.
+    folder.write_config(config)?;
+    let mut keeper = RunKeeper {
+        folder,
+        resume: whole.path(),
+        data_dir: shared.data_dir.as_deref(),
+        settings,
+        images: &shared.digest,
+        interval: shared.checkpoint_interval,
+        saved: Instant::now(),
+        history,
+    };
+    for &learner in &fresh {
+        keeper.save(&learners[learner])?;
+    }
+    keeper.history.write_csv(&folder.file("history.csv"))?;
+    keeper.prepare_for_failure();
+    if shared.style == Style::Json {
+        print_event("run", config);
+    }
+    let before = keeper.history.clone();
+    let trained = train::train(
+        settings.epochs,
+        &mut learners,
+        before,
+        &shared.validation,
+        &mut keeper,
+    );
+    drop(progress);
+    let finished = trained.and_then(|history| {
+        let summary = finish(config, shared, &mut learners, &history, &keeper)?;
+        Ok((history, summary))
+    });
+    finished.map_err(|error| keeper.explain(error))
+}
+
+/// Tests the trained models, and writes all that is told of a run that has ended.
+fn finish(
+    config: &Config,
+    shared: &Shared<'_>,
+    learners: &mut [Learner],
+    history: &History,
+    keeper: &RunKeeper,
+) -> Result<Summary> {
+    let settings = &config.settings;
+    let mut summary = Summary {
+        dataset: config.dataset.clone(),
+        backend: shared.selected.backend.to_string(),
+        device: shared.selected.name.clone(),
+        recipe: settings.recipe.name().to_string(),
+        seed: settings.seed,
+        epochs: settings.epochs,
+        models: Default::default(),
+    };
+    let mut probabilities = Vec::new();
+    for learner in learners {
+        keeper.save_model(Kept::Model, learner)?;
+        // The only time that training or its report looks at the test images.
+        let (metrics, rows) = learner.answer(&shared.test)?;
+        let result = model_summary(learner, history, metrics);
+        summary
+            .models
+            .insert(learner.kind().name().to_string(), result);
+        probabilities.push(rows);
+    }
+    let test = TestSet {
+        split: shared.test_split.clone(),
+        probabilities,
+    };
+    let folder = keeper.folder;
+    let names: Vec<&str> = settings.kinds().map(|kind| kind.name()).collect();
+    let (path, classes) = (folder.path(), &config.class_names);
+    write_evaluation(path, &config.dataset, classes, &names, &test)?;
+    summary.write(&folder.file("summary.json"))?;
+    draw(folder, &summary, std::slice::from_ref(history))?;
+    report::write_run_report(folder, &folder.file("report.html"))?;
+    if shared.style == Style::Json {
+        print_event("summary", &summary);
+    }
+    Ok(summary)
+}
+
+/// The learners as their checkpoints left them, the epochs behind them, and which learners have no
+/// checkpoint yet.
+fn learners(
+    settings: &Settings,
+    shared: &Shared<'_>,
+    folder: &RunFolder,
+    progress: &Progress,
+) -> Result<(Vec<Learner>, History, Vec<usize>)> {
+    let mut learners = Vec::new();
+    let mut histories = Vec::new();
+    let mut fresh = Vec::new();
+    for (place, model) in settings.models.iter().enumerate() {
+        let device = &shared.selected.device;
+        let mut learner = Learner::new(model, settings, &shared.training, device, progress);
+        match folder.read_checkpoint(Kept::Last, learner.kind())? {
+            None => {
+                refuse_lost(folder, learner.kind())?;
+                fresh.push(place);
+            }
+            Some(Checkpoint {
+                run,
+                history,
+                state,
+            }) => {
+                let path = folder.checkpoint_file(Kept::Last, learner.kind());
+                check_identity(&run, learner.kind(), settings, &shared.digest)
+                    .and_then(|()| learner.restore(state))
+                    .with_context(|| unusable(&path))?;
+                histories.push(history);
+            }
+        }
+        learners.push(learner);
+    }
+    Ok((learners, History::merged(histories), fresh))
+}
+
+/// Refuses to train a model anew over what is left of its training, which begins with a checkpoint.
+fn refuse_lost(folder: &RunFolder, kind: ModelKind) -> Result<()> {
+    let [last, best, model] =
+        [Kept::Last, Kept::Best, Kept::Model].map(|kept| folder.checkpoint_file(kept, kind));
+    for left in [model, best] {
+        ensure!(
+            left.symlink_metadata().is_err(),
+            "{} is missing, but {} is there — put the former back, or move the latter away to train \
+             the {kind} model anew",
+            shown(&last),
+            shown(&left)
+        );
+    }
+    Ok(())
+}
+
+/// Refuses the checkpoint of another run.
+fn check_identity(
+    checkpoint: &RunIdentity,
+    model: ModelKind,
+    settings: &Settings,
+    digest: &str,
+) -> Result<()> {
+    ensure!(
+        checkpoint.model == model,
+        "it is of the {} model",
+        checkpoint.model
+    );
+    let same_epochs = Settings {
+        epochs: settings.epochs,
+        ..checkpoint.settings.clone()
+    };
+    if let Some(difference) = settings.difference(&same_epochs) {
+        bail!("it is of a run with other settings: {difference}");
+    }
+    ensure!(
+        checkpoint.images == digest,
+        "its training images were others than these — pass the run's dataset with --data-dir"
+    );
+    Ok(())
+}
+
+fn model_summary(learner: &Learner, history: &History, test: train::Metrics) -> ModelSummary {
+    let epochs: Vec<_> = history.of(learner.kind().name()).collect();
+    let (train_accuracy, validation_accuracy) = match epochs.last() {
+        Some(last) => (last.train_accuracy, last.validation_accuracy),
+        None => (f64::NAN, f64::NAN),
+    };
+    ModelSummary {
+        parameters: learner.parameters(),
+        train_accuracy,
+        validation_accuracy,
+        test_accuracy: test.accuracy,
+        test_loss: test.loss,
+        seconds_per_epoch: epochs.iter().map(|epoch| epoch.seconds).sum::<f64>()
+            / epochs.len() as f64,
+        total_seconds: learner.position().busy_seconds,
+    }
+}
+
+/// Draws the curves of a run, or the bands of several.
+///
+/// # Errors
+///
+/// If a picture cannot be written.
+pub fn draw(folder: &RunFolder, summary: &Summary, histories: &[History]) -> Result<()> {
+    let subject = format!(
+        "{}, {}: {}",
+        summary.dataset, summary.backend, summary.device
+    );
+    let accuracy = folder.file("accuracy.png");
+    draw_curves(&accuracy, Metric::Accuracy, &subject, histories)?;
+    draw_curves(&folder.file("loss.png"), Metric::Loss, &subject, histories)
+}

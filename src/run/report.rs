@@ -1,0 +1,130 @@
+//! Runs that have ended, as their folders hold them, in one report.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Error, Result, anyhow};
+
+use super::{Config, Kept, RunFiles, RunFolder};
+use crate::device::{self, BackendChoice};
+use crate::report::html::{RunData, write_report};
+use crate::util::text::{quoted, shown};
+
+/// Writes the report of all runs in this folder to `out`. It needs nothing else: no device, no
+/// dataset.
+///
+/// # Errors
+///
+/// If a run has not ended, its files are damaged, or the report cannot be written.
+pub fn write_run_report(folder: &RunFolder, out: &Path) -> Result<()> {
+    let (runs, left_out) = read_runs(&[folder.path().to_path_buf()]);
+    match left_out.into_iter().next() {
+        Some(reason) => Err(reason),
+        None => {
+            let data: Vec<RunData<'_>> = runs.iter().map(RunFiles::data).collect();
+            write_report(out, &data)
+        }
+    }
+}
+
+/// The runs in these folders, and why some of them cannot be reported.
+pub fn read_runs(folders: &[PathBuf]) -> (Vec<RunFiles>, Vec<Error>) {
+    let mut left_out = Vec::new();
+    let mut paths = Vec::new();
+    for folder in folders {
+        match seeds(folder, &mut left_out) {
+            Ok(seeds) => paths.extend(seeds),
+            Err(error) => left_out.push(error),
+        }
+    }
+    // By a link, or by its own name a second time.
+    let mut seen = HashSet::new();
+    paths.retain(|path| {
+        let is_new = seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone()));
+        if !is_new {
+            left_out.push(anyhow!("{} is there already", shown(path)));
+        }
+        is_new
+    });
+    let mut runs = Vec::new();
+    for (path, name) in paths.iter().zip(names(&paths)) {
+        match read(path, &name) {
+            Ok(run) => runs.push(run),
+            Err(error) => left_out.push(error),
+        }
+    }
+    (runs, left_out)
+}
+
+/// The folder of a run itself, or of several runs those that have begun; what is missing is left out.
+fn seeds(folder: &Path, left_out: &mut Vec<Error>) -> Result<Vec<PathBuf>> {
+    let config = RunFolder::open(folder)?.read_config()?;
+    if config.runs == 1 {
+        return Ok(vec![folder.to_path_buf()]);
+    }
+    let seeds = config.settings.seeds(config.runs)?;
+    let seeds: Vec<PathBuf> = seeds
+        .map(|seed| folder.join(format!("seed-{seed}")))
+        .take_while(|path| path.exists())
+        .collect();
+    if seeds.len() < config.runs {
+        left_out.push(anyhow!(
+            "{} has {} of its {} runs — go on with `fmnist train --resume {}`",
+            shown(folder),
+            seeds.len(),
+            config.runs,
+            quoted(folder)
+        ));
+    }
+    Ok(seeds)
+}
+
+/// What runs are called: by their folders' names if those differ, else by their paths.
+fn names(runs: &[PathBuf]) -> Vec<String> {
+    let last = |path: &Path| {
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        path.file_name()
+            .map_or_else(|| shown(&path), |name| name.to_string_lossy().into_owned())
+    };
+    let mut names: Vec<String> = runs.iter().map(|path| last(path)).collect();
+    let mut sorted = names.clone();
+    sorted.sort();
+    sorted.dedup();
+    if sorted.len() < names.len() {
+        names = runs.iter().map(|path| shown(path)).collect();
+    }
+    names
+}
+
+fn read(path: &Path, name: &str) -> Result<RunFiles> {
+    let folder = RunFolder::open(path)?;
+    let config = folder.read_config()?;
+    let read = || {
+        let run = RunFiles::read(path, name, &config, filters(&folder, &config)?)?;
+        run.data().check().map(|()| run)
+    };
+    read().with_context(|| {
+        let (run, quoted) = (shown(path), quoted(path));
+        format!("{run} cannot be reported — if its training has not ended, go on with `fmnist train --resume {quoted}`")
+    })
+}
+
+/// The weights `[out, 1, 3, 3]` of the CNN's first layer; none without a CNN.
+fn filters(folder: &RunFolder, config: &Config) -> Result<Option<Vec<f32>>> {
+    let models = config
+        .settings
+        .models
+        .iter()
+        .map(|model| &model.architecture);
+    let Some(architecture) = models.into_iter().find(|model| !model.widths.is_empty()) else {
+        return Ok(None);
+    };
+    // Nothing is computed: any device will do.
+    let cpu = device::select(BackendChoice::Cpu, None)?.device;
+    let model = folder.read_model(config, architecture, Kept::Model, &cpu)?;
+    let first = model
+        .blocks
+        .first()
+        .map(|block| device::read(block.weight.val()));
+    first.transpose()
+}

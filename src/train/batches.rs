@@ -1,0 +1,202 @@
+//! From a split to batches on a device, in a seeded order.
+
+use burn::Tensor;
+use burn::tensor::{DType, Device, Int, TensorData};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use crate::dataset::{PIXELS, Split};
+use crate::ops::gather::{Augment, Pixels, Selection, epoch_key, gather, target_values};
+
+/// The order in which epoch number `epoch` visits `len` images.
+///
+/// Depends on its arguments alone, so every backend sees the same batches.
+pub fn shuffled(len: usize, seed: u64, epoch: usize) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..len as u32).collect();
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(epoch as u64);
+    order.shuffle(&mut rng);
+    order
+}
+
+/// A split in a device's memory, as bytes. Clones share it.
+#[derive(Clone, Debug)]
+pub struct DeviceSplit {
+    /// `[len, 784]` of u8.
+    images: Tensor<2, Int>,
+    /// `[len]` of u32.
+    labels: Tensor<1, Int>,
+}
+
+impl DeviceSplit {
+    /// Moves a split to `device`, which is without autodiff.
+    pub fn upload(split: Split, device: &Device) -> Self {
+        let len = split.len();
+        let images = TensorData::new(split.images, [len, PIXELS]);
+        Self {
+            images: Tensor::from_data(images, (device, DType::U8)),
+            labels: words(split.labels.into_iter().map(u32::from).collect(), device),
+        }
+    }
+
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.labels.dims()[0]
+    }
+
+    /// Whether there is no image.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All images in their own order, to measure a model with.
+    ///
+    /// # Panics
+    ///
+    /// If `batch_size` is 0.
+    pub fn batches(&self, batch_size: usize) -> Batches {
+        let order = (0..self.len() as u32).collect();
+        self.batches_of(order, batch_size, [0; 2])
+    }
+
+    /// All images in the [`shuffled`] order of an epoch, to train a model with.
+    ///
+    /// # Panics
+    ///
+    /// If `batch_size` is 0.
+    pub fn epoch(&self, batch_size: usize, seed: u64, epoch: usize) -> Batches {
+        let order = shuffled(self.len(), seed, epoch);
+        self.batches_of(order, batch_size, epoch_key(seed, epoch))
+    }
+
+    fn batches_of(&self, order: Vec<u32>, batch_size: usize, key: [u32; 2]) -> Batches {
+        assert!(batch_size > 0, "a batch holds an image or more");
+        let device = self.labels.device();
+        Batches {
+            split: self.clone(),
+            order: words(order, &device),
+            target_values: floats(target_values(0.0), &device),
+            batch_size,
+            key,
+            augment: Augment::NONE,
+            pixels: Pixels::Unit,
+            next: 0,
+        }
+    }
+}
+
+/// The batches of one pass over a split, each made on the device when it is asked for. The last
+/// one may be smaller.
+#[derive(Clone, Debug)]
+pub struct Batches {
+    split: DeviceSplit,
+    order: Tensor<1, Int>,
+    target_values: Tensor<1>,
+    batch_size: usize,
+    key: [u32; 2],
+    augment: Augment,
+    pixels: Pixels,
+    /// Position in the order.
+    next: usize,
+}
+
+impl Batches {
+    /// The same with images changed at random, for each epoch and seed in another way.
+    pub fn augmented(self, augment: Augment) -> Self {
+        Self { augment, ..self }
+    }
+
+    /// The same with bytes made numbers in this way, instead of [`Pixels::Unit`].
+    pub fn scaled(self, pixels: Pixels) -> Self {
+        Self { pixels, ..self }
+    }
+
+    /// The same with soft targets: see [`target_values`]. `label_smoothing` is in 0..1.
+    pub fn smoothed(self, label_smoothing: f64) -> Self {
+        let target_values = floats(target_values(label_smoothing), &self.order.device());
+        Self {
+            target_values,
+            ..self
+        }
+    }
+
+    /// The same from batch number `batch` on, counted from 0; none if there are not so many.
+    pub fn starting_at(self, batch: usize) -> Self {
+        Self {
+            next: batch.saturating_mul(self.batch_size).min(self.split.len()),
+            ..self
+        }
+    }
+
+    /// Images of the pass before the next batch.
+    pub fn images_before(&self) -> usize {
+        self.next
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Batch;
+
+    fn next(&mut self) -> Option<Batch> {
+        let len = self.batch_size.min(self.split.len() - self.next);
+        if len == 0 {
+            return None;
+        }
+        let selection = Selection {
+            first: self.next as u32,
+            len: len as u32,
+            key: self.key,
+            augment: self.augment,
+            pixels: self.pixels,
+        };
+        self.next += len;
+        let (images, targets) = gather(
+            self.split.images.clone(),
+            self.split.labels.clone(),
+            self.order.clone(),
+            self.target_values.clone(),
+            selection,
+        );
+        Some(Batch { images, targets })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = (self.split.len() - self.next).div_ceil(self.batch_size);
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Batches {}
+
+/// Images and what they are, on a device.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// `[batch, 1, 28, 28]`.
+    pub images: Tensor<4>,
+    /// `[batch, 10]`, rows that sum to 1: without augmentation and label smoothing 1 at the label
+    /// and 0 elsewhere.
+    pub targets: Tensor<2>,
+}
+
+impl Batch {
+    /// Images in the batch.
+    pub fn len(&self) -> usize {
+        self.targets.dims()[0]
+    }
+
+    /// Whether the batch holds no image.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+fn words(values: Vec<u32>, device: &Device) -> Tensor<1, Int> {
+    let len = values.len();
+    Tensor::from_data(TensorData::new(values, [len]), (device, DType::U32))
+}
+
+fn floats(values: Vec<f32>, device: &Device) -> Tensor<1> {
+    let len = values.len();
+    Tensor::from_data(TensorData::new(values, [len]), device)
+}
