@@ -138,7 +138,7 @@ fn a_channel_of_zeros_stays_finite(device: &Device) {
 fn a_folded_model_computes_the_same(device: &Device) {
     let images = DeviceSplit::upload(first(&fashion_mnist().train, 125), device);
     let mut settings = plain(&[ModelKind::Cnn], 25, 4);
-    settings.models[0].architecture.normalize = true;
+    settings.models[0].architecture.channel_norm = true;
     let mut learner = learner(&settings, &images, device);
     learner.train_epoch(&mut ()).expect("it trains");
     let folded = learner.model();

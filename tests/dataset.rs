@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use flate2::{Compression, GzBuilder};
 use fmnist::dataset::manifest::{Fingerprint, Manifest, ManifestFile, State, verify};
-use fmnist::dataset::{Choice, Dataset, Event, FASHION_MNIST_CLASSES, Places, Split, load_from};
+use fmnist::dataset::{
+    Dataset, DatasetChoice, Event, FASHION_MNIST_CLASSES, SearchPaths, Split, load_from,
+};
 use sha2::{Digest, Sha256};
 use support::{gzip, images_file, labels_file};
 use tempfile::TempDir;
@@ -66,7 +68,7 @@ fn fingerprint(bytes: &[u8]) -> Fingerprint {
 /// to download it.
 struct World {
     root: TempDir,
-    places: Places,
+    places: SearchPaths,
 }
 
 impl World {
@@ -83,7 +85,7 @@ impl World {
             gz: fingerprint(&gzip(&file)),
             raw: fingerprint(&file),
         });
-        let places = Places {
+        let places = SearchPaths {
             env_dir: None,
             project_dir: root.path().join("project"),
             cache_dir: Some(root.path().join("cache")),
@@ -100,12 +102,12 @@ impl World {
         self.root.path().join(name)
     }
 
-    fn load(&self, choice: Choice, data_dir: Option<&Path>) -> Result<Dataset, String> {
+    fn load(&self, choice: DatasetChoice, data_dir: Option<&Path>) -> Result<Dataset, String> {
         load_from(choice, data_dir, &self.places, &mut |_| {}).map_err(|error| format!("{error:#}"))
     }
 
     #[track_caller]
-    fn assert_fashion_mnist(&self, choice: Choice, data_dir: Option<&Path>) {
+    fn assert_fashion_mnist(&self, choice: DatasetChoice, data_dir: Option<&Path>) {
         let dataset = self.load(choice, data_dir).unwrap();
         assert_eq!(dataset.name, "Fashion-MNIST");
         assert_eq!(dataset.class_names, FASHION_MNIST_CLASSES);
@@ -115,7 +117,7 @@ impl World {
     }
 
     #[track_caller]
-    fn assert_error(&self, choice: Choice, data_dir: Option<&Path>, expected: &[&str]) {
+    fn assert_error(&self, choice: DatasetChoice, data_dir: Option<&Path>, expected: &[&str]) {
         let message = self.load(choice, data_dir).unwrap_err();
         for part in expected {
             assert!(message.contains(part), "`{part}` is not in: {message}");
@@ -123,7 +125,7 @@ impl World {
     }
 }
 
-const BOTH: [Choice; 2] = [Choice::Auto, Choice::FashionMnist];
+const BOTH: [DatasetChoice; 2] = [DatasetChoice::Auto, DatasetChoice::FashionMnist];
 
 #[test]
 fn fashion_mnist_is_found_in_each_place() {
@@ -151,19 +153,27 @@ fn the_places_are_looked_at_in_order() {
     world.places.env_dir = Some(world.dir("env"));
     let given = world.dir("given");
     world.assert_error(
-        Choice::FashionMnist,
+        DatasetChoice::FashionMnist,
         Some(&given),
         &[given.to_str().unwrap()],
     );
-    world.assert_error(Choice::Auto, None, &[world.dir("env").to_str().unwrap()]);
+    world.assert_error(
+        DatasetChoice::Auto,
+        None,
+        &[world.dir("env").to_str().unwrap()],
+    );
     world.places.env_dir = None;
     world.assert_error(
-        Choice::Auto,
+        DatasetChoice::Auto,
         None,
         &[world.dir("project").to_str().unwrap()],
     );
     fs::remove_file(world.dir("project").join(format!("{}.gz", NAMES[2]))).unwrap();
-    world.assert_error(Choice::Auto, None, &[world.dir("cache").to_str().unwrap()]);
+    world.assert_error(
+        DatasetChoice::Auto,
+        None,
+        &[world.dir("cache").to_str().unwrap()],
+    );
 }
 
 #[test]
@@ -175,7 +185,7 @@ fn unpacked_files_are_as_good() {
         fs::remove_file(dir.join(format!("{name}.gz"))).unwrap();
         fs::write(dir.join(name), file).unwrap();
     }
-    world.assert_fashion_mnist(Choice::FashionMnist, Some(&dir));
+    world.assert_fashion_mnist(DatasetChoice::FashionMnist, Some(&dir));
 }
 
 #[test]
@@ -187,20 +197,20 @@ fn a_folder_that_was_named_must_have_all_files() {
         fs::remove_file(world.dir("named").join(format!("{missing}.gz"))).unwrap();
         let named = world.dir("named");
         world.assert_error(
-            Choice::Auto,
+            DatasetChoice::Auto,
             Some(&named),
             &["--data-dir", named.to_str().unwrap(), missing],
         );
         world.places.env_dir = Some(named.clone());
         world.assert_error(
-            Choice::Auto,
+            DatasetChoice::Auto,
             None,
             &["FMNIST_DATA_DIR", named.to_str().unwrap(), missing],
         );
     }
     let world = World::new();
     world.assert_error(
-        Choice::Auto,
+        DatasetChoice::Auto,
         Some(Path::new("/no/such/folder")),
         &["/no/such/folder", NAMES[0]],
     );
@@ -211,7 +221,7 @@ fn another_dataset_is_taken_from_data_dir_only_and_under_its_own_name() {
     let mut world = World::new();
     let dir = world.dir("digits\u{1b}[31m");
     write_packed(&dir, &files(5));
-    let dataset = world.load(Choice::Auto, Some(&dir)).unwrap();
+    let dataset = world.load(DatasetChoice::Auto, Some(&dir)).unwrap();
     assert_eq!(dataset.name, "digits\u{fffd}[31m");
     assert_eq!(dataset.class_names[0], "class 0");
     assert_eq!(dataset.class_names[9], "class 9");
@@ -222,7 +232,7 @@ fn another_dataset_is_taken_from_data_dir_only_and_under_its_own_name() {
         "another dataset under the same name?",
         NAMES[0],
     ];
-    world.assert_error(Choice::FashionMnist, Some(&dir), &refusal);
+    world.assert_error(DatasetChoice::FashionMnist, Some(&dir), &refusal);
     for choice in BOTH {
         write_packed(&world.dir("cache"), &files(5));
         world.assert_error(choice, None, &refusal);
@@ -241,7 +251,7 @@ fn another_dataset_cannot_take_a_name_that_is_not_its_own() {
         let dir = world.dir(name);
         write_packed(&dir, &files(5));
         assert_eq!(
-            world.load(Choice::Auto, Some(&dir)).unwrap().name,
+            world.load(DatasetChoice::Auto, Some(&dir)).unwrap().name,
             format!("{name} (another dataset)")
         );
     }
@@ -261,11 +271,16 @@ fn a_changed_fashion_mnist_is_taken_from_data_dir_only_and_named_so() {
         let dir = world.dir("mixed");
         write_packed(&dir, &mixed);
         let mut warnings = Vec::new();
-        let dataset = load_from(Choice::Auto, Some(&dir), &world.places, &mut |event| {
-            if let Event::Warning(text) = event {
-                warnings.push(text.to_owned());
-            }
-        });
+        let dataset = load_from(
+            DatasetChoice::Auto,
+            Some(&dir),
+            &world.places,
+            &mut |event| {
+                if let Event::Warning(text) = event {
+                    warnings.push(text.to_owned());
+                }
+            },
+        );
         let dataset = dataset.unwrap();
         let stems: Vec<&str> = (0..4).filter(is_changed).map(|file| STEMS[file]).collect();
         let name = format!("Fashion-MNIST (changed: {})", stems.join(", "));
@@ -281,7 +296,7 @@ fn a_changed_fashion_mnist_is_taken_from_data_dir_only_and_named_so() {
         let first = (0..4).find(is_changed).unwrap();
         let advice = format!("--data-dir {}, without --dataset", dir.display());
         let refusal = ["is not Fashion-MNIST's file", NAMES[first], &advice];
-        world.assert_error(Choice::FashionMnist, Some(&dir), &refusal);
+        world.assert_error(DatasetChoice::FashionMnist, Some(&dir), &refusal);
         world.places.env_dir = Some(dir);
         for choice in BOTH {
             world.assert_error(choice, None, &refusal);
@@ -304,7 +319,7 @@ fn two_files_of_one_name_hold_the_same_or_are_refused() {
     let unpacked = dir.join(NAMES[1]);
     fs::write(&unpacked, &files(0)[1]).unwrap();
     assert_eq!(
-        world.load(Choice::Auto, Some(&dir)).unwrap().name,
+        world.load(DatasetChoice::Auto, Some(&dir)).unwrap().name,
         "Fashion-MNIST"
     );
     let states = verify(&dir, &world.places.manifest).unwrap();
@@ -360,13 +375,17 @@ fn files_are_known_by_what_they_hold() {
         let states = verify(&given, &world.places.manifest).unwrap();
         assert_eq!(states, good, "form {form}");
         world.places.env_dir = Some(given);
-        world.assert_fashion_mnist(Choice::Auto, None);
+        world.assert_fashion_mnist(DatasetChoice::Auto, None);
     }
     // Four times is no accident.
     let world = World::new();
     let dir = world.dir("given");
     write_packed(&dir, &files(0).map(|file| thrice(&file)));
-    world.assert_error(Choice::Auto, Some(&dir), &["is not an IDX file", NAMES[0]]);
+    world.assert_error(
+        DatasetChoice::Auto,
+        Some(&dir),
+        &["is not an IDX file", NAMES[0]],
+    );
     let states = verify(&dir, &world.places.manifest).unwrap();
     assert!(states.iter().all(|state| matches!(state, State::Wrong(_))));
 }
@@ -398,7 +417,7 @@ fn names_as_unpacking_leaves_them_are_found() {
                 .find(&dir);
             assert_eq!(found, Some(path));
         }
-        world.assert_fashion_mnist(Choice::Auto, Some(&dir));
+        world.assert_fashion_mnist(DatasetChoice::Auto, Some(&dir));
 
         // As published comes first, then unpacked, if there is another that holds the same.
         let found = || world.places.manifest.files[0].find(&dir);
@@ -408,7 +427,7 @@ fn names_as_unpacking_leaves_them_are_found() {
         }
         write_packed(&dir, &files(0));
         assert_eq!(found(), Some(dir.join(format!("{}.gz", NAMES[0]))));
-        world.assert_fashion_mnist(Choice::Auto, Some(&dir));
+        world.assert_fashion_mnist(DatasetChoice::Auto, Some(&dir));
     }
 }
 
@@ -424,7 +443,7 @@ fn the_digest_is_that_of_the_content() {
                 false => fs::write(dir.join(name), file).unwrap(),
             }
         }
-        world.load(Choice::Auto, Some(&dir)).unwrap().digest
+        world.load(DatasetChoice::Auto, Some(&dir)).unwrap().digest
     };
     let own = digest("a/raw", &files(5), true);
     assert_eq!(digest("b/unpacked", &files(5), false), own);
@@ -456,14 +475,14 @@ fn damaged_files_are_refused_and_named() {
         ],
     );
     world.assert_error(
-        Choice::Auto,
+        DatasetChoice::Auto,
         Some(&dir),
         &["has 30 images but", "has 29 labels", NAMES[0], NAMES[1]],
     );
     write_packed(&dir, &files(5));
     fs::write(dir.join(format!("{}.gz", NAMES[2])), labels).unwrap();
     world.assert_error(
-        Choice::Auto,
+        DatasetChoice::Auto,
         Some(&dir),
         &["is not an IDX file of images", NAMES[2]],
     );
@@ -473,12 +492,12 @@ fn damaged_files_are_refused_and_named() {
 fn the_stand_in_comes_with_a_warning_and_only_if_nothing_was_insisted_on() {
     let mut world = World::new();
     world.assert_error(
-        Choice::FashionMnist,
+        DatasetChoice::FashionMnist,
         None,
         &["could not be downloaded", "fmnist data fetch"],
     );
     let mut warnings = Vec::new();
-    let dataset = load_from(Choice::Auto, None, &world.places, &mut |event| {
+    let dataset = load_from(DatasetChoice::Auto, None, &world.places, &mut |event| {
         if let Event::Warning(text) = event {
             warnings.push(text.to_owned());
         }
@@ -492,10 +511,10 @@ fn the_stand_in_comes_with_a_warning_and_only_if_nothing_was_insisted_on() {
 
     world.places.cache_dir = None;
     assert_eq!(
-        world.load(Choice::Auto, None).unwrap().name,
+        world.load(DatasetChoice::Auto, None).unwrap().name,
         "synthetic (stand-in)"
     );
-    world.assert_error(Choice::FashionMnist, None, &["no cache folder"]);
+    world.assert_error(DatasetChoice::FashionMnist, None, &["no cache folder"]);
 }
 
 #[test]
@@ -503,12 +522,12 @@ fn the_stand_in_needs_no_files_and_takes_no_folder() {
     let mut world = World::new();
     world.places.env_dir = Some(world.dir("missing"));
     assert_eq!(
-        world.load(Choice::Synthetic, None).unwrap().name,
+        world.load(DatasetChoice::Synthetic, None).unwrap().name,
         "synthetic (stand-in)"
     );
     let dir = world.dir("given");
     world.assert_error(
-        Choice::Synthetic,
+        DatasetChoice::Synthetic,
         Some(&dir),
         &["--data-dir", "--dataset synthetic"],
     );
@@ -524,7 +543,7 @@ fn a_network_that_answers_nothing_costs_less_than_ten_seconds() {
         .map(|listener| format!("http://{}/", listener.local_addr().unwrap()))
         .collect();
     let start = Instant::now();
-    world.load(Choice::FashionMnist, None).unwrap_err();
+    world.load(DatasetChoice::FashionMnist, None).unwrap_err();
     let elapsed = start.elapsed();
     assert!(elapsed < Duration::from_secs(10), "{elapsed:?}");
 }
@@ -561,11 +580,11 @@ fn real_dir() -> PathBuf {
 
 #[test]
 fn the_real_data_is_fashion_mnist() {
-    let places = Places {
+    let places = SearchPaths {
         env_dir: Some(real_dir()),
-        ..Places::of_user()
+        ..SearchPaths::of_user()
     };
-    let dataset = load_from(Choice::FashionMnist, None, &places, &mut |_| {}).unwrap();
+    let dataset = load_from(DatasetChoice::FashionMnist, None, &places, &mut |_| {}).unwrap();
     assert_eq!(dataset.name, "Fashion-MNIST");
     assert_eq!(dataset.class_names, FASHION_MNIST_CLASSES);
     let raw = places.manifest.files.iter().map(|file| &*file.raw.sha256);
@@ -611,15 +630,22 @@ fn real_data_with_foreign_files_is_not_fashion_mnist() {
             fs::copy(&file, root.path().join(file.file_name().unwrap())).unwrap();
         }
     }
-    let load = |choice| load_from(choice, Some(root.path()), &Places::of_user(), &mut |_| {});
-    let error = load(Choice::FashionMnist).unwrap_err();
+    let load = |choice| {
+        load_from(
+            choice,
+            Some(root.path()),
+            &SearchPaths::of_user(),
+            &mut |_| {},
+        )
+    };
+    let error = load(DatasetChoice::FashionMnist).unwrap_err();
     assert!(
         error
             .to_string()
             .contains("t10k-images-idx3-ubyte.gz is not Fashion-MNIST's"),
         "{error}"
     );
-    let dataset = load(Choice::Auto).unwrap();
+    let dataset = load(DatasetChoice::Auto).unwrap();
     assert_eq!(
         dataset.name,
         "Fashion-MNIST (changed: t10k-images, t10k-labels)"

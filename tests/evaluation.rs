@@ -15,9 +15,9 @@ use fmnist::report::reliability::{self, draw_reliability};
 use fmnist::report::test_set::TestSet;
 use serde_json::{Value, json};
 
-/// `answer` with probability `p`, the rest shared by the others.
-fn row(answer: usize, p: f32) -> Probabilities {
-    std::array::from_fn(|class| match class == answer {
+/// `prediction` with probability `p`, the rest shared by the others.
+fn row(prediction: usize, p: f32) -> Probabilities {
+    std::array::from_fn(|class| match class == prediction {
         true => p,
         false => (1.0 - p) / 9.0,
     })
@@ -63,11 +63,11 @@ fn tables_show_both_models() {
     }
 }
 
-/// The labels and answers of 100 images of two classes, of which one is taken for the other.
+/// The labels and predictions of 100 images of two classes, of which one is taken for the other.
 fn two_classes() -> (Vec<u8>, Vec<Probabilities>) {
     let labels: Vec<u8> = (0..100).map(|image| 5 + 2 * (image % 2)).collect();
-    let answer = |image: usize| if image == 3 { 5 } else { labels[image] };
-    let rows = (0..100).map(|image| row(answer(image).into(), 0.9));
+    let prediction = |image: usize| if image == 3 { 5 } else { labels[image] };
+    let rows = (0..100).map(|image| row(prediction(image).into(), 0.9));
     (labels.clone(), rows.collect())
 }
 
@@ -91,7 +91,7 @@ fn classes_that_do_not_occur_are_no_part_of_the_means() {
         let text = text(&dense, &cnn);
         assert!(text.contains(part), "{part:?} is missing in\n{text}");
     }
-    // A wrong answer of another class makes that class occur, with a model that gives it.
+    // A wrong prediction of another class makes that class occur, with a model that gives it.
     cnn[3] = row(8, 0.9);
     for part in [
         "Bag                0          –       –      –       0.00    0.00   0.00\n",
@@ -155,8 +155,8 @@ fn confusion_is_shaded_by_the_share_of_the_row() {
     let (width, height, pixels) = read_png(&path);
     assert_eq!((width, height), (confusion::WIDTH, confusion::HEIGHT));
     // Near the lower right corner of a cell, where there is no digit.
-    let shade = |label: usize, answer: usize| {
-        let (x, y) = (160 + 89 * answer + 80, 96 + 74 * label + 66);
+    let shade = |label: usize, prediction: usize| {
+        let (x, y) = (160 + 89 * prediction + 80, 96 + 74 * label + 66);
         let at = 3 * (y * width as usize + x);
         [pixels[at], pixels[at + 1], pixels[at + 2]]
     };

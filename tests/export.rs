@@ -4,7 +4,7 @@
 use ::safetensors::SafeTensors;
 use fmnist::dataset::FASHION_MNIST_CLASSES;
 use fmnist::export::{Layer, Network, onnx, safetensors};
-use fmnist::ops::gather::Pixels;
+use fmnist::ops::gather::Normalization;
 
 fn class_names() -> Vec<String> {
     FASHION_MNIST_CLASSES.map(str::to_owned).to_vec()
@@ -29,7 +29,7 @@ fn linear(shape: [usize; 2], relu: bool) -> Layer {
 }
 
 fn network(layers: Vec<Layer>) -> anyhow::Result<Network> {
-    Network::new("cnn", Pixels::Centered, layers, &class_names())
+    Network::new("cnn", Normalization::Centered, layers, &class_names())
 }
 
 #[test]
@@ -75,9 +75,9 @@ fn weights_have_the_names_and_layouts_of_pytorch() {
 fn the_metadata_say_what_pixels_become() {
     let layers = || vec![linear([784, 10], false)];
     for (pixels, mean, std) in [
-        (Pixels::Unit, 0.0, 1.0),
+        (Normalization::Unit, 0.0, 1.0),
         // Of Fashion-MNIST's training images.
-        (Pixels::Centered, 0.286, 0.353),
+        (Normalization::Centered, 0.286, 0.353),
     ] {
         let network = Network::new("dense", pixels, layers(), &class_names()).unwrap();
         let file = safetensors::to_bytes(&network).unwrap();

@@ -6,7 +6,7 @@ mod common;
 use burn::tensor::Device;
 use common::{cpu, fashion_mnist, first, values, wgpu};
 use fmnist::dataset::{CLASSES, PIXELS, SIDE, Split};
-use fmnist::ops::gather::{Augment, Pixels, target_values};
+use fmnist::ops::gather::{Augment, Normalization, target_values};
 use fmnist::train::{Batches, DeviceSplit, shuffled};
 
 on_each_device!(
@@ -81,7 +81,7 @@ fn batches_are_the_images_and_their_labels(device: &Device) {
         expected[usize::from(data.labels[index])] = 1.0;
         assert_eq!(*targets, expected);
     }
-    let centered = make(on_device.batches(128).scaled(Pixels::Centered));
+    let centered = make(on_device.batches(128).normalized(Normalization::Centered));
     for (index, image) in centered.images.iter().enumerate() {
         let bytes = data.image(index).iter();
         let expected = bytes.map(|&p| (f32::from(p) - 73.0) * (1.0 / 90.0));

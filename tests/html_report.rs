@@ -53,9 +53,9 @@ impl Run {
             .map(|every| {
                 let row = |image: usize| {
                     let right = image.is_multiple_of(*every);
-                    let answer = (image + usize::from(!right) * (1 + image / 7 % 9)) % CLASSES;
+                    let prediction = (image + usize::from(!right) * (1 + image / 7 % 9)) % CLASSES;
                     let p = 0.3 + 0.6 * ((image * 37 % 101) as f32 / 101.0);
-                    std::array::from_fn(|c| if c == answer { p } else { (1.0 - p) / 9.0 })
+                    std::array::from_fn(|c| if c == prediction { p } else { (1.0 - p) / 9.0 })
                 };
                 (0..images).map(row).collect()
             })
@@ -268,14 +268,14 @@ fn lists_hold_the_images_of_their_cell() {
         let image = &shown["images"][place.as_u64().unwrap() as usize];
         image[1].as_u64().unwrap() as usize
     };
-    // Each model's answers, found again.
+    // Each model's predictions, found again.
     let mut cells: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (model, rows) in run.test.probabilities.iter().enumerate() {
         for (image, row) in rows.iter().enumerate() {
-            let answer = (0..CLASSES)
+            let prediction = (0..CLASSES)
                 .find(|c| row.iter().all(|p| *p <= row[*c]))
                 .unwrap();
-            let cell = format!("cell-{model}-{}-{answer}", run.test.split.labels[image]);
+            let cell = format!("cell-{model}-{}-{prediction}", run.test.split.labels[image]);
             cells.entry(cell).or_default().push(image);
         }
     }
@@ -293,8 +293,8 @@ fn lists_hold_the_images_of_their_cell() {
             let row = run.test.probabilities[model][*image];
             row.into_iter().fold(0.0, f32::max)
         };
-        let [label, answer] = [7, 9].map(|at| &cell[at..=at]);
-        if label == answer {
+        let [label, prediction] = [7, 9].map(|at| &cell[at..=at]);
+        if label == prediction {
             assert_eq!(listed.len(), images.len().min(12), "{cell}");
             assert!(
                 listed.is_sorted_by_key(|image| sure(image).to_bits()),

@@ -9,16 +9,16 @@ use fmnist::model::ModelKind;
 use fmnist::train::DeviceSplit;
 use fmnist::train::history::History;
 use fmnist::train::progress::{Progress, Style};
-use fmnist::train::{Keeper, Learner, Settings, train};
+use fmnist::train::{Callback, Learner, Settings, train};
 
-/// What a keeper is told.
+/// What a callback is told.
 #[derive(Default)]
 struct Seen {
     steps: usize,
     epochs: usize,
 }
 
-impl Keeper for Seen {
+impl Callback for Seen {
     fn after_step(&mut self, _: &Learner) -> Result<()> {
         self.steps += 1;
         Ok(())

@@ -1,7 +1,7 @@
 //! What the models say of pictures is readable at any width and by programs.
 
 use fmnist::dataset::FASHION_MNIST_CLASSES;
-use fmnist::predict::output::{Opinion, details, json, json_error, row};
+use fmnist::predict::output::{Prediction, details, json, json_error, row};
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr;
 
@@ -10,7 +10,7 @@ fn class_names() -> [String; 10] {
 }
 
 /// All but certain of an ankle boot, and torn between a coat and a pullover.
-fn opinions() -> [Opinion<'static>; 2] {
+fn predictions() -> [Prediction<'static>; 2] {
     let mut boot = [0.001; 10];
     boot[9] = 0.991;
     let mut coat = [0.0; 10];
@@ -20,7 +20,7 @@ fn opinions() -> [Opinion<'static>; 2] {
 
 #[test]
 fn details_have_a_row_for_each_class_the_most_probable_first() {
-    let text = details("boot.png", &opinions(), &class_names(), 100);
+    let text = details("boot.png", &predictions(), &class_names(), 100);
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 12, "{text}");
     assert_eq!(lines[0], "boot.png");
@@ -51,7 +51,7 @@ fn details_have_a_row_for_each_class_the_most_probable_first() {
 
 #[test]
 fn a_row_has_the_class_of_every_model() {
-    let line = row("boot.png", &opinions(), &class_names(), 120);
+    let line = row("boot.png", &predictions(), &class_names(), 120);
     assert_eq!(line.matches('\n').count(), 1);
     let words: Vec<&str> = line.split_whitespace().collect();
     assert_eq!(words[..4], ["boot.png", "dense", "Ankle", "boot"], "{line}");
@@ -103,10 +103,10 @@ fn no_line_is_wider_than_the_terminal_and_columns_stand_under_each_other() {
     ];
     for width in [0, 59, 60, 61, 80, 100, 240] {
         for models in 0..=2 {
-            let opinions = &opinions()[..models];
+            let predictions = &predictions()[..models];
             let mut ends = Vec::new();
             for file in names {
-                let line = row(file, opinions, &class_names(), width);
+                let line = row(file, predictions, &class_names(), width);
                 for line in line.lines() {
                     assert!(line.width() <= width.max(60), "{width}: {line}");
                 }
@@ -114,7 +114,7 @@ fn no_line_is_wider_than_the_terminal_and_columns_stand_under_each_other() {
                     let model = line.find("dense").expect("it stands in the line");
                     ends.push(line[..model].width());
                 }
-                for line in details(file, opinions, &class_names(), width).lines() {
+                for line in details(file, predictions, &class_names(), width).lines() {
                     assert!(line.width() <= width.max(60), "{width}: {line}");
                 }
             }
@@ -127,7 +127,7 @@ fn no_line_is_wider_than_the_terminal_and_columns_stand_under_each_other() {
 #[test]
 fn of_a_long_path_the_end_is_shown() {
     let path = format!("{}/left boot.jpeg", "folder/".repeat(20));
-    let line = row(&path, &opinions(), &class_names(), 100);
+    let line = row(&path, &predictions(), &class_names(), 100);
     let file = line.split("  ").next().expect("it begins with the file");
     assert!(
         file.starts_with('…') && file.ends_with("left boot.jpeg"),
@@ -141,8 +141,8 @@ fn control_characters_of_a_name_reach_no_terminal() {
     let mut names = class_names();
     names[9] = "\x1b]0;title\x07boot".to_owned();
     let texts = [
-        details(file, &opinions(), &names, 80),
-        row(file, &opinions(), &names, 80),
+        details(file, &predictions(), &names, 80),
+        row(file, &predictions(), &names, 80),
     ];
     for text in texts {
         let others = text.chars().filter(|&c| c != '\n');
@@ -154,7 +154,7 @@ fn control_characters_of_a_name_reach_no_terminal() {
 #[test]
 fn lines_of_json_hold_everything() {
     let file = "folder/\"quoted\"\nbroken \x1b[1m<b>.png";
-    let line = json(file, &opinions(), &class_names(), None).unwrap();
+    let line = json(file, &predictions(), &class_names(), None).unwrap();
     assert!(!line.contains('\n') && !line.contains('\x1b'));
     let value: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(value["file"], file);
@@ -166,7 +166,7 @@ fn lines_of_json_hold_everything() {
     assert_eq!(value["models"]["dense"]["label"], 9);
 
     assert_eq!(value.get("warning"), None);
-    let line = json(file, &opinions(), &class_names(), Some("a \"word\"")).unwrap();
+    let line = json(file, &predictions(), &class_names(), Some("a \"word\"")).unwrap();
     let value: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(value["warning"], "a \"word\"");
 
@@ -178,12 +178,12 @@ fn lines_of_json_hold_everything() {
 #[test]
 fn odd_probabilities_are_shown_all_the_same() {
     for value in [f32::NAN, f32::INFINITY, -1.0, 2.0] {
-        let opinions = [("dense", [value; 10])];
-        let text = details("a.png", &opinions, &class_names(), 80);
+        let predictions = [("dense", [value; 10])];
+        let text = details("a.png", &predictions, &class_names(), 80);
         assert!(text.lines().all(|line| line.width() <= 80), "{text}");
         // Of equals the first.
-        assert!(row("a.png", &opinions, &class_names(), 80).contains("T-shirt/top"));
-        let line = json("a.png", &opinions, &class_names(), None).unwrap();
+        assert!(row("a.png", &predictions, &class_names(), 80).contains("T-shirt/top"));
+        let line = json("a.png", &predictions, &class_names(), None).unwrap();
         let value: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(value["models"]["dense"]["label"], 0);
     }

@@ -11,7 +11,7 @@ use burn::tensor::Device;
 use common::{cpu, data_dir, fashion_mnist, first, learner, plain, wgpu};
 use fmnist::dataset::Split;
 use fmnist::model::{Architecture, ModelKind};
-use fmnist::ops::gather::Pixels;
+use fmnist::ops::gather::Normalization;
 use fmnist::train::DeviceSplit;
 use fmnist::train::history::History;
 use fmnist::train::recipe::Recipe;
@@ -74,8 +74,8 @@ fn sizes_of_models() {
             model: ModelKind::Cnn,
             widths: widths.to_vec(),
             hidden: hidden.to_vec(),
-            pixels: Pixels::Unit,
-            normalize: false,
+            normalization: Normalization::Unit,
+            channel_norm: false,
         };
         architecture.check().map(|()| architecture.parameters())
     };

@@ -11,7 +11,7 @@ use fmnist::ops::adamw;
 use fmnist::run::checkpoint::{Checkpoint, RunIdentity};
 use fmnist::train::DeviceSplit;
 use fmnist::train::recipe::Recipe;
-use fmnist::train::{Diverged, Keeper, Learner, Settings, State, Tally};
+use fmnist::train::{Callback, Diverged, Learner, Settings, State, Tally};
 
 on_each_device!(
     goes_on_bit_for_bit_from_any_step,
@@ -23,7 +23,7 @@ on_each_device!(
 /// Ends the training after a number of steps.
 struct StopAfter(usize);
 
-impl Keeper for StopAfter {
+impl Callback for StopAfter {
     fn after_step(&mut self, _learner: &Learner) -> Result<()> {
         if self.0 == 0 {
             bail!("stopped");

@@ -10,7 +10,7 @@ use super::limits::{CEILINGS, check_batch_size, check_memory, check_size};
 use super::recipe::RecipeArgs;
 use super::{DeviceArgs, positive};
 use crate::bench::{self, UntilReport, table, until_table};
-use crate::dataset::{self, Choice, Places, Split, synthetic};
+use crate::dataset::{self, DatasetChoice, SearchPaths, Split, synthetic};
 use crate::device::advise_without_memory;
 use crate::train::DeviceSplit;
 use crate::train::{self, Diverged, Settings};
@@ -79,7 +79,7 @@ pub fn run(args: BenchArgs, device: &DeviceArgs, process_start: Instant) -> Resu
 fn until(target: f64, settings: &Settings, args: &BenchArgs, device: &DeviceArgs) -> Result<()> {
     let say = |line: &str| errln!("{line}");
     settings.seeds(args.runs)?;
-    let mut data = dataset::load(Choice::FashionMnist, None, &mut console(false))?;
+    let mut data = dataset::load(DatasetChoice::FashionMnist, None, &mut console(false))?;
     let (training, validation) = train::split(settings, &mut data)?;
     let selected = device.select(say)?;
     check_batch_size(settings, training.len(), &selected)?;
@@ -121,8 +121,8 @@ fn accuracy(text: &str) -> Result<f64, String> {
 /// Fashion-MNIST's training images if they are on this machine, else drawings: what is on them has
 /// little to do with how long a step takes.
 fn images(batch_size: usize) -> Result<(String, Split)> {
-    if Places::of_user().found().is_some() {
-        let data = dataset::load(Choice::FashionMnist, None, &mut console(false))?;
+    if SearchPaths::of_user().found().is_some() {
+        let data = dataset::load(DatasetChoice::FashionMnist, None, &mut console(false))?;
         return Ok((data.name, data.train));
     }
     // As few as make the batches differ, and no more than Fashion-MNIST has.

@@ -13,8 +13,8 @@ use super::DeviceArgs;
 use super::dataset::{DatasetArgs, console};
 use super::limits::check_memory;
 use crate::dataset::manifest::{self, Manifest, State};
-use crate::dataset::{CLASSES, PIXELS, Places, Split, fetch};
-use crate::ops::gather::{Augment, Pixels, Selection, cpu, epoch_key, target_values};
+use crate::dataset::{CLASSES, PIXELS, SearchPaths, Split, fetch};
+use crate::ops::gather::{Augment, Normalization, Selection, cpu, epoch_key, target_values};
 use crate::report::grid::draw_grid;
 use crate::util::text::{count, quoted, shown};
 
@@ -122,7 +122,7 @@ fn fetch_files(data_dir: Option<PathBuf>) -> Result<()> {
 /// The folder in `FMNIST_DATA_DIR`; else the project's data folder if the current folder is the project, which its manifest shows; else
 /// the cache.
 fn own_dir() -> Result<PathBuf> {
-    let places = Places::of_user();
+    let places = SearchPaths::of_user();
     if let Some(dir) = places.env_dir {
         return Ok(dir);
     }
@@ -136,7 +136,7 @@ fn own_dir() -> Result<PathBuf> {
 }
 
 fn verify_files(data_dir: Option<PathBuf>) -> Result<()> {
-    let places = Places::of_user();
+    let places = SearchPaths::of_user();
     let Some(dir) = data_dir.or_else(|| places.found()) else {
         bail!(
             "no folder has files of Fashion-MNIST: run `fmnist data fetch`, or name a folder \
@@ -186,7 +186,7 @@ fn show(
         len: u32::try_from(order.len())?,
         key: epoch_key(seed, 0),
         augment,
-        pixels: Pixels::Unit,
+        normalization: Normalization::Unit,
     };
     let (pixels, _) = cpu::gather(source, &selection);
     let pixels: Vec<u8> = pixels.iter().map(|x| (255.0 * x).round() as u8).collect();

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
-use crate::dataset::{self, Choice, Dataset, Event, FASHION_MNIST, synthetic};
+use crate::dataset::{self, Dataset, DatasetChoice, Event, FASHION_MNIST, synthetic};
 use crate::run::Config;
 
 /// `--dataset` and `--data-dir`.
@@ -15,7 +15,7 @@ use crate::run::Config;
 pub struct DatasetArgs {
     /// Which dataset
     #[arg(long, value_enum, default_value_t)]
-    dataset: Choice,
+    dataset: DatasetChoice,
     /// Folder of the dataset's four IDX files
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -29,7 +29,7 @@ impl DatasetArgs {
 
     /// Whether the user names a dataset.
     pub fn is_given(&self) -> bool {
-        self.dataset != Choice::Auto || self.data_dir.is_some()
+        self.dataset != DatasetChoice::Auto || self.data_dir.is_some()
     }
 
     /// The folder that the user names.
@@ -47,8 +47,8 @@ impl DatasetArgs {
         let mut args = self.clone();
         if !args.is_given() {
             args.dataset = match &*config.dataset {
-                synthetic::NAME => Choice::Synthetic,
-                FASHION_MNIST => Choice::FashionMnist,
+                synthetic::NAME => DatasetChoice::Synthetic,
+                FASHION_MNIST => DatasetChoice::FashionMnist,
                 _ => bail!(
                     "the run was trained on {} — pass its folder with --data-dir: \
                      `fmnist {command} --data-dir DIR`",

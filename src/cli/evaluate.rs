@@ -13,7 +13,7 @@ use crate::device::{self, Backend, BackendChoice};
 use crate::report::evaluation::{Evaluation, tables::tables};
 use crate::report::summary::Summary;
 use crate::report::test_set::TestSet;
-use crate::run::{Config, Kept, RunFolder};
+use crate::run::{CheckpointKind, Config, RunFolder};
 use crate::train::DeviceSplit;
 use crate::train::Inference;
 use crate::util::text;
@@ -38,8 +38,8 @@ pub struct EvaluateArgs {
 pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
     let (folder, config) = open_run(&args.run)?;
     let kept = match args.best {
-        true => Kept::Best,
-        false => Kept::Model,
+        true => CheckpointKind::Best,
+        false => CheckpointKind::Model,
     };
     let test = test_images(&args, &folder, &config)?;
     let selected = same_backend(device_args, &config).select(|line| errln!("{line}"))?;
@@ -55,19 +55,19 @@ pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
     check_size("test with", &test, &selected)?;
     let labels = test.labels.clone();
     let test = DeviceSplit::upload(test, &selected.device);
-    let mut answers = Vec::new();
+    let mut predictions = Vec::new();
     for settings in &config.settings.models {
         let architecture = &settings.architecture;
         let kernels = config.settings.kernels;
         let inference = Inference {
             model: folder.read_model(&config, architecture, kept, &selected.device)?,
-            pixels: architecture.pixels,
+            normalization: architecture.normalization,
             kernels,
             flip_average: args.flip_average,
         };
         let name = architecture.model.name();
         let started = Instant::now();
-        let (metrics, rows) = inference.answer(&test)?;
+        let (metrics, rows) = inference.predict(&test)?;
         let seconds = started.elapsed().as_secs_f64();
         let note = match summary.as_ref().and_then(|s| s.models.get(name)) {
             _ if args.best => "the epoch with the best validation accuracy".into(),
@@ -85,13 +85,13 @@ pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
             text::percent(metrics.accuracy),
             text::loss(metrics.loss),
         )?;
-        answers.push((name, rows));
+        predictions.push((name, rows));
     }
-    let answers: Vec<_> = answers
+    let predictions: Vec<_> = predictions
         .iter()
         .map(|(name, rows)| (*name, &rows[..]))
         .collect();
-    let evaluation = Evaluation::new(&config.dataset, &config.class_names, &labels, &answers)?;
+    let evaluation = Evaluation::new(&config.dataset, &config.class_names, &labels, &predictions)?;
     outln!("\n{}", tables(&evaluation).trim_end())?;
     Ok(())
 }

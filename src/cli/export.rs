@@ -9,7 +9,7 @@ use super::open_run;
 use crate::device::{self, BackendChoice};
 use crate::export::{Layer, Network, onnx, safetensors};
 use crate::model::{Classifier, ModelKind};
-use crate::run::Kept;
+use crate::run::CheckpointKind;
 use crate::util::text::shown;
 use crate::util::whole_file;
 
@@ -55,10 +55,10 @@ pub fn run(args: ExportArgs) -> Result<()> {
         })?;
     // Nothing is computed: any device will do.
     let cpu = device::select(BackendChoice::Cpu, None)?.device;
-    let model = folder.read_model(&config, architecture, Kept::Model, &cpu)?;
+    let model = folder.read_model(&config, architecture, CheckpointKind::Model, &cpu)?;
     let network = Network::new(
         args.model.name(),
-        architecture.pixels,
+        architecture.normalization,
         layers(&model)?,
         &config.class_names,
     )?;

@@ -13,10 +13,10 @@ use super::{DeviceArgs, open_run};
 use crate::dataset::{CLASSES, PIXELS, Split};
 use crate::device;
 use crate::model::{Classifier, ModelKind};
-use crate::ops::gather::Pixels;
-use crate::predict::output::{self, Opinion};
+use crate::ops::gather::Normalization;
+use crate::predict::output::{self, Prediction};
 use crate::predict::{Fitted, Show, expand, load};
-use crate::run::{Config, Kept, RunFolder};
+use crate::run::{CheckpointKind, Config, RunFolder};
 use crate::train::DeviceSplit;
 use crate::util::text;
 
@@ -70,16 +70,16 @@ pub fn run(args: PredictArgs, device_args: &DeviceArgs) -> Result<()> {
         };
         // Written first: whoever reads the prediction may be gone.
         let shown = show.as_mut().map(|show| show.write(path, &fitted.image));
-        let opinions = models.ask(&fitted.image)?;
+        let predictions = models.ask(&fitted.image)?;
         let warning = (!fitted.is_sure).then(|| unsure(path));
         let warning = warning.as_deref();
         if let Some(warning) = warning {
             errln!("warning: {warning}");
         }
         let text = match files.len() {
-            _ if args.json => output::json(&file, &opinions, &config.class_names, warning)?,
-            1 => output::details(&file, &opinions, &config.class_names, width),
-            _ => output::row(&file, &opinions, &config.class_names, width),
+            _ if args.json => output::json(&file, &predictions, &config.class_names, warning)?,
+            1 => output::details(&file, &predictions, &config.class_names, width),
+            _ => output::row(&file, &predictions, &config.class_names, width),
         };
         outln!("{}", text.trim_end())?;
         if let Some(Err(error)) = shown {
@@ -121,7 +121,7 @@ fn unsure(path: &Path) -> String {
 
 /// The models of a run on a device.
 struct Models<'a> {
-    models: Vec<(ModelKind, Pixels, Classifier)>,
+    models: Vec<(ModelKind, Normalization, Classifier)>,
     device: &'a Device,
 }
 
@@ -129,8 +129,8 @@ impl<'a> Models<'a> {
     fn read(folder: &RunFolder, config: &Config, device: &'a Device) -> Result<Self> {
         let models = config.settings.models.iter().map(|settings| {
             let architecture = &settings.architecture;
-            let model = folder.read_model(config, architecture, Kept::Model, device)?;
-            Ok((architecture.model, architecture.pixels, model))
+            let model = folder.read_model(config, architecture, CheckpointKind::Model, device)?;
+            Ok((architecture.model, architecture.normalization, model))
         });
         Ok(Self {
             models: models.collect::<Result<_>>()?,
@@ -139,21 +139,21 @@ impl<'a> Models<'a> {
     }
 
     /// What each model says of an image.
-    fn ask(&self, image: &[u8; PIXELS]) -> Result<Vec<Opinion<'static>>> {
+    fn ask(&self, image: &[u8; PIXELS]) -> Result<Vec<Prediction<'static>>> {
         let split = Split {
             images: image.to_vec(),
             labels: vec![0], // unknown, and not looked at
         };
         let split = DeviceSplit::upload(split, self.device);
-        let mut opinions = Vec::new();
-        for (kind, pixels, model) in &self.models {
-            let mut batches = split.batches(1).scaled(*pixels);
+        let mut predictions = Vec::new();
+        for (kind, normalization, model) in &self.models {
+            let mut batches = split.batches(1).normalized(*normalization);
             let batch = batches.next().context("a split of one image has a batch")?;
             let probabilities = device::read(softmax(model.forward(batch.images), 1))?;
             let probabilities = <[f32; CLASSES]>::try_from(probabilities)
                 .map_err(|_| anyhow!("the {kind} model does not tell {CLASSES} classes apart"))?;
-            opinions.push((kind.name(), probabilities));
+            predictions.push((kind.name(), probabilities));
         }
-        Ok(opinions)
+        Ok(predictions)
     }
 }

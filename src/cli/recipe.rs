@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 
 use super::positive;
 use crate::model::{Kernels, ModelKind};
-use crate::ops::gather::Pixels;
+use crate::ops::gather::Normalization;
 use crate::train::recipe::{BATCH_SIZE, Recipe, VALIDATION_IMAGES};
 use crate::train::schedule::Decay;
 use crate::train::{ModelSettings, Settings};
@@ -84,7 +84,7 @@ pub struct RecipeArgs {
 struct ImageArgs {
     /// What number the models see for a pixel
     #[arg(long, value_enum, help_heading = IMAGES)]
-    pixels: Option<Pixels>,
+    pixels: Option<Normalization>,
     /// Mirror half of the images left to right
     #[arg(long, value_name = "BOOL", help_heading = IMAGES)]
     flip: Option<bool>,
@@ -221,10 +221,10 @@ impl RecipeArgs {
             ModelKind::Cnn => {
                 set(&mut architecture.hidden, &self.cnn_hidden);
                 set(&mut architecture.widths, &self.widths);
-                set(&mut architecture.normalize, &self.normalize);
+                set(&mut architecture.channel_norm, &self.normalize);
             }
         }
-        set(&mut architecture.pixels, &self.images.pixels);
+        set(&mut architecture.normalization, &self.images.pixels);
         architecture.check()?;
 
         let training = &mut model.training;

@@ -30,9 +30,9 @@ const IMAGES_MAGIC: u32 = 0x0803;
 const LABELS_MAGIC: u32 = 0x0801;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// How often a file may have been compressed.
-const MOST_LAYERS: usize = 3;
+const MAX_LAYERS: usize = 3;
 /// The most bytes that gzip makes one of; compressed again and again, a few could stand for anything.
-const MOST_PACKED: u64 = 1032;
+const MAX_PACKED: u64 = 1032;
 /// What a file may unpack to in any case: more than any published dataset's.
 const FREE: u64 = 64 << 20;
 const BUFFER: usize = 16 * 1024;
@@ -150,7 +150,7 @@ pub(super) fn unpacked<'a>(input: Box<dyn BufRead + 'a>) -> io::Result<Box<dyn B
         (&mut input)
             .take(GZIP_MAGIC.len() as u64)
             .read_to_end(&mut head)?;
-        let packed = head == GZIP_MAGIC && layer < MOST_LAYERS;
+        let packed = head == GZIP_MAGIC && layer < MAX_LAYERS;
         input = Box::new(io::Cursor::new(head).chain(input));
         if !packed {
             break;
@@ -196,7 +196,7 @@ impl<R: BufRead> Member<R> {
             ));
         }
         self.unpacked += read as u64;
-        if self.unpacked > FREE + MOST_PACKED * self.taken.get() {
+        if self.unpacked > FREE + MAX_PACKED * self.taken.get() {
             return Err(damaged("unpacks to far more than any dataset does"));
         }
         Ok(read)

@@ -10,8 +10,8 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::manifest::{self, Manifest, ManifestFile, not_published};
 use super::{
-    Choice, Dataset, DatasetDigest, Event, FASHION_MNIST, FASHION_MNIST_CLASSES, PIXELS, Split,
-    fetch, idx, name, synthetic,
+    Dataset, DatasetChoice, DatasetDigest, Event, FASHION_MNIST, FASHION_MNIST_CLASSES, PIXELS,
+    Split, fetch, idx, name, synthetic,
 };
 use crate::util::text::count;
 
@@ -25,7 +25,7 @@ const READ_BUFFER: usize = 128 * 1024;
 
 /// Where Fashion-MNIST is looked for when no `--data-dir` is given, in this order.
 #[derive(Clone, Debug)]
-pub struct Places {
+pub struct SearchPaths {
     /// The folder in `FMNIST_DATA_DIR`: where it is set, nothing else is looked at.
     pub env_dir: Option<PathBuf>,
     /// `data/fashion-mnist/` under the current folder: used if all files are there.
@@ -37,7 +37,7 @@ pub struct Places {
     pub manifest: Manifest,
 }
 
-impl Places {
+impl SearchPaths {
     /// The places of this user and this current folder.
     pub fn of_user() -> Self {
         Self {
@@ -66,26 +66,26 @@ impl Places {
 }
 
 /// Loads the dataset a user asks for: from `data_dir` (`--data-dir`) if given, else from
-/// [`Places::of_user`].
+/// [`SearchPaths::of_user`].
 ///
 /// # Errors
 ///
 /// See [`load_from`].
 pub fn load(
-    choice: Choice,
+    choice: DatasetChoice,
     data_dir: Option<&Path>,
     notify: &mut dyn FnMut(Event<'_>),
 ) -> Result<Dataset> {
-    load_from(choice, data_dir, &Places::of_user(), notify)
+    load_from(choice, data_dir, &SearchPaths::of_user(), notify)
 }
 
 /// Loads the dataset a user asks for: from `data_dir` if given, else from the first of `places`
 /// that has it.
 ///
 /// Files that hold what Fashion-MNIST's do, byte for byte, are `Fashion-MNIST`, packed in whatever
-/// way. Others are taken from `data_dir` only, with [`Choice::Auto`]: under the folder's name if all
+/// way. Others are taken from `data_dir` only, with [`DatasetChoice::Auto`]: under the folder's name if all
 /// four are others, as a changed Fashion-MNIST if some are, after an [`Event::Warning`]. Where
-/// [`Choice::Auto`] finds nothing and cannot download, the result is the synthetic stand-in, likewise
+/// [`DatasetChoice::Auto`] finds nothing and cannot download, the result is the synthetic stand-in, likewise
 /// after a warning.
 ///
 /// # Errors
@@ -94,13 +94,13 @@ pub fn load(
 /// the dataset asked for, or if Fashion-MNIST was asked for and can neither be found nor
 /// downloaded.
 pub fn load_from(
-    choice: Choice,
+    choice: DatasetChoice,
     data_dir: Option<&Path>,
-    places: &Places,
+    places: &SearchPaths,
     notify: &mut dyn FnMut(Event<'_>),
 ) -> Result<Dataset> {
     let manifest = &places.manifest;
-    if choice == Choice::Synthetic {
+    if choice == DatasetChoice::Synthetic {
         ensure!(
             data_dir.is_none(),
             "--data-dir names a folder, but --dataset synthetic reads none: leave one of them out"
@@ -108,7 +108,7 @@ pub fn load_from(
         return Ok(synthetic::dataset());
     }
     if let Some(dir) = data_dir {
-        let others_allowed = choice == Choice::Auto;
+        let others_allowed = choice == DatasetChoice::Auto;
         return read(dir, "--data-dir", manifest, others_allowed, notify);
     }
     if let Some(dir) = places.found() {
@@ -138,11 +138,11 @@ pub fn load_from(
 
 /// What there is when Fashion-MNIST is neither here nor to be had.
 fn stand_in(
-    choice: Choice,
+    choice: DatasetChoice,
     error: anyhow::Error,
     notify: &mut dyn FnMut(Event<'_>),
 ) -> Result<Dataset> {
-    if choice == Choice::FashionMnist {
+    if choice == DatasetChoice::FashionMnist {
         return Err(error);
     }
     notify(Event::Warning(&format!(
@@ -169,12 +169,12 @@ fn read(
     let (train_split, train_sums) = trained?;
     let (test_split, test_sums) = tested?;
     let sums = train_sums.iter().chain(&test_sums);
-    let strangers: Vec<&Located> = (train.iter().chain(&test).zip(sums))
+    let foreign_files: Vec<&Located> = (train.iter().chain(&test).zip(sums))
         .filter(|(located, sum)| located.file.raw.sha256 != **sum)
         .map(|(located, _)| located)
         .collect();
     let of_garments = || FASHION_MNIST_CLASSES.map(str::to_owned);
-    let (name, class_names) = match &strangers[..] {
+    let (name, class_names) = match &foreign_files[..] {
         [] => (manifest.name.clone(), of_garments()),
         [first, ..] if !others_allowed => return Err(not_published(dir, &first.path, manifest)),
         some if some.len() < FILES.len() => {

@@ -22,7 +22,7 @@ mod raster;
 pub mod synthetic;
 
 pub use digest::DatasetDigest;
-pub use load::{Places, load, load_from};
+pub use load::{SearchPaths, load, load_from};
 
 /// Height and width of an image in pixels.
 pub const SIDE: usize = 28;
@@ -50,7 +50,7 @@ pub const FASHION_MNIST_CLASSES: [&str; CLASSES] = [
 
 /// Which dataset a user asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Choice {
+pub enum DatasetChoice {
     /// Fashion-MNIST if it is there or can be downloaded, else the synthetic stand-in
     #[default]
     Auto,

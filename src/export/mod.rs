@@ -10,7 +10,7 @@ pub mod safetensors;
 use anyhow::{Result, ensure};
 
 use crate::dataset::{PIXELS, SIDE};
-use crate::ops::gather::Pixels;
+use crate::ops::gather::Normalization;
 
 /// A layer and its weights, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,7 +41,7 @@ pub enum Layer {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
     name: String,
-    pixels: Pixels,
+    normalization: Normalization,
     layers: Vec<Layer>,
     class_names: Vec<String>,
 }
@@ -54,7 +54,7 @@ impl Network {
     /// If they do not.
     pub fn new(
         name: &str,
-        pixels: Pixels,
+        normalization: Normalization,
         layers: Vec<Layer>,
         class_names: &[String],
     ) -> Result<Self> {
@@ -100,7 +100,7 @@ impl Network {
         );
         Ok(Self {
             name: name.to_owned(),
-            pixels,
+            normalization,
             layers,
             class_names: class_names.to_vec(),
         })
@@ -171,7 +171,8 @@ impl Network {
     /// What is to be subtracted from pixels in [0, 1], and what they are then to be divided by:
     /// `mean` and `std` of torchvision's `Normalize`.
     fn mean_and_std(&self) -> [f32; 2] {
-        [self.pixels.offset(), self.pixels.divisor()].map(|byte| f32::from(byte) / 255.0)
+        [self.normalization.offset(), self.normalization.divisor()]
+            .map(|byte| f32::from(byte) / 255.0)
     }
 
     /// The names of the classes as a list in JSON, for metadata, which is text.

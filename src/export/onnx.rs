@@ -10,7 +10,7 @@ use anyhow::Result;
 use super::protobuf::Message;
 use super::{Module, Network, Tensor};
 use crate::dataset::SIDE;
-use crate::ops::gather::Pixels;
+use crate::ops::gather::Normalization;
 
 /// The operators of ONNX 1.8, of 2020: whatever reads ONNX reads these.
 const OPSET: usize = 13;
@@ -55,7 +55,7 @@ fn graph(network: &Network) -> Message {
     let mut nodes = Vec::new();
     let mut tensors = network.tensors();
     let mut value = INPUT.to_owned();
-    if network.pixels != Pixels::Unit {
+    if network.normalization != Normalization::Unit {
         let [mean, std] = network.mean_and_std();
         for (operation, name, number) in [("Sub", "mean", mean), ("Div", "std", std)] {
             let output = format!("image.{name}");

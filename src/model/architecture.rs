@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::Kernels;
 use super::block::KERNEL;
 use crate::dataset::{CLASSES, PIXELS, SIDE};
-use crate::ops::gather::Pixels;
+use crate::ops::gather::Normalization;
 
 /// Weights of a convolution for a pair of channels.
 const TAPS: usize = KERNEL * KERNEL;
 /// Channels and outputs beyond which a layer is taken for a mistake.
-const MOST_UNITS: usize = 8192;
+const MAX_UNITS: usize = 8192;
 /// Parameters beyond which a model is taken for a mistake; so many take 256 MB with AdamW's memory.
-const MOST_PARAMETERS: usize = 1 << 24;
+const MAX_PARAMETERS: usize = 1 << 24;
 
 /// Which of the two models.
 #[derive(
@@ -58,11 +58,16 @@ pub struct Architecture {
     /// Outputs of each hidden fully connected layer.
     pub hidden: Vec<usize>,
     /// What the model sees of an image.
-    pub pixels: Pixels,
+    #[serde(rename = "pixels")]
+    pub normalization: Normalization,
     /// Whether each block's output is normalised in training: see
     /// [`channel_norm`](crate::ops::channel_norm).
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub normalize: bool,
+    #[serde(
+        default,
+        rename = "normalize",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    pub channel_norm: bool,
 }
 
 /// The sizes of a layer.
@@ -85,8 +90,8 @@ impl Architecture {
             model: ModelKind::Dense,
             widths: Vec::new(),
             hidden: vec![128],
-            pixels: Pixels::Unit,
-            normalize: false,
+            normalization: Normalization::Unit,
+            channel_norm: false,
         }
     }
 
@@ -96,8 +101,8 @@ impl Architecture {
             model: ModelKind::Cnn,
             widths: vec![32, 64],
             hidden: vec![128],
-            pixels: Pixels::Unit,
-            normalize: false,
+            normalization: Normalization::Unit,
+            channel_norm: false,
         }
     }
 
@@ -231,8 +236,8 @@ impl Architecture {
         for (flag, sizes) in [("--widths", &self.widths), (hidden, &self.hidden)] {
             for size in sizes {
                 ensure!(
-                    (1..=MOST_UNITS).contains(size),
-                    "{flag}: {size} is no size of a layer — use 1 to {MOST_UNITS}"
+                    (1..=MAX_UNITS).contains(size),
+                    "{flag}: {size} is no size of a layer — use 1 to {MAX_UNITS}"
                 );
             }
         }
@@ -243,8 +248,8 @@ impl Architecture {
         );
         let parameters = self.parameters();
         ensure!(
-            parameters <= MOST_PARAMETERS,
-            "the {} model would have {parameters} parameters, more than {MOST_PARAMETERS} — name \
+            parameters <= MAX_PARAMETERS,
+            "the {} model would have {parameters} parameters, more than {MAX_PARAMETERS} — name \
              smaller layers by {}",
             self.model,
             match self.model {

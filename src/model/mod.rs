@@ -61,7 +61,7 @@ impl Classifier {
         Self {
             blocks,
             layers: layers.collect(),
-            normalize: architecture.normalize,
+            normalize: architecture.channel_norm,
             kernels,
         }
     }

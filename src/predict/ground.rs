@@ -23,9 +23,9 @@ const ASTRIDE: f64 = 0.02;
 /// The ground is plain if at least this share of the border shows it,
 const LEAST_CLEAR: f64 = 0.5;
 /// if objects interrupt it no more often than this,
-const MOST_OBJECTS: usize = 8;
+const MAX_OBJECTS: usize = 8;
 /// and if no more than this share of the border differs from it, but not as the object does.
-const MOST_WRONG: f64 = 0.04;
+const MAX_WRONG: f64 = 0.04;
 
 /// A place, from -1 to 1 in either direction, and the luma there.
 #[derive(Clone, Copy)]
@@ -108,8 +108,8 @@ pub(super) fn plainness(view: &Plane, border: &[usize], least: f64) -> (f64, boo
     let (last_column, last) = (view.width - 1, view.values.len() - 1);
     let corners = [0, last_column, last - last_column, last];
     let is_plain = clear >= LEAST_CLEAR
-        && wrong <= MOST_WRONG
-        && objects.count() <= MOST_OBJECTS
+        && wrong <= MAX_WRONG
+        && objects.count() <= MAX_OBJECTS
         && corners.iter().all(is_clear);
     (clear, is_plain)
 }

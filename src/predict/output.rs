@@ -9,7 +9,7 @@ use crate::dataset::CLASSES;
 use crate::util::text;
 
 /// A model's name and the probabilities it gives the classes, in the order of the labels.
-pub type Opinion<'a> = (&'a str, [f32; CLASSES]);
+pub type Prediction<'a> = (&'a str, [f32; CLASSES]);
 
 /// Least width of a line; on a narrower terminal lines wrap.
 const LEAST_WIDTH: usize = 60;
@@ -23,28 +23,28 @@ const PERCENT_WIDTH: usize = 9;
 /// that is at least 60 for one or two models.
 pub fn details(
     file: &str,
-    opinions: &[Opinion],
+    predictions: &[Prediction],
     class_names: &[String; CLASSES],
     width: usize,
 ) -> String {
     let width = width.max(LEAST_WIDTH);
     let mut labels: Vec<usize> = (0..CLASSES).collect();
-    if let Some((_, probabilities)) = opinions.first() {
+    if let Some((_, probabilities)) = predictions.first() {
         labels.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
     }
     let name_width = names_width(class_names);
-    let column = (width - 2 - name_width) / opinions.len().max(1);
+    let column = (width - 2 - name_width) / predictions.len().max(1);
     let bar_width = column.saturating_sub(2 + PERCENT_WIDTH).min(WIDEST_BAR);
 
     let mut out = fit(file, width).trim_end().to_owned() + "\n";
     let mut line = " ".repeat(2 + name_width);
-    for (model, _) in opinions {
+    for (model, _) in predictions {
         line += &format!("  {}", fit(model, bar_width + PERCENT_WIDTH));
     }
     push_line(&mut out, &line);
     for label in labels {
         let mut line = format!("  {}", fit(&class_names[label], name_width));
-        for (_, probabilities) in opinions {
+        for (_, probabilities) in predictions {
             let probability = probabilities[label];
             line += &format!("  {}{}", bar(probability, bar_width), percent(probability));
         }
@@ -58,13 +58,13 @@ pub fn details(
 /// models.
 pub fn row(
     file: &str,
-    opinions: &[Opinion],
+    predictions: &[Prediction],
     class_names: &[String; CLASSES],
     width: usize,
 ) -> String {
     let width = width.max(LEAST_WIDTH);
-    let models = opinions.len();
-    let model_width = opinions
+    let models = predictions.len();
+    let model_width = predictions
         .iter()
         .map(|(model, _)| measure_text_width(model))
         .max()
@@ -81,7 +81,7 @@ pub fn row(
     let file_width = width.saturating_sub(fixed + models * bar_space);
 
     let mut line = fit_end(file, file_width);
-    for (model, probabilities) in opinions {
+    for (model, probabilities) in predictions {
         let label = most_probable(probabilities);
         let bar = match bar_space.checked_sub(1) {
             Some(width) => format!(" {}", bar(probabilities[label], width)),
@@ -106,20 +106,20 @@ pub fn row(
 /// None that is known: the types have a form in JSON.
 pub fn json(
     file: &str,
-    opinions: &[Opinion],
+    predictions: &[Prediction],
     class_names: &[String; CLASSES],
     warning: Option<&str>,
 ) -> serde_json::Result<String> {
-    let models = opinions
+    let models = predictions
         .iter()
         .map(|(model, probabilities)| {
             let label = most_probable(probabilities);
-            let opinion = JsonOpinion {
+            let prediction = JsonOpinion {
                 class: &class_names[label],
                 label,
                 probabilities,
             };
-            (*model, opinion)
+            (*model, prediction)
         })
         .collect();
     let line = JsonLine {

@@ -77,12 +77,12 @@ fn draw_names(canvas: &Canvas, evaluation: &Evaluation) -> Result<()> {
 
 fn draw_cells(canvas: &Canvas, model: &ModelEvaluation) -> Result<()> {
     for (label, counts) in model.confusion.counts.iter().enumerate() {
-        for (answer, count) in counts.iter().enumerate() {
-            let (x, y) = corner(label, answer);
-            let shade = model.confusion.share(label, answer).sqrt();
+        for (prediction, count) in counts.iter().enumerate() {
+            let (x, y) = corner(label, prediction);
+            let shade = model.confusion.share(label, prediction).sqrt();
             let place = [(px(x), px(y)), (px(x + CELL.0), px(y + CELL.1))];
             canvas.draw(&Rectangle::new(place, tint(COLORS[0], shade).filled()))?;
-            let frame = match label == answer {
+            let frame = match label == prediction {
                 true => FRAME,
                 false => canvas::GRID,
             };
@@ -99,8 +99,11 @@ fn draw_cells(canvas: &Canvas, model: &ModelEvaluation) -> Result<()> {
 }
 
 /// The upper left corner of a cell.
-fn corner(label: usize, answer: usize) -> (i32, i32) {
-    (LEFT + CELL.0 * answer as i32, TOP + CELL.1 * label as i32)
+fn corner(label: usize, prediction: usize) -> (i32, i32) {
+    (
+        LEFT + CELL.0 * prediction as i32,
+        TOP + CELL.1 * label as i32,
+    )
 }
 
 /// White for 0, `color` for 1.

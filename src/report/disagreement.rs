@@ -7,7 +7,7 @@ use plotters::prelude::*;
 
 use crate::dataset::SIDE;
 use crate::report::canvas::{self, Canvas, FRAME, TEXT, fitted, font, px};
-use crate::report::evaluation::{Comparison, Evaluation, answer};
+use crate::report::evaluation::{Comparison, Evaluation, argmax};
 use crate::report::test_set::TestSet;
 use crate::util::text;
 
@@ -61,13 +61,13 @@ pub fn draw_disagreement(
             for (place, image) in images.into_iter().take(COLUMNS * ROWS).enumerate() {
                 let x = MARGIN + CELL.0 * (place % COLUMNS) as i32;
                 let y = top + 44 + CELL.1 * (place / COLUMNS) as i32;
-                let answer = answer(&test.probabilities[1 - model][image]);
+                let prediction = argmax(&test.probabilities[1 - model][image]);
                 let label = usize::from(test.split.labels[image]);
                 let edge = PIXEL * SIDE as i32;
                 draw_name(canvas, &evaluation.class_names[label], TEXT, (x, y))?;
                 draw_image(canvas, test.split.image(image), (x, y + 19))?;
                 let below = (x, y + 19 + edge + 5);
-                draw_name(canvas, &evaluation.class_names[answer], FRAME, below)?;
+                draw_name(canvas, &evaluation.class_names[prediction], FRAME, below)?;
             }
         }
         Ok(())

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::dataset::{PIXELS, Split, idx};
 use crate::export::npy;
-use crate::report::evaluation::{Probabilities, answer, confidence};
+use crate::report::evaluation::{Probabilities, argmax, confidence};
 use crate::util::whole_file;
 
 /// Bytes of a packed file of images, or of one of probabilities: those of a million images, packed
@@ -85,7 +85,7 @@ impl TestSet {
         })
     }
 
-    /// Orders images by how sure a model is of its answer, the surest first; of equals, the first
+    /// Orders images by how sure a model is of its prediction, the surest first; of equals, the first
     /// in the test set.
     pub fn sort_by_confidence(&self, model: usize, images: &mut [usize]) {
         let confidence = |image: &usize| confidence(&self.probabilities[model][*image]);
@@ -96,7 +96,7 @@ impl TestSet {
     /// the other is surest of its mistake.
     pub fn only_right(&self, model: usize, other: usize) -> Vec<usize> {
         let right = |model: usize, image: usize| {
-            answer(&self.probabilities[model][image]) == usize::from(self.split.labels[image])
+            argmax(&self.probabilities[model][image]) == usize::from(self.split.labels[image])
         };
         let mut images: Vec<usize> = (0..self.split.len())
             .filter(|&image| right(model, image) && !right(other, image))

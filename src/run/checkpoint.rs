@@ -28,9 +28,9 @@ const PREFIX: usize = 16;
 /// Length of the checksum.
 const SUM: usize = 32;
 /// Bytes of a header, more than the longest run has.
-const MOST_HEADER: usize = 16 << 20;
+const MAX_HEADER: usize = 16 << 20;
 /// More parameters than any model has, each layer with its weight and bias.
-const MOST_PARAMETERS: usize = 64;
+const MAX_PARAMETERS: usize = 64;
 
 /// A model's training as it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,7 +88,7 @@ impl Checkpoint {
             lengths: weights.iter().map(Vec::len).collect(),
         })?;
         ensure!(
-            header.len() <= MOST_HEADER,
+            header.len() <= MAX_HEADER,
             "its history is too long to be kept"
         );
         let parts = [weights, &memory.moments_1, &memory.moments_2];
@@ -130,7 +130,7 @@ impl Checkpoint {
             "it is cut off or damaged: its checksum does not match"
         );
         ensure!(
-            header_len as usize <= MOST_HEADER,
+            header_len as usize <= MAX_HEADER,
             "its header is longer than any is"
         );
         let rest = body.get(PREFIX..).unwrap_or_default();
@@ -154,7 +154,7 @@ impl Header {
             count(self.position.epochs, "epoch")
         );
         ensure!(
-            self.lengths.len() <= MOST_PARAMETERS,
+            self.lengths.len() <= MAX_PARAMETERS,
             "{} parameters are more than any model has",
             self.lengths.len()
         );
@@ -180,7 +180,7 @@ impl Header {
             0 => Default::default(),
             _ => [part(), part()],
         };
-        let memory = adamw::Memory {
+        let memory = adamw::Moments {
             moments_1,
             moments_2,
             averages: self.averages.then(part),

@@ -35,7 +35,7 @@ const CHECKPOINT_LIMIT: u64 = 512 << 20;
 
 /// A checkpoint of a model by what it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
+pub enum CheckpointKind {
     /// To go on from: the training as it was last saved.
     Last,
     /// To use: the weights after the last epoch, without the optimizer's memory.
@@ -199,7 +199,7 @@ impl RunFolder {
     /// # Errors
     ///
     /// If the file cannot be written.
-    pub fn write_checkpoint(&self, kept: Kept, checkpoint: &Checkpoint) -> Result<()> {
+    pub fn write_checkpoint(&self, kept: CheckpointKind, checkpoint: &Checkpoint) -> Result<()> {
         let kind = checkpoint.run.model;
         let path = self.checkpoint_file(kept, kind);
         let folder = self.path.join(kind.name());
@@ -213,7 +213,11 @@ impl RunFolder {
     /// # Errors
     ///
     /// If the file cannot be read, is damaged, or of another version.
-    pub fn read_checkpoint(&self, kept: Kept, kind: ModelKind) -> Result<Option<Checkpoint>> {
+    pub fn read_checkpoint(
+        &self,
+        kept: CheckpointKind,
+        kind: ModelKind,
+    ) -> Result<Option<Checkpoint>> {
         let path = self.checkpoint_file(kept, kind);
         match path.symlink_metadata() {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -234,29 +238,31 @@ impl RunFolder {
         &self,
         config: &Config,
         architecture: &Architecture,
-        kept: Kept,
+        kept: CheckpointKind,
         device: &Device,
     ) -> Result<Classifier> {
         let kind = architecture.model;
         let path = self.checkpoint_file(kept, kind);
         let checkpoint = self.read_checkpoint(kept, kind)?.filter(|checkpoint| {
             // Else it is from before the run was made longer.
-            kept == Kept::Best || checkpoint.run.settings.epochs == config.settings.epochs
+            kept == CheckpointKind::Best || checkpoint.run.settings.epochs == config.settings.epochs
         });
         let Some(checkpoint) = checkpoint else {
             let run = quoted(&self.path);
-            bail!(match self.checkpoint_file(Kept::Last, kind).exists() {
-                true => format!(
-                    "the training of the {kind} model has not ended — go on with `fmnist train \
+            bail!(
+                match self.checkpoint_file(CheckpointKind::Last, kind).exists() {
+                    true => format!(
+                        "the training of the {kind} model has not ended — go on with `fmnist train \
                      --resume {run}`, or measure the best weights so far with `fmnist evaluate \
                      {run} --best`"
-                ),
-                false => format!(
-                    "{} has no weights of the {kind} model: {} is missing",
-                    shown(&self.path),
-                    shown(&path)
-                ),
-            });
+                    ),
+                    false => format!(
+                        "{} has no weights of the {kind} model: {} is missing",
+                        shown(&self.path),
+                        shown(&path)
+                    ),
+                }
+            );
         };
         let model = Classifier::new(architecture, config.settings.kernels, 0, device);
         ensure!(
@@ -269,11 +275,11 @@ impl RunFolder {
     }
 
     /// Where a checkpoint is.
-    pub fn checkpoint_file(&self, kept: Kept, kind: ModelKind) -> PathBuf {
+    pub fn checkpoint_file(&self, kept: CheckpointKind, kind: ModelKind) -> PathBuf {
         self.path.join(kind.name()).join(match kept {
-            Kept::Last => "last.ckpt",
-            Kept::Model => "model.ckpt",
-            Kept::Best => "best.ckpt",
+            CheckpointKind::Last => "last.ckpt",
+            CheckpointKind::Model => "model.ckpt",
+            CheckpointKind::Best => "best.ckpt",
         })
     }
 }

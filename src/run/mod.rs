@@ -9,14 +9,14 @@ pub mod checkpoint;
 mod config;
 mod folder;
 pub mod interrupt;
-mod keeper;
 mod one_run;
 mod report;
 mod run_files;
+mod save_callback;
 mod several_runs;
 
 pub use config::Config;
-pub use folder::{Kept, RunFolder};
+pub use folder::{CheckpointKind, RunFolder};
 pub use one_run::Shared;
 pub use report::{read_runs, write_run_report};
 pub use run_files::{RunFiles, write_evaluation};

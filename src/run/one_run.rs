@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::folder::unusable;
 use super::report;
-use super::{Config, Kept, RunFolder};
+use super::{CheckpointKind, Config, RunFolder};
 use crate::dataset::Split;
 use crate::device::Selected;
 use crate::model::ModelKind;
@@ -15,7 +15,7 @@ use crate::report::curves::{Metric, draw_curves};
 use crate::report::summary::{ModelSummary, Summary};
 use crate::report::test_set::TestSet;
 use crate::run::checkpoint::{Checkpoint, RunIdentity};
-use crate::run::keeper::RunKeeper;
+use crate::run::save_callback::SaveCallback;
 use crate::run::write_evaluation;
 use crate::train::DeviceSplit;
 use crate::train::history::History;
@@ -65,7 +65,7 @@ pub fn one_run(
     let (mut learners, history, fresh) = learners(settings, shared, folder, &progress)?;
     // Not before the checkpoints have turned out to be those of this run.
     folder.write_config(config)?;
-    let mut keeper = RunKeeper {
+    let mut callback = SaveCallback {
         folder,
         resume: whole.path(),
         data_dir: shared.data_dir.as_deref(),
@@ -76,27 +76,27 @@ pub fn one_run(
         history,
     };
     for &learner in &fresh {
-        keeper.save(&learners[learner])?;
+        callback.save(&learners[learner])?;
     }
-    keeper.history.write_csv(&folder.file("history.csv"))?;
-    keeper.prepare_for_failure();
+    callback.history.write_csv(&folder.file("history.csv"))?;
+    callback.prepare_for_failure();
     if shared.style == Style::Json {
         print_event("run", config);
     }
-    let before = keeper.history.clone();
+    let before = callback.history.clone();
     let trained = train::train(
         settings.epochs,
         &mut learners,
         before,
         &shared.validation,
-        &mut keeper,
+        &mut callback,
     );
     drop(progress);
     let finished = trained.and_then(|history| {
-        let summary = finish(config, shared, &mut learners, &history, &keeper)?;
+        let summary = finish(config, shared, &mut learners, &history, &callback)?;
         Ok((history, summary))
     });
-    finished.map_err(|error| keeper.explain(error))
+    finished.map_err(|error| callback.explain(error))
 }
 
 /// Tests the trained models, and writes all that is told of a run that has ended.
@@ -105,7 +105,7 @@ fn finish(
     shared: &Shared<'_>,
     learners: &mut [Learner],
     history: &History,
-    keeper: &RunKeeper,
+    callback: &SaveCallback,
 ) -> Result<Summary> {
     let settings = &config.settings;
     let mut summary = Summary {
@@ -119,9 +119,9 @@ fn finish(
     };
     let mut probabilities = Vec::new();
     for learner in learners {
-        keeper.save_model(Kept::Model, learner)?;
+        callback.save_model(CheckpointKind::Model, learner)?;
         // The only time that training or its report looks at the test images.
-        let (metrics, rows) = learner.answer(&shared.test)?;
+        let (metrics, rows) = learner.predict(&shared.test)?;
         let result = model_summary(learner, history, metrics);
         summary
             .models
@@ -132,7 +132,7 @@ fn finish(
         split: shared.test_split.clone(),
         probabilities,
     };
-    let folder = keeper.folder;
+    let folder = callback.folder;
     let names: Vec<&str> = settings.kinds().map(|kind| kind.name()).collect();
     let (path, classes) = (folder.path(), &config.class_names);
     write_evaluation(path, &config.dataset, classes, &names, &test)?;
@@ -159,7 +159,7 @@ fn learners(
     for (place, model) in settings.models.iter().enumerate() {
         let device = &shared.selected.device;
         let mut learner = Learner::new(model, settings, &shared.training, device, progress);
-        match folder.read_checkpoint(Kept::Last, learner.kind())? {
+        match folder.read_checkpoint(CheckpointKind::Last, learner.kind())? {
             None => {
                 refuse_lost(folder, learner.kind())?;
                 fresh.push(place);
@@ -169,7 +169,7 @@ fn learners(
                 history,
                 state,
             }) => {
-                let path = folder.checkpoint_file(Kept::Last, learner.kind());
+                let path = folder.checkpoint_file(CheckpointKind::Last, learner.kind());
                 check_identity(&run, learner.kind(), settings, &shared.digest)
                     .and_then(|()| learner.restore(state))
                     .with_context(|| unusable(&path))?;
@@ -183,8 +183,12 @@ fn learners(
 
 /// Refuses to train a model anew over what is left of its training, which begins with a checkpoint.
 fn refuse_lost(folder: &RunFolder, kind: ModelKind) -> Result<()> {
-    let [last, best, model] =
-        [Kept::Last, Kept::Best, Kept::Model].map(|kept| folder.checkpoint_file(kept, kind));
+    let [last, best, model] = [
+        CheckpointKind::Last,
+        CheckpointKind::Best,
+        CheckpointKind::Model,
+    ]
+    .map(|kept| folder.checkpoint_file(kept, kind));
     for left in [model, best] {
         ensure!(
             left.symlink_metadata().is_err(),

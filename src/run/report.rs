@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, anyhow};
 
-use super::{Config, Kept, RunFiles, RunFolder};
+use super::{CheckpointKind, Config, RunFiles, RunFolder};
 use crate::device::{self, BackendChoice};
 use crate::report::html::{RunData, write_report};
 use crate::util::text::{quoted, shown};
@@ -121,7 +121,7 @@ fn filters(folder: &RunFolder, config: &Config) -> Result<Option<Vec<f32>>> {
     };
     // Nothing is computed: any device will do.
     let cpu = device::select(BackendChoice::Cpu, None)?.device;
-    let model = folder.read_model(config, architecture, Kept::Model, &cpu)?;
+    let model = folder.read_model(config, architecture, CheckpointKind::Model, &cpu)?;
     let first = model
         .blocks
         .first()

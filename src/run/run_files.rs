@@ -32,8 +32,8 @@ pub fn write_evaluation(
     test: &TestSet,
 ) -> Result<Evaluation> {
     let rows = test.probabilities.iter().map(Vec::as_slice);
-    let answers: Vec<_> = models.iter().copied().zip(rows).collect();
-    let evaluation = Evaluation::new(dataset, class_names, &test.split.labels, &answers)?;
+    let predictions: Vec<_> = models.iter().copied().zip(rows).collect();
+    let evaluation = Evaluation::new(dataset, class_names, &test.split.labels, &predictions)?;
     test.write(folder, models)?;
     evaluation.write(&folder.join("evaluation.json"))?;
     for model in &evaluation.models {

@@ -7,7 +7,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::dataset::{PIXELS, Split};
-use crate::ops::gather::{Augment, Pixels, Selection, epoch_key, gather, target_values};
+use crate::ops::gather::{Augment, Normalization, Selection, epoch_key, gather, target_values};
 
 /// The order in which epoch number `epoch` visits `len` images.
 ///
@@ -80,7 +80,7 @@ impl DeviceSplit {
             batch_size,
             key,
             augment: Augment::NONE,
-            pixels: Pixels::Unit,
+            normalization: Normalization::Unit,
             next: 0,
         }
     }
@@ -96,7 +96,7 @@ pub struct Batches {
     batch_size: usize,
     key: [u32; 2],
     augment: Augment,
-    pixels: Pixels,
+    normalization: Normalization,
     /// Position in the order.
     next: usize,
 }
@@ -107,9 +107,12 @@ impl Batches {
         Self { augment, ..self }
     }
 
-    /// The same with bytes made numbers in this way, instead of [`Pixels::Unit`].
-    pub fn scaled(self, pixels: Pixels) -> Self {
-        Self { pixels, ..self }
+    /// The same with bytes made numbers in this way, instead of [`Normalization::Unit`].
+    pub fn normalized(self, normalization: Normalization) -> Self {
+        Self {
+            normalization,
+            ..self
+        }
     }
 
     /// The same with soft targets: see [`target_values`]. `label_smoothing` is in 0..1.
@@ -148,7 +151,7 @@ impl Iterator for Batches {
             len: len as u32,
             key: self.key,
             augment: self.augment,
-            pixels: self.pixels,
+            normalization: self.normalization,
         };
         self.next += len;
         let (images, targets) = gather(

@@ -7,7 +7,7 @@ use burn::tensor::activation::softmax;
 use super::{Metrics, Tally};
 use crate::device;
 use crate::model::{Classifier, Kernels, Probabilities};
-use crate::ops::gather::Pixels;
+use crate::ops::gather::Normalization;
 use crate::train::DeviceSplit;
 
 /// Images per batch. Fixed, so that sums round the same way each time; it divides the usual splits,
@@ -20,7 +20,7 @@ pub struct Inference {
     /// The model.
     pub model: Classifier,
     /// What it sees of a pixel.
-    pub pixels: Pixels,
+    pub normalization: Normalization,
     /// What it is computed with.
     pub kernels: Kernels,
     /// Whether it sees each image twice, as it is and mirrored left to right, and the probabilities
@@ -43,7 +43,7 @@ impl Inference {
     /// # Errors
     ///
     /// If the device fails.
-    pub fn answer(&self, split: &DeviceSplit) -> Result<(Metrics, Vec<Probabilities>)> {
+    pub fn predict(&self, split: &DeviceSplit) -> Result<(Metrics, Vec<Probabilities>)> {
         let mut rows = Vec::with_capacity(split.len());
         let metrics = self.on_each_batch(split, |logits| {
             let probabilities = device::read(softmax(logits, 1))?;
@@ -59,7 +59,10 @@ impl Inference {
         mut see: impl FnMut(Tensor<2>) -> Result<()>,
     ) -> Result<Metrics> {
         let mut tally = Tally::default();
-        for batch in split.batches(EVALUATION_BATCH).scaled(self.pixels) {
+        for batch in split
+            .batches(EVALUATION_BATCH)
+            .normalized(self.normalization)
+        {
             let images = batch.len();
             let logits = self.logits(batch.images);
             see(logits.clone())?;

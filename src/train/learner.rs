@@ -10,7 +10,9 @@ use burn::tensor::Device;
 use super::inference::{EVALUATION_BATCH, Inference};
 use super::pace::Pace;
 use super::progress::{ModelProgress, Progress};
-use super::{Diverged, Keeper, Metrics, ModelSettings, Position, Settings, State, Tally, Training};
+use super::{
+    Callback, Diverged, Metrics, ModelSettings, Position, Settings, State, Tally, Training,
+};
 use crate::device;
 use crate::model::{Classifier, Kernels, ModelKind, Probabilities};
 use crate::ops::adamw::AdamW;
@@ -129,8 +131,11 @@ impl Learner {
     /// The model as it stands, for inference: with averaged weights if the recipe averages, and with
     /// the normalisation folded into them.
     pub fn model(&self) -> Classifier {
-        let pixels = self.settings.architecture.pixels;
-        let batches = self.training.batches(EVALUATION_BATCH).scaled(pixels);
+        let normalization = self.settings.architecture.normalization;
+        let batches = self
+            .training
+            .batches(EVALUATION_BATCH)
+            .normalized(normalization);
         let images = batches.take(FOLDING_BATCHES).map(|batch| batch.images);
         self.optimizer.averaged(self.model.valid()).folded(images)
     }
@@ -158,18 +163,18 @@ impl Learner {
             label_smoothing,
             ..
         } = self.settings.training;
-        let pixels = self.settings.architecture.pixels;
-        let training = training.scaled(pixels).augmented(augment);
+        let normalization = self.settings.architecture.normalization;
+        let training = training.normalized(normalization).augmented(augment);
         training.smoothed(label_smoothing)
     }
 
     /// Trains until the end of the epoch; returns the metrics that the model had on each batch
-    /// before it learned from it, and the seconds it took. `keeper` sees the learner after each step.
+    /// before it learned from it, and the seconds it took. `callback` sees the learner after each step.
     ///
     /// # Errors
     ///
-    /// If the device or `keeper` fails; [`Diverged`] if the loss is no longer a finite number.
-    pub fn train_epoch(&mut self, keeper: &mut impl Keeper) -> Result<(Metrics, f64)> {
+    /// If the device or `callback` fails; [`Diverged`] if the loss is no longer a finite number.
+    pub fn train_epoch(&mut self, callback: &mut impl Callback) -> Result<(Metrics, f64)> {
         let epoch = self.position.epochs + 1;
         let batches = self.batches(epoch);
         let steps = batches.len();
@@ -195,7 +200,7 @@ impl Learner {
 
             self.count(&mut clock);
             self.tally = tally;
-            keeper.after_step(self)?;
+            callback.after_step(self)?;
             tally = std::mem::take(&mut self.tally);
             clock = Instant::now();
         }
@@ -267,9 +272,9 @@ impl Learner {
     /// # Errors
     ///
     /// As of [`evaluate`](Self::evaluate).
-    pub fn answer(&mut self, split: &DeviceSplit) -> Result<(Metrics, Vec<Probabilities>)> {
+    pub fn predict(&mut self, split: &DeviceSplit) -> Result<(Metrics, Vec<Probabilities>)> {
         let started = Instant::now();
-        let (metrics, rows) = self.inference().answer(split)?;
+        let (metrics, rows) = self.inference().predict(split)?;
         Ok((self.count_evaluation(started, metrics)?, rows))
     }
 
@@ -290,7 +295,7 @@ impl Learner {
     fn inference(&self) -> Inference {
         Inference {
             model: self.model(),
-            pixels: self.settings.architecture.pixels,
+            normalization: self.settings.architecture.normalization,
             kernels: self.kernels,
             flip_average: false,
         }

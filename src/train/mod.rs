@@ -58,7 +58,7 @@ pub fn split(settings: &Settings, dataset: &mut Dataset) -> Result<(Split, Split
 }
 
 /// What happens to a run besides its training.
-pub trait Keeper {
+pub trait Callback {
     /// Called after each step. An error ends the training.
     ///
     /// # Errors
@@ -79,27 +79,27 @@ pub trait Keeper {
 }
 
 /// Nothing happens.
-impl Keeper for () {}
+impl Callback for () {}
 
 /// Trains the models side by side, epoch by epoch, from where they stand; `history` is that of the
 /// epochs behind them.
 ///
 /// # Errors
 ///
-/// If the device or `keeper` fails, or a model [diverges](Diverged).
+/// If the device or `callback` fails, or a model [diverges](Diverged).
 pub fn train(
     epochs: usize,
     learners: &mut [Learner],
     mut history: History,
     validation: &DeviceSplit,
-    keeper: &mut impl Keeper,
+    callback: &mut impl Callback,
 ) -> Result<History> {
     for epoch in 1..=epochs {
         for learner in learners.iter_mut() {
             if learner.position().epochs >= epoch {
                 continue;
             }
-            let (trained, seconds) = learner.train_epoch(keeper)?;
+            let (trained, seconds) = learner.train_epoch(callback)?;
             let validated = learner.evaluate(validation)?;
             let record = EpochRecord {
                 model: learner.kind().name().to_string(),
@@ -112,7 +112,7 @@ pub fn train(
             };
             learner.progress().end_epoch(&record);
             history.push(record);
-            keeper.after_epoch(learner, &history)?;
+            callback.after_epoch(learner, &history)?;
         }
     }
     Ok(history)

@@ -7,9 +7,9 @@ const READ_AFTER: Duration = Duration::from_millis(250);
 /// How far the host may run ahead of the device.
 const AHEAD: Duration = Duration::from_millis(500);
 /// Steps that are in the queue at least; more than that only once the device has shown its speed.
-const FEWEST_STEPS: usize = 8;
+const MIN_STEPS: usize = 8;
 /// Steps that are in the queue at most.
-const MOST_STEPS: usize = 1 << 14;
+const MAX_STEPS: usize = 1 << 14;
 
 /// Decides after which steps to read back from the device.
 ///
@@ -29,7 +29,7 @@ impl Pace {
         Self {
             last_read: Instant::now(),
             steps_since: 0,
-            window: FEWEST_STEPS,
+            window: MIN_STEPS,
         }
     }
 
@@ -46,7 +46,7 @@ impl Pace {
         *self = Self {
             last_read: Instant::now(),
             steps_since: 0,
-            window: (steps as usize).clamp(FEWEST_STEPS, MOST_STEPS),
+            window: (steps as usize).clamp(MIN_STEPS, MAX_STEPS),
         };
     }
 }

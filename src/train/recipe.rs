@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::schedule::Decay;
 use super::{ModelSettings, Training};
 use crate::model::{Architecture, ModelKind};
-use crate::ops::gather::{Augment, Pixels};
+use crate::ops::gather::{Augment, Normalization};
 
 /// Images per step of every recipe.
 pub const BATCH_SIZE: usize = 128;
@@ -18,7 +18,7 @@ pub const VALIDATION_IMAGES: usize = 5_000;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Recipe {
-    /// Adam with a fixed step size, no tricks: 10 epochs
+    /// Adam with a fixed learning rate, no tricks: 10 epochs
     Plain,
     /// The best accuracy that 10 epochs give
     #[default]
@@ -77,14 +77,14 @@ fn standard(plain: ModelSettings) -> ModelSettings {
         ModelKind::Dense => ModelSettings {
             architecture: Architecture {
                 hidden: vec![512, 256],
-                pixels: Pixels::Centered,
+                normalization: Normalization::Centered,
                 ..plain.architecture
             },
             training,
         },
         ModelKind::Cnn => ModelSettings {
             architecture: Architecture {
-                normalize: true,
+                channel_norm: true,
                 ..plain.architecture
             },
             training: Training {

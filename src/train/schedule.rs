@@ -1,11 +1,11 @@
-//! The step size over the course of a run.
+//! The learning rate over the course of a run.
 
 use std::f64::consts::PI;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// How the step size changes after the warm-up.
+/// How the learning rate changes after the warm-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Decay {
@@ -15,15 +15,15 @@ pub enum Decay {
     Cosine,
 }
 
-/// The step size of each step of a run.
+/// The learning rate of each step of a run.
 ///
 /// A linear warm-up, then half a cosine: "SGDR: Stochastic Gradient Descent with Warm Restarts"
 /// (Loshchilov and Hutter, 2017), without restarts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Schedule {
-    /// The largest step size, reached after the warm-up.
+    /// The largest learning rate, reached after the warm-up.
     pub peak: f64,
-    /// Steps over which the step size grows to the peak.
+    /// Steps over which the learning rate grows to the peak.
     pub warm_up_steps: usize,
     /// How it goes on.
     pub decay: Decay,
@@ -32,7 +32,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The step size of step number `step`, counted from 0.
+    /// The learning rate of step number `step`, counted from 0.
     pub fn learning_rate(&self, step: usize) -> f64 {
         if step < self.warm_up_steps {
             return self.peak * (step + 1) as f64 / (self.warm_up_steps as f64 + 1.0);

@@ -13,7 +13,7 @@ use crate::model::{Architecture, Kernels, ModelKind};
 use crate::ops::gather::Augment;
 
 /// Epochs of a run at most: what their history takes stays small beside the weights.
-const MOST_EPOCHS: usize = 50_000;
+const MAX_EPOCHS: usize = 50_000;
 
 /// The settings of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,11 +51,11 @@ pub struct ModelSettings {
 /// How a model is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Training {
-    /// Largest step size of AdamW.
+    /// Largest learning rate of AdamW.
     pub learning_rate: f64,
-    /// Epochs over which the step size grows to that.
+    /// Epochs over which the learning rate grows to that.
     pub warm_up_epochs: f64,
-    /// What the step size does after the warm-up.
+    /// What the learning rate does after the warm-up.
     pub decay: Decay,
     /// Decoupled weight decay: a step takes `learning_rate * weight_decay` of each weight.
     pub weight_decay: f64,
@@ -101,8 +101,8 @@ impl Settings {
             ensure!(number != Some(0), "{name} must be at least 1");
         }
         ensure!(
-            self.epochs <= MOST_EPOCHS,
-            "epochs: {} are too many — ask for at most {MOST_EPOCHS}",
+            self.epochs <= MAX_EPOCHS,
+            "epochs: {} are too many — ask for at most {MAX_EPOCHS}",
             self.epochs
         );
         for model in &self.models {
@@ -185,7 +185,7 @@ fn difference(name: &str, ours: &Value, theirs: &Value) -> Option<String> {
 }
 
 impl Training {
-    /// Adam with a fixed step size, and no tricks.
+    /// Adam with a fixed learning rate, and no tricks.
     pub const PLAIN: Self = Self {
         learning_rate: 2e-3,
         warm_up_epochs: 0.0,
@@ -201,7 +201,7 @@ impl Training {
         let average_decay = self.average_decay.unwrap_or(0.0);
         for (name, value, most) in [
             ("learning_rate", self.learning_rate, f64::MAX),
-            ("warm_up_epochs", self.warm_up_epochs, MOST_EPOCHS as f64),
+            ("warm_up_epochs", self.warm_up_epochs, MAX_EPOCHS as f64),
             ("weight_decay", self.weight_decay, f64::MAX),
             ("average_decay", average_decay, 1.0),
             ("label_smoothing", self.label_smoothing, 1.0),
@@ -212,7 +212,7 @@ impl Training {
         Ok(())
     }
 
-    /// The step sizes of a run of so many epochs.
+    /// The learning rates of a run of so many epochs.
     pub fn schedule(&self, epochs: usize, steps_per_epoch: usize) -> Schedule {
         Schedule {
             peak: self.learning_rate,

@@ -20,7 +20,7 @@ use std::sync::OnceLock;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
-use fmnist::dataset::{self, Choice, Dataset, Split};
+use fmnist::dataset::{self, Dataset, DatasetChoice, Split};
 use fmnist::device::{self, BackendChoice};
 use fmnist::model::{Classifier, Kernels, ModelKind};
 use fmnist::train::progress::{Progress, Style};
@@ -62,7 +62,7 @@ pub fn data_dir() -> PathBuf {
 pub fn fashion_mnist() -> &'static Dataset {
     static DATA: OnceLock<Dataset> = OnceLock::new();
     DATA.get_or_init(|| {
-        dataset::load(Choice::FashionMnist, Some(&data_dir()), &mut |_| ())
+        dataset::load(DatasetChoice::FashionMnist, Some(&data_dir()), &mut |_| ())
             .expect("the real data can be read")
     })
 }

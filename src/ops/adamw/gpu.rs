@@ -6,7 +6,7 @@ use burn::tensor::Shape;
 use burn_wgpu::{CubeBackend, CubeTensor, into_contiguous};
 
 use super::plan::{self, Layout, Segment, Step};
-use super::{AdamStep, Memory, Update};
+use super::{AdamStep, Moments, Update};
 use crate::ops::wgsl::{launch, launch_generated, make_exclusive, upload};
 
 /// The parameters and what AdamW remembers of them: a buffer for each, all laid out alike.
@@ -80,16 +80,16 @@ impl Update<CubeBackend> for Store {
         self.views(&self.parameters)
     }
 
-    fn memory(&self) -> Memory<FloatTensor<CubeBackend>> {
-        Memory {
+    fn memory(&self) -> Moments<FloatTensor<CubeBackend>> {
+        Moments {
             moments_1: self.views(&self.moments_1),
             moments_2: self.views(&self.moments_2),
             averages: self.averages.as_ref().map(|averages| self.views(averages)),
         }
     }
 
-    fn restore(&mut self, memory: Memory<Vec<f32>>) {
-        let Memory {
+    fn restore(&mut self, memory: Moments<Vec<f32>>) {
+        let Moments {
             moments_1,
             moments_2,
             averages,

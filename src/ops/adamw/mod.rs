@@ -95,7 +95,7 @@ impl AdamStep {
 pub struct AdamW {
     weight_decay: f64,
     average_decay: Option<f64>,
-    of_burn: bool,
+    uses_burn: bool,
     time: usize,
     store: Option<Store>,
 }
@@ -109,7 +109,7 @@ enum Store {
 
 /// What is remembered of each parameter, in the model's order.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Memory<T> {
+pub struct Moments<T> {
     /// Running means of the gradients.
     pub moments_1: Vec<T>,
     /// Running means of their squares.
@@ -124,7 +124,7 @@ pub struct State {
     /// Steps taken.
     pub time: usize,
     /// The elements of each parameter's memory; nothing before the first step.
-    pub memory: Memory<Vec<f32>>,
+    pub memory: Moments<Vec<f32>>,
 }
 
 /// What a backend implements. Tensors come in the order of the model's parameters.
@@ -138,10 +138,10 @@ trait Update<B: Backend> {
     ) -> Vec<FloatTensor<B>>;
 
     /// What is remembered, in the shapes of the parameters.
-    fn memory(&self) -> Memory<FloatTensor<B>>;
+    fn memory(&self) -> Moments<FloatTensor<B>>;
 
     /// Takes up what was remembered, of parameters of the same shapes.
-    fn restore(&mut self, memory: Memory<Vec<f32>>);
+    fn restore(&mut self, memory: Moments<Vec<f32>>);
 }
 
 impl AdamW {
@@ -150,7 +150,7 @@ impl AdamW {
         Self {
             weight_decay,
             average_decay,
-            of_burn: false,
+            uses_burn: false,
             time: 0,
             store: None,
         }
@@ -159,7 +159,7 @@ impl AdamW {
     /// The same made of Burn's own operations.
     pub fn reference(weight_decay: f64, average_decay: Option<f64>) -> Self {
         Self {
-            of_burn: true,
+            uses_burn: true,
             ..Self::new(weight_decay, average_decay)
         }
     }
@@ -214,7 +214,7 @@ impl AdamW {
     /// If the device fails.
     pub fn state(&self) -> Result<State> {
         let memory = match &self.store {
-            None => Memory::default(),
+            None => Moments::default(),
             Some(Store::Cpu(store)) => store.memory().map(flat::<NdArray>),
             Some(Store::Gpu(store)) => store.memory().map(flat::<CubeBackend>),
             Some(Store::Reference(store)) => store.memory().clone(),
@@ -259,7 +259,7 @@ impl AdamW {
 
     fn new_store(&self, model: &impl Module) -> Store {
         let averaging = self.average_decay.is_some();
-        if self.of_burn {
+        if self.uses_burn {
             Store::Reference(reference::Store::new(model, averaging))
         } else if let Some(parameters) = parameters_of::<CubeBackend>(model) {
             Store::Gpu(Box::new(gpu::Store::new(&parameters, averaging)))
@@ -289,7 +289,7 @@ fn with_averages<B: Primitives, M: Module>(store: &impl Update<B>, model: M) -> 
     }
 }
 
-impl<T> Default for Memory<T> {
+impl<T> Default for Moments<T> {
     /// Of no parameters.
     fn default() -> Self {
         Self {
@@ -300,19 +300,19 @@ impl<T> Default for Memory<T> {
     }
 }
 
-impl<T> Memory<T> {
-    fn map<U>(self, mut f: impl FnMut(T) -> U) -> Memory<U> {
+impl<T> Moments<T> {
+    fn map<U>(self, mut f: impl FnMut(T) -> U) -> Moments<U> {
         let mut all = |values: Vec<T>| values.into_iter().map(&mut f).collect();
-        Memory {
+        Moments {
             moments_1: all(self.moments_1),
             moments_2: all(self.moments_2),
             averages: self.averages.map(all),
         }
     }
 
-    fn try_map<U>(self, mut f: impl FnMut(T) -> Result<U>) -> Result<Memory<U>> {
+    fn try_map<U>(self, mut f: impl FnMut(T) -> Result<U>) -> Result<Moments<U>> {
         let mut all = |values: Vec<T>| values.into_iter().map(&mut f).collect();
-        Ok(Memory {
+        Ok(Moments {
             moments_1: all(self.moments_1)?,
             moments_2: all(self.moments_2)?,
             averages: self.averages.map(all).transpose()?,

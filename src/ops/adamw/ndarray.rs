@@ -4,7 +4,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{NdArray, TensorMetadata};
 use burn::tensor::Shape;
 
-use super::{AdamStep, Memory, Update, cpu};
+use super::{AdamStep, Moments, Update, cpu};
 use crate::device::recorder;
 use crate::ops::ndarray_tensor::{floats, into_vec, tensor};
 
@@ -60,7 +60,7 @@ impl Update<NdArray> for Store {
             .collect()
     }
 
-    fn memory(&self) -> Memory<FloatTensor<NdArray>> {
+    fn memory(&self) -> Moments<FloatTensor<NdArray>> {
         let of = |part: fn(&Remembered) -> Option<&Vec<f32>>| {
             let tensors = self.0.iter().map(|remembered| {
                 let values = part(remembered)?;
@@ -68,14 +68,14 @@ impl Update<NdArray> for Store {
             });
             tensors.collect::<Option<Vec<_>>>()
         };
-        Memory {
+        Moments {
             moments_1: of(|r| Some(&r.moment_1)).unwrap_or_default(),
             moments_2: of(|r| Some(&r.moment_2)).unwrap_or_default(),
             averages: of(|r| r.average.as_ref()),
         }
     }
 
-    fn restore(&mut self, memory: Memory<Vec<f32>>) {
+    fn restore(&mut self, memory: Moments<Vec<f32>>) {
         let moments = memory.moments_1.into_iter().zip(memory.moments_2);
         let mut averages = memory.averages.map(Vec::into_iter);
         for (remembered, (moment_1, moment_2)) in self.0.iter_mut().zip(moments) {

@@ -5,18 +5,18 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::TensorData;
 
-use super::{AdamStep, Memory};
+use super::{AdamStep, Moments};
 use crate::ops::weights::flattened;
 
 /// What AdamW remembers of each parameter, flattened.
-pub struct Store(Memory<Tensor<1>>);
+pub struct Store(Moments<Tensor<1>>);
 
 impl Store {
     /// Zeros; with `averaging` the averages start from the model's weights.
     pub fn new(model: &impl Module, averaging: bool) -> Self {
         let weights = flattened(model);
         let zeros = || weights.iter().map(Tensor::zeros_like).collect();
-        Self(Memory {
+        Self(Moments {
             moments_1: zeros(),
             moments_2: zeros(),
             averages: averaging.then_some(weights),
@@ -55,12 +55,12 @@ impl Store {
     }
 
     /// What is remembered.
-    pub fn memory(&self) -> &Memory<Tensor<1>> {
+    pub fn memory(&self) -> &Moments<Tensor<1>> {
         &self.0
     }
 
     /// Takes up what was remembered, of parameters of the same shapes.
-    pub fn restore(&mut self, memory: Memory<Vec<f32>>) {
+    pub fn restore(&mut self, memory: Moments<Vec<f32>>) {
         let device = self.0.moments_1[0].device();
         self.0 = memory.map(|values| {
             let len = values.len();
@@ -75,7 +75,7 @@ struct Update<'a> {
     gradients: GradientsParams,
     before: std::iter::Zip<std::vec::IntoIter<Tensor<1>>, std::vec::IntoIter<Tensor<1>>>,
     averages: Option<std::vec::IntoIter<Tensor<1>>>,
-    after: &'a mut Memory<Tensor<1>>,
+    after: &'a mut Moments<Tensor<1>>,
 }
 
 impl ModuleMapper for Update<'_> {

@@ -9,7 +9,7 @@ pub struct Sums {
     pub correct: usize,
 }
 
-/// Losses and right answers of rows of `classes` logits against rows of targets, each of which
+/// Losses and right predictions of rows of `classes` logits against rows of targets, each of which
 /// sums to 1; `grad_logits` becomes the gradient of the mean loss.
 ///
 /// Stable for logits of any size: the row's maximum is subtracted before the exponential. A NaN
@@ -35,8 +35,8 @@ pub fn forward_backward(
         .chunks_exact(classes)
         .zip(targets.chunks_exact(classes));
     for ((logits, targets), grads) in rows.zip(grad_logits.chunks_exact_mut(classes)) {
-        let answer = argmax(logits);
-        let shifted = |logit: f32| logit - logits[answer];
+        let prediction = argmax(logits);
+        let shifted = |logit: f32| logit - logits[prediction];
         let mut sum = 0.0;
         for (grad, &logit) in grads.iter_mut().zip(logits) {
             *grad = shifted(logit).exp();
@@ -50,7 +50,7 @@ pub fn forward_backward(
                 sums.loss_sum += f64::from(target * (log_sum - shifted(logit)));
             }
         }
-        sums.correct += usize::from(answer == argmax(targets));
+        sums.correct += usize::from(prediction == argmax(targets));
     }
     sums
 }

@@ -1,4 +1,4 @@
-//! Softmax and cross-entropy as one operation, which also counts the right answers.
+//! Softmax and cross-entropy as one operation, which also counts the right predictions.
 
 // burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
 #![allow(deprecated)]
@@ -35,10 +35,10 @@ pub trait CrossEntropyKernels: CrossEntropy {
 }
 
 /// The mean cross-entropy of logits against targets in nats, `[1]`; and, without gradient, `[3]`:
-/// the sum of the losses, the number of right answers, and 1 if that sum is finite, else 0.
+/// the sum of the losses, the number of right predictions, and 1 if that sum is finite, else 0.
 ///
 /// Logits and targets are `[batch, classes]`; a row of targets is a distribution, such as 1 at the
-/// label. An answer is right where the largest logit, the first of equal ones, is at the largest
+/// label. An prediction is right where the largest logit, the first of equal ones, is at the largest
 /// target.
 pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<2>) -> (Tensor<1>, Tensor<1>) {
     let (loss, tally) = Dispatch::cross_entropy(logits.into_dispatch(), targets.into_dispatch());

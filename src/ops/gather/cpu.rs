@@ -1,7 +1,7 @@
 //! Batches on slices.
 
 use super::random::{Choices, Mix, Pose};
-use super::{Augment, Pixels, Selection};
+use super::{Augment, Normalization, Selection};
 use crate::dataset::{CLASSES, PIXELS, SIDE};
 use crate::ops::simd::{Isa, Kernel, Vector};
 
@@ -31,7 +31,7 @@ pub fn gather(source: Source, selection: &Selection) -> (Vec<f32>, Vec<f32>) {
         source,
         key: selection.key,
         augment: selection.augment.clamped(),
-        pixels: selection.pixels,
+        normalization: selection.normalization,
         window: &source.order[first..][..len],
         images: &mut images,
         targets: &mut targets,
@@ -44,7 +44,7 @@ struct Batch<'a> {
     source: Source<'a>,
     key: [u32; 2],
     augment: Augment,
-    pixels: Pixels,
+    normalization: Normalization,
     window: &'a [u32],
     images: &'a mut Vec<f32>,
     targets: &'a mut Vec<f32>,
@@ -56,7 +56,7 @@ impl Kernel for Batch<'_> {
     unsafe fn run<V: Vector>(mut self) {
         if self.augment == Augment::NONE {
             for &index in self.window {
-                normalize(self.source.image(index), self.pixels, self.images);
+                normalize(self.source.image(index), self.normalization, self.images);
                 self.target(index, index, PIXELS);
             }
         } else {
@@ -88,7 +88,7 @@ impl Batch<'_> {
                 canvas.paint(self.source.image(partner), choices, &augment, &mut other);
             }
             let parts = mix_in(&other, mix, &mut picture);
-            normalize(&picture, self.pixels, self.images);
+            normalize(&picture, self.normalization, self.images);
             self.target(index, partner, parts);
         }
     }
@@ -138,8 +138,8 @@ fn mix_in(other: &[u8; PIXELS], mix: Mix, picture: &mut [u8; PIXELS]) -> usize {
 
 /// Appends bytes as the numbers of the network.
 #[inline(always)]
-fn normalize(bytes: &[u8], pixels: Pixels, images: &mut Vec<f32>) {
-    let (offset, factor) = (i16::from(pixels.offset()), pixels.factor());
+fn normalize(bytes: &[u8], normalization: Normalization, images: &mut Vec<f32>) {
+    let (offset, factor) = (i16::from(normalization.offset()), normalization.factor());
     images.extend(
         bytes
             .iter()

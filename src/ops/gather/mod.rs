@@ -12,7 +12,7 @@ mod augment;
 pub mod cpu;
 mod gpu;
 mod ndarray;
-mod pixels;
+mod normalization;
 mod plan;
 mod random;
 
@@ -24,7 +24,7 @@ use burn::tensor::Int;
 use crate::dataset::{CLASSES, PIXELS};
 
 pub use augment::Augment;
-pub use pixels::Pixels;
+pub use normalization::Normalization;
 pub use random::epoch_key;
 
 /// Which images make a batch, and what is done to them.
@@ -39,7 +39,7 @@ pub struct Selection {
     /// What is chosen.
     pub augment: Augment,
     /// What becomes of the bytes.
-    pub pixels: Pixels,
+    pub normalization: Normalization,
 }
 
 /// The making of a batch, as Burn dispatches it to the backend of its tensors.
@@ -55,7 +55,7 @@ pub trait Gather: Backend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
-/// A batch: images `[batch, 1, 28, 28]`, with pixels as [`Pixels`] says, and targets `[batch, 10]`.
+/// A batch: images `[batch, 1, 28, 28]`, with pixels as [`Normalization`] says, and targets `[batch, 10]`.
 ///
 /// `images` are `[len, 784]` of u8, `labels` `[len]` of u32 below 10, and `order` lists their
 /// indices in u32; `target_values` is [`target_values`] as a tensor.

@@ -46,7 +46,7 @@ pub fn parameters(selection: &Selection) -> [u32; 12] {
         augment.erase_side.into(),
         augment.cutmix.into(),
         augment.mixup.into(),
-        selection.pixels.offset().into(),
-        selection.pixels.factor().to_bits(),
+        selection.normalization.offset().into(),
+        selection.normalization.factor().to_bits(),
     ]
 }

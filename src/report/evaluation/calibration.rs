@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Probabilities, answer, confidence, ratio};
+use super::{Probabilities, argmax, confidence, ratio};
 
 /// Number of bins, as in the literature.
 pub const BINS: usize = 15;
 
 /// Confidence against accuracy, by Guo et al., "On Calibration of Modern Neural Networks" (2017).
 ///
-/// A model's confidence in an image is its probability of the class it answers. Bin `i` of
+/// A model's confidence in an image is its probability of the class it predicts. Bin `i` of
 /// [`BINS`] holds the images with a confidence in (i/15, (i+1)/15], the first one also those with
 /// 0, which stands for NaN.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,7 +46,7 @@ impl Calibration {
         for (label, row) in labels.iter().zip(probabilities) {
             let sum = &mut sums[bin(confidence(row))];
             sum.images += 1;
-            sum.right += u32::from(answer(row) == usize::from(*label));
+            sum.right += u32::from(argmax(row) == usize::from(*label));
             sum.confidence += confidence(row);
         }
         let bins = sums.map(|sum| Bin {

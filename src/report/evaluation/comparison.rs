@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Probabilities, answer};
+use super::{Probabilities, argmax};
 
 /// Two models on the same images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ impl Comparison {
             p_value: 1.0,
         };
         for (image, (label, rows)) in labels.iter().zip(first.1.iter().zip(second.1)).enumerate() {
-            let right = |row| answer(row) == usize::from(*label);
+            let right = |row| argmax(row) == usize::from(*label);
             match (right(rows.0), right(rows.1)) {
                 (true, true) => comparison.both_right += 1,
                 (false, false) => comparison.both_wrong += 1,
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn images_are_counted_by_who_is_right() {
-        let sure = |answer: usize| std::array::from_fn(|class| f32::from(class == answer));
+        let sure = |prediction: usize| std::array::from_fn(|class| f32::from(class == prediction));
         let first = [sure(1), sure(1), sure(2), sure(2), sure(3)];
         let second = [sure(1), sure(5), sure(1), sure(2), sure(3)];
         let comparison = Comparison::new(&[1, 1, 1, 1, 3], ("dense", &first), ("cnn", &second));

@@ -47,7 +47,7 @@ pub struct ModelEvaluation {
     pub accuracy: f64,
     /// Fraction of images whose label is one of the two most probable classes.
     pub top2_accuracy: f64,
-    /// Unweighted means over the classes that occur among labels or answers, whatever their
+    /// Unweighted means over the classes that occur among labels or predictions, whatever their
     /// numbers of images.
     pub macro_average: Scores,
     /// By label.
@@ -172,18 +172,18 @@ impl ModelEvaluation {
 }
 
 /// The most probable class: the first of equals, as in training, and 0 if all are NaN.
-pub fn answer(probabilities: &Probabilities) -> usize {
+pub fn argmax(probabilities: &Probabilities) -> usize {
     first_largest(probabilities, |_| true)
 }
 
 /// The probability of the most probable class; 0 if it is NaN.
 pub fn confidence(probabilities: &Probabilities) -> f64 {
-    f64::from(probabilities[answer(probabilities)].max(0.0))
+    f64::from(probabilities[argmax(probabilities)].max(0.0))
 }
 
 /// The two most probable classes.
 fn top2(probabilities: &Probabilities) -> [usize; 2] {
-    let first = answer(probabilities);
+    let first = argmax(probabilities);
     [first, first_largest(probabilities, |class| class != first)]
 }
 
@@ -213,16 +213,16 @@ mod tests {
     #[test]
     fn the_first_of_equals_is_the_answer() {
         let mut row = [0.1; CLASSES];
-        assert_eq!((answer(&row), top2(&row)), (0, [0, 1]));
+        assert_eq!((argmax(&row), top2(&row)), (0, [0, 1]));
         row[7] = 0.2;
-        assert_eq!((answer(&row), top2(&row)), (7, [7, 0]));
+        assert_eq!((argmax(&row), top2(&row)), (7, [7, 0]));
         assert_eq!(confidence(&row), f64::from(0.2_f32));
     }
 
     #[test]
     fn nan_is_an_answer_without_confidence() {
         let row = [f32::NAN; CLASSES];
-        assert_eq!((answer(&row), top2(&row)), (0, [0, 1]));
+        assert_eq!((argmax(&row), top2(&row)), (0, [0, 1]));
         assert_eq!(confidence(&row), 0.0);
     }
 

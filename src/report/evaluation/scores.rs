@@ -2,19 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Probabilities, answer, ratio};
+use super::{Probabilities, argmax, ratio};
 use crate::dataset::CLASSES;
 
 /// How many images of each class (row) were taken for each class (column).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Confusion {
-    /// `counts[label][answer]`.
+    /// `counts[label][prediction]`.
     pub counts: [[u32; CLASSES]; CLASSES],
 }
 
 /// How well a class is told from the others. A score whose denominator is 0, such as the precision
-/// of a class that the model never answers, is 0, as in scikit-learn.
+/// of a class that the model never predicts, is 0, as in scikit-learn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
     /// Of the images taken for the class, the fraction that belongs to it.
@@ -36,11 +36,11 @@ pub struct ClassScores {
 }
 
 impl Confusion {
-    /// Counts the answers for images with the given labels.
+    /// Counts the predictions for images with the given labels.
     pub(super) fn new(labels: &[u8], probabilities: &[Probabilities]) -> Self {
         let mut confusion = Self::default();
         for (label, row) in labels.iter().zip(probabilities) {
-            confusion.counts[usize::from(*label)][answer(row)] += 1;
+            confusion.counts[usize::from(*label)][argmax(row)] += 1;
         }
         confusion
     }
@@ -51,13 +51,13 @@ impl Confusion {
     }
 
     /// Number of images taken for a class.
-    fn answered(&self, class: usize) -> usize {
+    fn predicted(&self, class: usize) -> usize {
         self.counts.iter().map(|row| row[class] as usize).sum()
     }
 
     /// Whether any image is of a class or taken for it.
     pub fn occurs(&self, class: usize) -> bool {
-        self.support(class) + self.answered(class) > 0
+        self.support(class) + self.predicted(class) > 0
     }
 
     /// Number of images classified correctly.
@@ -68,30 +68,33 @@ impl Confusion {
     }
 
     /// Of the images of a class, the fraction taken for another (or for itself); 0 of none.
-    pub fn share(&self, label: usize, answer: usize) -> f64 {
-        ratio(self.counts[label][answer] as usize, self.support(label))
+    pub fn share(&self, label: usize, prediction: usize) -> f64 {
+        ratio(self.counts[label][prediction] as usize, self.support(label))
     }
 
-    /// The pair of different classes, label and answer, that occurs most often, if any does;
+    /// The pair of different classes, label and prediction, that occurs most often, if any does;
     /// of several the last.
     pub fn most_frequent_mistake(&self) -> Option<(usize, usize)> {
-        let pairs = (0..CLASSES).flat_map(|label| (0..CLASSES).map(move |answer| (label, answer)));
+        let pairs =
+            (0..CLASSES).flat_map(|label| (0..CLASSES).map(move |prediction| (label, prediction)));
         pairs
-            .filter(|&(label, answer)| label != answer && self.counts[label][answer] > 0)
-            .max_by_key(|&(label, answer)| self.counts[label][answer])
+            .filter(|&(label, prediction)| {
+                label != prediction && self.counts[label][prediction] > 0
+            })
+            .max_by_key(|&(label, prediction)| self.counts[label][prediction])
     }
 
     /// A class' scores.
     pub(super) fn class(&self, class: usize) -> ClassScores {
         let right = self.counts[class][class] as usize;
-        let (support, answered) = (self.support(class), self.answered(class));
+        let (support, predicted) = (self.support(class), self.predicted(class));
         ClassScores {
             support,
             scores: Scores {
-                precision: ratio(right, answered),
+                precision: ratio(right, predicted),
                 recall: ratio(right, support),
                 // 2PR / (P + R), without dividing twice.
-                f1: ratio(2 * right, support + answered),
+                f1: ratio(2 * right, support + predicted),
             },
         }
     }
@@ -130,7 +133,7 @@ mod tests {
 
     #[test]
     fn counts_labels_by_row_and_answers_by_column() {
-        let sure = |answer: usize| std::array::from_fn(|class| f32::from(class == answer));
+        let sure = |prediction: usize| std::array::from_fn(|class| f32::from(class == prediction));
         let counted = Confusion::new(&[4, 4, 4, 7], &[sure(4), sure(7), sure(7), sure(4)]);
         assert_eq!(counted.counts[4][4], 1);
         assert_eq!(counted.counts[4][7], 2);
@@ -152,7 +155,7 @@ mod tests {
         close(second.precision, 0.4);
         close(second.recall, 4.0 / 6.0);
         close(second.f1, 0.5);
-        // Never answered; never seen.
+        // Never predicted; never seen.
         assert_eq!(confusion.class(2).scores, Scores::default());
         assert_eq!(confusion.class(9), ClassScores::default());
         let mean = confusion.macro_average();
@@ -176,7 +179,7 @@ mod tests {
             f1: 1.0,
         };
         assert_eq!(confusion.macro_average(), all);
-        // A wrong answer makes its class occur, though no image is of it.
+        // A wrong prediction makes its class occur, though no image is of it.
         confusion.counts[1][7] = 5;
         assert!(confusion.occurs(7) && !confusion.occurs(8));
         let mean = confusion.macro_average();

@@ -112,7 +112,7 @@ pub fn score_cells(scores: Option<Scores>) -> [String; 3] {
 }
 
 /// What the means are of, if classes have no part in them: `mean of the 2 classes that occur among
-/// labels or answers`.
+/// labels or predictions`.
 pub fn mean_of(evaluation: &Evaluation) -> Option<String> {
     let counts: Vec<usize> = evaluation.models.iter().map(|m| m.occurring()).collect();
     let (fewest, most) = (counts.iter().min()?, counts.iter().max()?);

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::markup;
 use super::sheet::Sheet;
 use crate::dataset::{CLASSES, Split};
-use crate::report::evaluation::{Evaluation, answer};
+use crate::report::evaluation::{Evaluation, argmax};
 use crate::report::test_set::TestSet;
 use crate::util::text;
 
@@ -45,8 +45,8 @@ struct List {
 }
 
 /// The list of a confusion matrix' cell.
-pub fn cell_list(model: usize, label: usize, answer: usize) -> String {
-    format!("cell-{model}-{label}-{answer}")
+pub fn cell_list(model: usize, label: usize, prediction: usize) -> String {
+    format!("cell-{model}-{label}-{prediction}")
 }
 
 /// The list of the images that of two models only one gets right.
@@ -87,19 +87,19 @@ impl Cases {
         for (model, name) in models.iter().enumerate() {
             let mut mistakes = Vec::new();
             for (place, mut images) in cells(test, model).into_iter().enumerate() {
-                let (label, answer) = (place / CLASSES, place % CLASSES);
-                let (title, order, limit) = if label == answer {
+                let (label, prediction) = (place / CLASSES, place % CLASSES);
+                let (title, order, limit) = if label == prediction {
                     images.reverse();
                     let title = format!("{name}: {}, recognised", classes[label]);
                     (title, "least sure first", limit.min(RIGHT))
                 } else {
                     mistakes.extend(&images);
-                    let (class, other) = (&classes[label], &classes[answer]);
+                    let (class, other) = (&classes[label], &classes[prediction]);
                     let title = format!("{name}: {class} taken for {other}");
                     (title, "most sure first", limit)
                 };
                 let list = collector.list(title, order, &images, limit);
-                lists.insert(cell_list(model, label, answer), list);
+                lists.insert(cell_list(model, label, prediction), list);
             }
             test.sort_by_confidence(model, &mut mistakes);
             let title = format!("{name}: most confident mistakes");
@@ -123,11 +123,11 @@ impl Cases {
     }
 }
 
-/// For each label and answer the images of that label so answered, most confident first.
+/// For each label and prediction the images of that label so predicted, most confident first.
 fn cells(test: &TestSet, model: usize) -> Vec<Vec<usize>> {
     let mut cells = vec![Vec::new(); CLASSES * CLASSES];
     for (image, row) in test.probabilities[model].iter().enumerate() {
-        cells[usize::from(test.split.labels[image]) * CLASSES + answer(row)].push(image);
+        cells[usize::from(test.split.labels[image]) * CLASSES + argmax(row)].push(image);
     }
     for images in &mut cells {
         test.sort_by_confidence(model, images);

@@ -46,7 +46,7 @@ const COLORS: usize = 8;
 /// Bytes that images and their probabilities may take, so that the file stays below 2 MB.
 const IMAGE_BYTES: usize = 1_600_000;
 /// Images in a list, halved until all lists fit into [`IMAGE_BYTES`].
-const LONGEST_LIST: usize = 400;
+const MAX_LEN_LIST: usize = 400;
 /// Lists this short stay.
 const SHORTEST_LIST: usize = 3;
 
@@ -97,8 +97,8 @@ impl RunData<'_> {
         } = self.evaluation;
         let names = models.iter().map(|model| model.model.as_str());
         let rows = test.probabilities.iter().map(Vec::as_slice);
-        let answers: Vec<_> = names.zip(rows).collect();
-        let again = Evaluation::new(dataset, class_names, &test.split.labels, &answers)?;
+        let predictions: Vec<_> = names.zip(rows).collect();
+        let again = Evaluation::new(dataset, class_names, &test.split.labels, &predictions)?;
         let confusions = |of: &[ModelEvaluation]| -> Vec<Confusion> {
             of.iter().map(|model| model.confusion.clone()).collect()
         };
@@ -220,7 +220,7 @@ pub fn report(runs: &[RunData]) -> Result<String> {
 ///
 /// Lists hold no more images than the number returned.
 fn images(runs: &[RunData]) -> Result<(Vec<Option<Cases>>, usize, Vec<u8>)> {
-    let mut limit = LONGEST_LIST;
+    let mut limit = MAX_LEN_LIST;
     loop {
         let mut sheet = Sheet::default();
         let mut cases = Vec::new();

@@ -8,7 +8,7 @@ use crate::util::text;
 /// Weights of a filter of the first layer: one channel, 3×3.
 const FILTER: usize = 9;
 /// Filters that are drawn; a wide layer has thousands.
-const MOST_FILTERS: usize = 64;
+const MAX_FILTERS: usize = 64;
 /// Edge of a weight's square in a drawing.
 const WEIGHT: usize = 10;
 
@@ -71,12 +71,12 @@ pub fn filters(weights: &[f32]) -> String {
         .fold(0.0_f32, |largest, w| largest.max(w.abs()));
     let drawings: String = weights
         .chunks_exact(FILTER)
-        .take(MOST_FILTERS)
+        .take(MAX_FILTERS)
         .enumerate()
         .map(|(place, filter)| drawing(place + 1, filter, largest))
         .collect();
     let which = match weights.len() / FILTER {
-        all if all > MOST_FILTERS => format!("first {MOST_FILTERS} of {all} filters of the"),
+        all if all > MAX_FILTERS => format!("first {MAX_FILTERS} of {all} filters of the"),
         _ => "filters of the".to_owned(),
     };
     format!(

@@ -106,13 +106,13 @@ fn findings(run: &RunData) -> String {
         );
     }
     let mistake = |model: &ModelEvaluation| {
-        let (label, answer) = model.confusion.most_frequent_mistake()?;
+        let (label, prediction) = model.confusion.most_frequent_mistake()?;
         Some(format!(
             "{} takes “{}” for “{}”, {}",
             markup::text(&model.model),
             markup::text(&evaluation.class_names[label]),
-            markup::text(&evaluation.class_names[answer]),
-            text::count(model.confusion.counts[label][answer] as usize, "time")
+            markup::text(&evaluation.class_names[prediction]),
+            text::count(model.confusion.counts[label][prediction] as usize, "time")
         ))
     };
     let trained = evaluation.models.iter().filter(|model| !model.diverged());

@@ -138,8 +138,9 @@ pub fn confusion(run: &RunData, place: usize, limit: usize) -> String {
         .collect();
     let cut = run.evaluation.models.iter().any(|model| {
         let largest = model.confusion.most_frequent_mistake();
-        largest
-            .is_some_and(|(label, answer)| model.confusion.counts[label][answer] as usize > limit)
+        largest.is_some_and(|(label, prediction)| {
+            model.confusion.counts[label][prediction] as usize > limit
+        })
     });
     let mistakes = match cut {
         true => format!("of the mistakes the {limit} it is surest of"),
@@ -173,19 +174,19 @@ fn matrix(run: &RunData, place: usize, model: usize) -> String {
     let mut body = String::new();
     for (label, counts) in evaluation.confusion.counts.iter().enumerate() {
         body += &format!(r#"<tr><th scope="row">{}</th>"#, names[label]);
-        for (answer, count) in counts.iter().enumerate() {
+        for (prediction, count) in counts.iter().enumerate() {
             if *count == 0 {
                 body += "<td></td>";
                 continue;
             }
-            let shade = evaluation.confusion.share(label, answer).sqrt();
+            let shade = evaluation.confusion.share(label, prediction).sqrt();
             let deep = if shade > DEEP { r#" class="deep""# } else { "" };
             let content = match run.test {
                 Some(_) => format!(
                     r#"<button data-run="{place}" data-list="{}" aria-label="{count} {} taken for {}">{count}</button>"#,
-                    cell_list(model, label, answer),
+                    cell_list(model, label, prediction),
                     names[label],
-                    names[answer]
+                    names[prediction]
                 ),
                 None => count.to_string(),
             };

@@ -10,14 +10,14 @@ use crate::ops::adamw;
 use crate::ops::weights::flattened;
 use crate::run::checkpoint::{Checkpoint, RunIdentity};
 use crate::run::interrupt::{self, Interrupted};
-use crate::run::{Kept, RunFolder};
+use crate::run::{CheckpointKind, RunFolder};
 use crate::train::history::{EpochRecord, History};
-use crate::train::{Diverged, Keeper, Learner, Position, Settings, State};
+use crate::train::{Callback, Diverged, Learner, Position, Settings, State};
 use crate::util::text::{quoted, shown};
 
 /// Writes checkpoints after each epoch, in long epochs from time to time, and when the user
 /// interrupts.
-pub struct RunKeeper<'a> {
+pub struct SaveCallback<'a> {
     /// Where the run is kept.
     pub folder: &'a RunFolder,
     /// What `--resume` takes to go on.
@@ -36,7 +36,7 @@ pub struct RunKeeper<'a> {
     pub history: History,
 }
 
-impl RunKeeper<'_> {
+impl SaveCallback<'_> {
     /// Saves the training as it stands.
     ///
     /// # Errors
@@ -46,7 +46,7 @@ impl RunKeeper<'_> {
         let state = learner.state()?;
         state.check(learner.kind())?;
         let history = self.history.of(learner.kind().name()).cloned();
-        self.write(Kept::Last, learner, state, history.collect())?;
+        self.write(CheckpointKind::Last, learner, state, history.collect())?;
         self.saved = Instant::now();
         Ok(())
     }
@@ -56,7 +56,7 @@ impl RunKeeper<'_> {
     /// # Errors
     ///
     /// If they cannot be written.
-    pub fn save_model(&self, kept: Kept, learner: &Learner) -> Result<()> {
+    pub fn save_model(&self, kept: CheckpointKind, learner: &Learner) -> Result<()> {
         let weights = flattened(&learner.model()).into_iter().map(device::read);
         let state = State {
             position: Position::default(),
@@ -68,7 +68,7 @@ impl RunKeeper<'_> {
 
     fn write(
         &self,
-        kept: Kept,
+        kept: CheckpointKind,
         learner: &Learner,
         state: State,
         history: Vec<EpochRecord>,
@@ -94,8 +94,8 @@ impl RunKeeper<'_> {
         }
         let mut checkpoints = Vec::new();
         for kind in self.settings.kinds() {
-            let path = shown(&self.folder.checkpoint_file(Kept::Last, kind));
-            let position = match self.folder.read_checkpoint(Kept::Last, kind) {
+            let path = shown(&self.folder.checkpoint_file(CheckpointKind::Last, kind));
+            let position = match self.folder.read_checkpoint(CheckpointKind::Last, kind) {
                 Ok(None) => continue,
                 Ok(Some(checkpoint)) => checkpoint.state.position,
                 Err(_) => {
@@ -161,7 +161,7 @@ impl RunKeeper<'_> {
     }
 }
 
-impl Keeper for RunKeeper<'_> {
+impl Callback for SaveCallback<'_> {
     fn after_step(&mut self, learner: &Learner) -> Result<()> {
         let stop = interrupt::requested();
         if stop || self.saved.elapsed() >= self.interval {
@@ -179,7 +179,7 @@ impl Keeper for RunKeeper<'_> {
         self.history = history.clone();
         // Before the checkpoint: who resumes from the one before it comes here again.
         if history.has_just_improved(name) {
-            self.save_model(Kept::Best, learner)?;
+            self.save_model(CheckpointKind::Best, learner)?;
         }
         self.save(learner)?;
         history

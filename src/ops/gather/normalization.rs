@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// same on every backend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Pixels {
+pub enum Normalization {
     /// From 0, background, to 1
     #[default]
     Unit,
@@ -15,7 +15,7 @@ pub enum Pixels {
     Centered,
 }
 
-impl Pixels {
+impl Normalization {
     /// The byte that becomes 0.
     pub fn offset(self) -> u8 {
         match self {
