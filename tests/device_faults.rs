@@ -48,7 +48,7 @@ fn weights(cwd: &Path) -> [Vec<u8>; 2] {
     })
 }
 
-/// Moments runs out at every place in turn: before training, while the first model trains, while the
+/// Memory runs out at every place in turn: before training, while the first model trains, while the
 /// second does when the first already has an epoch behind it. Worthless results are neither shown nor
 /// saved, and what was saved goes on to where an undisturbed run ends.
 #[test]

@@ -35,7 +35,7 @@ thread_local! {
 }
 
 fn count(bytes: isize) {
-    // Moments is also freed when the thread's locals are gone.
+    // Memory is also freed when the thread's locals are gone.
     let _ = HELD.try_with(|held| {
         held.set(held.get() + bytes);
         let _ = MOST.try_with(|most| most.set(most.get().max(held.get())));

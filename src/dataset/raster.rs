@@ -71,7 +71,7 @@ pub struct Transform {
     pub stretch: [f32; 2],
     /// Tangent of half the angle.
     pub turn: f32,
-    /// Normalization along x and y.
+    /// Pixels along x and y.
     pub shift: [f32; 2],
 }
 

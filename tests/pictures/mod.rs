@@ -59,7 +59,7 @@ impl Rgb {
 pub struct Scene {
     /// Times the size.
     pub scale: usize,
-    /// Normalization left, above, right and below.
+    /// Pixels left, above, right and below.
     pub margins: [usize; 4],
     /// Colour where the image is black.
     pub background: [u8; 3],

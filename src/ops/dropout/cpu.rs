@@ -6,7 +6,7 @@ use super::Drop;
 use crate::ops::pcg4d::pcg4d;
 use crate::ops::simd::{Isa, Kernel, Vector};
 
-/// SearchPaths that one thread takes at a time.
+/// Places that one thread takes at a time.
 const CHUNK: usize = 1 << 12;
 /// Hashes that are computed side by side.
 const LANES: usize = 16;

@@ -54,7 +54,7 @@ impl Rectangle {
 /// How an image is changed by itself.
 pub struct Pose {
     pub flip: bool,
-    /// Normalization that it moves to the right and down.
+    /// Pixels that it moves to the right and down.
     pub shift: [i32; 2],
     pub erased: Option<Rectangle>,
 }
@@ -65,7 +65,7 @@ pub enum Mix {
     No,
     /// The other image shows in the rectangle.
     Cut(Rectangle),
-    /// Normalization are weighted: so many parts in 784 are the image's own.
+    /// Pixels are weighted: so many parts in 784 are the image's own.
     Blend(u32),
 }
 
