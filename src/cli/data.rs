@@ -119,8 +119,11 @@ fn fetch_files(data_dir: Option<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// The folder in `FMNIST_DATA_DIR`; else the project's data folder if the current folder is the project, which its manifest shows; else
-/// the cache.
+/// Where Fashion-MNIST is downloaded to: the first of
+///
+/// 1. the folder in `FMNIST_DATA_DIR`,
+/// 2. the project's data folder, in a checkout of the project,
+/// 3. the user's cache.
 fn own_dir() -> Result<PathBuf> {
     let places = SearchPaths::of_user();
     if let Some(dir) = places.env_dir {

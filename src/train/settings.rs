@@ -70,7 +70,7 @@ pub struct Training {
     pub augment: Augment,
 }
 
-/// What all runs held out before there was a choice.
+/// The default of `validation`, for `config.json` files from before it was recorded.
 fn validation_images() -> usize {
     VALIDATION_IMAGES
 }
