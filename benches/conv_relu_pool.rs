@@ -16,7 +16,6 @@ use fmnist::dataset::synthetic;
 use fmnist::device::{self, BackendChoice, Selected};
 use fmnist::model::{Kernels, ModelKind};
 use fmnist::ops::conv_relu_pool::{BlockShape, conv_relu_pool, reference};
-use fmnist::train::progress::{Progress, Style};
 use fmnist::train::recipe::{Recipe, VALIDATION_IMAGES};
 use fmnist::train::{Batch, DeviceSplit};
 use fmnist::train::{Learner, Settings, Tally};
@@ -186,9 +185,8 @@ impl StepCase {
         };
         let images = synthetic::split(0, synthetic::Part::Train, batch_size);
         let images = DeviceSplit::upload(images, device);
-        let progress = Progress::new(Style::Quiet, &["cnn"], 1, batch_size);
         Self {
-            learner: Learner::new(&settings.models[0], &settings, &images, device, &progress),
+            learner: Learner::new(&settings.models[0], &settings, &images, device),
             batch: images.batches(batch_size).next().expect("a full batch"),
         }
     }

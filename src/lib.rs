@@ -13,8 +13,8 @@
 //! | [`dataset`] | finds, downloads, reads and draws images with their labels |
 //! | [`ops`] | the operations of a training step, each with its reference, CPU kernels and shaders |
 //! | [`model`] | the dense and the convolutional network |
-//! | [`train`] | recipes, batches, the training loop, its history and its progress |
-//! | [`run`] | a whole run: trained, saved, tested and reported, and the folder it leaves behind |
+//! | [`train`] | recipes, batches, the training loop, its callbacks and its history |
+//! | [`run`] | a whole run: trained, shown, saved, tested and reported, and the folder it leaves behind |
 //! | [`report`] | evaluation, curves, tables, and the page that shows them |
 //! | [`predict`] | pictures of any kind, made into what the models saw in training |
 //! | [`export`] | trained models as ONNX and safetensors files |
@@ -22,19 +22,31 @@
 //! | [`mod@bench`] | how fast a device trains, and what a step is made of |
 //! | [`cli`] | the commands: parses, chooses, prints |
 //! | [`util`] | text for people, files that are never half-written, means and deviations |
+//!
+//! # Features
+//!
+//! `cli`, on by default, is the program: [`mod@bench`], [`cli`], [`predict`], [`report`], [`run`] and the
+//! download in [`dataset`]. A crate that only wants operations, models or training takes this one with
+//! `default-features = false`, and gets no parser of command lines, no plots, no network and no signal
+//! handling. Nothing in the other rooms ends the process.
 
 #![recursion_limit = "256"]
 #![warn(missing_docs)]
 
+#[cfg(feature = "cli")]
 pub mod bench;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod dataset;
 pub mod device;
 pub mod export;
 pub mod model;
 pub mod ops;
+#[cfg(feature = "cli")]
 pub mod predict;
+#[cfg(feature = "cli")]
 pub mod report;
+#[cfg(feature = "cli")]
 pub mod run;
 pub mod train;
 pub mod util;

@@ -9,6 +9,7 @@ use std::time::Instant;
 use clap::Parser;
 use fmnist::cli::Cli;
 use fmnist::cli::allocator::Allocator;
+use fmnist::cli::failure;
 use fmnist::device;
 use fmnist::run::interrupt::{self, Interrupted};
 use fmnist::util::stdout::{self, ReaderGone};
@@ -37,12 +38,13 @@ fn main() -> ExitCode {
 fn program(process_start: Instant) -> ExitCode {
     let hook = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
-        device::end_without_threads(info);
+        failure::end_without_threads(info);
         // Without memory on the device Burn's threads panic one after the other: one message will do.
         if !device::ran_out_of_memory() {
             hook(info);
         }
     }));
+    device::when_lost(failure::end_without_device);
     interrupt::survive_file_limit();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -8,8 +8,7 @@ use common::{cpu, fashion_mnist, first, plain, wgpu};
 use fmnist::model::ModelKind;
 use fmnist::train::DeviceSplit;
 use fmnist::train::history::History;
-use fmnist::train::progress::{Progress, Style};
-use fmnist::train::{Callback, Learner, Settings, train};
+use fmnist::train::{Callback, Learner, Settings, Step, train};
 
 /// What a callback is told.
 #[derive(Default)]
@@ -19,7 +18,7 @@ struct Seen {
 }
 
 impl Callback for Seen {
-    fn after_step(&mut self, _: &Learner) -> Result<()> {
+    fn after_step(&mut self, _: &Learner, _: &Step) -> Result<()> {
         self.steps += 1;
         Ok(())
     }
@@ -39,12 +38,11 @@ fn both_models_learn(device: &Device, samples: usize, loss_factor: f64, accuracy
         epochs: 2,
         ..plain(&ModelKind::ALL, 32, 1)
     };
-    let progress = Progress::new(Style::Quiet, &["dense", "cnn"], 2, samples);
     let [training, test] = [first(&data.train, samples), first(&data.test, 1000)]
         .map(|split| DeviceSplit::upload(split, device));
     let models = settings.models.iter();
     let mut learners: Vec<Learner> = models
-        .map(|model| Learner::new(model, &settings, &training, device, &progress))
+        .map(|model| Learner::new(model, &settings, &training, device))
         .collect();
     let mut seen = Seen::default();
     let history = train(2, &mut learners, History::default(), &test, &mut seen)

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use fmnist::report::curves::{HEIGHT, Metric, WIDTH, draw_curves};
 use fmnist::report::summary::{ModelSummary, RunsSummary, Summary};
 use fmnist::report::table::table;
+use fmnist::run::progress::{Progress, Style};
 use fmnist::train::history::{EpochRecord, History};
-use fmnist::train::progress::{Progress, Style};
 
 /// Results with the given validation accuracy and loss; the model does better in training.
 fn record(model: &str, epoch: usize, accuracy: f64, loss: f64) -> EpochRecord {

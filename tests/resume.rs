@@ -11,7 +11,7 @@ use fmnist::ops::adamw;
 use fmnist::run::checkpoint::{Checkpoint, RunIdentity};
 use fmnist::train::DeviceSplit;
 use fmnist::train::recipe::Recipe;
-use fmnist::train::{Callback, Diverged, Learner, Settings, State, Tally};
+use fmnist::train::{Callback, Diverged, Learner, Settings, State, Step, Tally};
 
 on_each_device!(
     goes_on_bit_for_bit_from_any_step,
@@ -24,7 +24,7 @@ on_each_device!(
 struct StopAfter(usize);
 
 impl Callback for StopAfter {
-    fn after_step(&mut self, _learner: &Learner) -> Result<()> {
+    fn after_step(&mut self, _: &Learner, _: &Step) -> Result<()> {
         if self.0 == 0 {
             bail!("stopped");
         }

@@ -12,7 +12,7 @@ use common::{cpu, fashion_mnist, first, learner, plain, wgpu};
 use fmnist::model::ModelKind;
 use fmnist::train::DeviceSplit;
 use fmnist::train::recipe::Recipe;
-use fmnist::train::{Callback, Learner, Settings, Tally};
+use fmnist::train::{Callback, Learner, Settings, Step, Tally};
 
 /// One test for all, since memory is the whole process's.
 #[test]
@@ -62,7 +62,7 @@ fn reading_metrics_back_changes_no_weight(device: &Device) {
 struct Saving;
 
 impl Callback for Saving {
-    fn after_step(&mut self, learner: &Learner) -> Result<()> {
+    fn after_step(&mut self, learner: &Learner, _: &Step) -> Result<()> {
         learner.state().map(drop)
     }
 }

@@ -8,7 +8,6 @@ use burn::tensor::Device;
 use super::{DeviceMemory, Spread};
 use crate::device;
 use crate::device::recorder::{self, Record};
-use crate::train::progress::{Progress, Style};
 use crate::train::{Batch, Batches, DeviceSplit};
 use crate::train::{Learner, ModelSettings, Settings, Tally};
 
@@ -127,10 +126,8 @@ impl<'a> Trainer<'a> {
         images: &DeviceSplit,
         device: &'a Device,
     ) -> Self {
-        let name = model.architecture.model.name();
-        let progress = Progress::new(Style::Quiet, &[name], 1, images.len());
         Self {
-            learner: Learner::new(model, settings, images, device, &progress),
+            learner: Learner::new(model, settings, images, device),
             tally: Tally::default(),
             device,
             batch_size: settings.batch_size,

@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use crate::model::ModelKind;
 use crate::train::DeviceSplit;
-use crate::train::progress::{Progress, Style};
 use crate::train::recipe::Recipe;
 use crate::train::{Learner, ModelSettings, Settings, Tally};
 use crate::util::statistics::MeanStd;
@@ -114,23 +113,13 @@ pub fn run_until(
     Ok(models)
 }
 
-fn learner(
-    model: &ModelSettings,
-    settings: &Settings,
-    training: &DeviceSplit,
-    device: &Device,
-) -> Learner {
-    let progress = Progress::new(Style::Quiet, &[model.architecture.model.name()], 1, 1);
-    Learner::new(model, settings, training, device, &progress)
-}
-
 fn warm_up(
     model: &ModelSettings,
     settings: &Settings,
     [training, validation]: [&DeviceSplit; 2],
     device: &Device,
 ) -> Result<()> {
-    let mut learner = learner(model, settings, training, device);
+    let mut learner = Learner::new(model, settings, training, device);
     let mut tally = Tally::default();
     let batches = learner.batches(1).take(WARM_UP_STEPS);
     for (step, batch) in batches.enumerate() {
@@ -148,7 +137,7 @@ fn run_once(
     device: &Device,
 ) -> Result<UntilRun> {
     let started = Instant::now();
-    let mut learner = learner(model, settings, training, device);
+    let mut learner = Learner::new(model, settings, training, device);
     let mut run = UntilRun {
         seed: settings.seed,
         seconds: None,

@@ -2,8 +2,9 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 
-use crate::device;
 use mimalloc::MiMalloc;
+
+use super::failure;
 
 /// mimalloc, which keeps the pages of one step's tensors for the next: the system's allocator may
 /// return them to the kernel and fault them in again.
@@ -37,7 +38,7 @@ unsafe impl GlobalAlloc for Allocator {
 
 fn given(memory: *mut u8, bytes: usize) -> *mut u8 {
     if memory.is_null() {
-        device::end_without_memory(bytes);
+        failure::end_without_memory(bytes);
     }
     memory
 }

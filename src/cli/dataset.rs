@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Args;
-use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::dataset::{self, Dataset, DatasetChoice, Event, FASHION_MNIST, synthetic};
 use crate::run::Config;
+use crate::util::text;
 
 /// `--dataset` and `--data-dir`.
 #[derive(Args, Clone, Debug)]
@@ -82,7 +83,7 @@ pub(super) fn console(quiet: bool) -> impl FnMut(Event<'_>) {
             }
             Event::Download { file, total, .. } => {
                 if begun != file {
-                    errln!("downloading {file} ({})", HumanBytes(total));
+                    errln!("downloading {file} ({})", text::bytes(total));
                     file.clone_into(&mut begun);
                 }
             }

@@ -1,14 +1,13 @@
 //! What a device cannot hold is refused before it fails in the middle of a step.
 
 use anyhow::{Result, ensure};
-use indicatif::HumanBytes;
 
 use crate::dataset::Split;
 use crate::device::{Backend, Memory, Selected};
 use crate::model::{Architecture, Kernels};
 use crate::ops::wgsl::MAX_GRID;
 use crate::train::Settings;
-use crate::util::text::count;
+use crate::util::text::{self, count};
 
 /// What the program and a dataset of Fashion-MNIST's size take, in bytes.
 const PROGRAM: u64 = 192 << 20;
@@ -27,7 +26,7 @@ pub fn check_memory(more: u64) -> Result<()> {
             memory.bytes >= least,
             "this takes {} of memory, more than {memory} can hold — raise that limit, or use another \
              machine",
-            HumanBytes(least)
+            text::bytes(least)
         );
     }
     Ok(())

@@ -25,6 +25,7 @@ mod dataset;
 mod devices;
 mod evaluate;
 mod export;
+pub mod failure;
 mod limits;
 mod predict;
 mod recipe;

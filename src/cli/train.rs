@@ -13,10 +13,10 @@ use super::{DeviceArgs, dataset, positive};
 use crate::device::{Backend, advise_without_memory};
 use crate::report::table::table;
 use crate::run::interrupt;
+use crate::run::progress::Style;
 use crate::run::{self, Config, RunFolder, Shared};
 use crate::train;
 use crate::train::DeviceSplit;
-use crate::train::progress::Style;
 use crate::util::text::{count, quoted, shown, thousands};
 
 /// Flags of `fmnist train`.

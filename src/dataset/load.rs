@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
+#[cfg(feature = "cli")]
+use super::fetch;
 use super::manifest::{self, Manifest, ManifestFile, not_published};
 use super::{
     Dataset, DatasetChoice, DatasetDigest, Event, FASHION_MNIST, FASHION_MNIST_CLASSES, PIXELS,
-    Split, fetch, idx, name, synthetic,
+    Split, idx, name, synthetic,
 };
 use crate::util::text::count;
 
@@ -125,15 +127,32 @@ pub fn load_from(
     };
     // Another dataset's file in the cache is an error, whereas a failed download may be made good.
     manifest::missing(cache, manifest)?;
+    if let Err(error) = download(cache, manifest, notify) {
+        return stand_in(choice, error, notify);
+    }
+    read(cache, "the cache folder", manifest, false, notify)
+}
+
+/// Completes what the cache has of Fashion-MNIST.
+#[cfg(feature = "cli")]
+fn download(cache: &Path, manifest: &Manifest, notify: &mut dyn FnMut(Event<'_>)) -> Result<()> {
     notify(Event::Note(&format!(
         "downloading {} to {}",
         manifest.name,
         cache.display()
     )));
-    if let Err(error) = fetch::fetch(cache, manifest, fetch::PATIENCE, notify) {
-        return stand_in(choice, error, notify);
-    }
-    read(cache, "the cache folder", manifest, false, notify)
+    fetch::fetch(cache, manifest, fetch::PATIENCE, notify)
+}
+
+/// The library by itself has no client for HTTPS.
+#[cfg(not(feature = "cli"))]
+fn download(cache: &Path, manifest: &Manifest, _: &mut dyn FnMut(Event<'_>)) -> Result<()> {
+    bail!(
+        "{} is not on this machine, and fmnist without its feature `cli` downloads nothing — put \
+         the four files into {}, or name their folder",
+        manifest.name,
+        cache.display()
+    )
 }
 
 /// What there is when Fashion-MNIST is neither here nor to be had.

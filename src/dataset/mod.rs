@@ -8,13 +8,17 @@
 
 use sha2::{Digest, Sha256};
 
+#[cfg(feature = "cli")]
 mod connection;
 mod load;
 mod name;
+#[cfg(feature = "cli")]
 mod part;
+#[cfg(feature = "cli")]
 mod proxy;
 
 pub mod digest;
+#[cfg(feature = "cli")]
 pub mod fetch;
 pub mod idx;
 pub mod manifest;
@@ -49,7 +53,8 @@ pub const FASHION_MNIST_CLASSES: [&str; CLASSES] = [
 ];
 
 /// Which dataset a user asks for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum DatasetChoice {
     /// Fashion-MNIST if it is there or can be downloaded, else the synthetic stand-in
     #[default]

@@ -5,11 +5,10 @@
 //! waits for results.
 
 use std::fmt;
-use std::io::Write;
-use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use anyhow::{Result, ensure};
 use burn_wgpu::wgpu;
 
 /// A device had no memory left for a tensor. What it computed since then is worthless. Shown with
@@ -20,7 +19,7 @@ pub struct OutOfMemory;
 impl fmt::Display for OutOfMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the device ran out of memory — ")?;
-        f.write_str(match &advice().without_memory {
+        f.write_str(match &lock(&ADVICE).without_memory {
             Some(advice) => advice,
             None => "end what else uses it, or take --backend cpu",
         })
@@ -29,18 +28,24 @@ impl fmt::Display for OutOfMemory {
 
 impl std::error::Error for OutOfMemory {}
 
-/// A device was lost, for a reason that its driver names.
-struct Lost(String);
+/// A device was lost: it can do nothing any more. Shown with [what to do](advise_if_lost).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceLost {
+    /// What its driver says.
+    pub reason: String,
+}
 
-impl fmt::Display for Lost {
+impl fmt::Display for DeviceLost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the GPU was lost ({}) — ", self.0)?;
-        f.write_str(match &advice().if_lost {
+        write!(f, "the GPU was lost ({}) — ", self.reason)?;
+        f.write_str(match &lock(&ADVICE).if_lost {
             Some(advice) => advice,
             None => "try again, or take another one: `fmnist devices`",
         })
     }
 }
+
+impl std::error::Error for DeviceLost {}
 
 /// What the user is told to do when a device fails.
 struct Advice {
@@ -54,18 +59,31 @@ static ADVICE: Mutex<Advice> = Mutex::new(Advice {
     if_lost: None,
 });
 
-fn advice() -> MutexGuard<'static, Advice> {
-    ADVICE.lock().unwrap_or_else(PoisonError::into_inner)
+static LOST: Mutex<Option<DeviceLost>> = Mutex::new(None);
+static WHEN_LOST: Mutex<Option<fn(&str)>> = Mutex::new(None);
+
+/// What is kept here is replaced as a whole, so a panic elsewhere does no harm.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What the user is told to do if a device runs out of memory from now on.
 pub fn advise_without_memory(text: String) {
-    advice().without_memory = Some(text);
+    lock(&ADVICE).without_memory = Some(text);
 }
 
 /// What the user is told to do if a device is lost from now on.
 pub fn advise_if_lost(text: String) {
-    advice().if_lost = Some(text);
+    lock(&ADVICE).if_lost = Some(text);
+}
+
+/// Lets `see` look at what the user is told to do without memory, if that is anything. Takes no memory
+/// itself, and waits for nobody: who holds it may be the one that needs memory.
+#[cfg(feature = "cli")]
+pub(crate) fn with_advice_without_memory<R>(see: impl FnOnce(Option<&str>) -> R) -> R {
+    let advice = ADVICE.try_lock().ok();
+    let advice = advice.as_ref();
+    see(advice.and_then(|advice| advice.without_memory.as_deref()))
 }
 
 /// Whether a device ran out of memory.
@@ -73,44 +91,25 @@ pub fn ran_out_of_memory() -> bool {
     RAN_OUT_OF_MEMORY.load(Ordering::Relaxed)
 }
 
-/// Ends the process when the system has no more memory to give for `bytes` bytes. Takes none itself.
-pub fn end_without_memory(bytes: usize) -> ! {
-    // Held to the end, so that there is one message, though several threads may come here.
-    let mut stderr = std::io::stderr().lock();
-    // Who holds it may be the one that needs memory.
-    let advice = ADVICE.try_lock().ok();
-    let advice = advice
-        .as_ref()
-        .and_then(|advice| advice.without_memory.as_deref());
-    let advice = advice.unwrap_or(
-        "end what else uses it, or raise the limit that this process has (`ulimit -v`, a \
-         container's)",
-    );
-    // A progress bar may stand in this line.
-    drop(writeln!(
-        stderr,
-        "\nerror: no memory is left: {bytes} more bytes were asked for — {advice}"
-    ));
-    signal_hook::low_level::exit(1);
-}
-
-/// Ends the process if this is the panic of a thread that could not start another. Burn, wgpu and the
-/// like have no error for that.
-pub fn end_without_threads(panic: &PanicHookInfo) {
-    let message = panic.payload_as_str().unwrap_or_default();
-    // The standard library's own, and its error of a library that unwraps it.
-    if message.starts_with("failed to spawn thread") || message.contains("kind: WouldBlock") {
-        drop(writeln!(
-            std::io::stderr(),
-            "\nerror: the system starts no more threads — end what else runs here, or raise the limit \
-             of threads (`ulimit -u`) or memory"
-        ));
-        signal_hook::low_level::exit(1);
+/// Refuses results of a device that failed while it computed them.
+pub(super) fn check() -> Result<()> {
+    ensure!(!ran_out_of_memory(), OutOfMemory);
+    match lock(&LOST).clone() {
+        Some(lost) => Err(lost.into()),
+        None => Ok(()),
     }
 }
 
-/// Notes when the device's memory is exhausted, and ends the process when the device is lost: as
-/// wgpu then never completes the reads it was asked for, what waits for one might never go on.
+/// What to do as soon as a device is lost, with the message for the user. As wgpu then never completes
+/// the reads it was asked for, a thread that waits for one might never go on: a program may want to end.
+/// By default nothing is done, and the next read that does come back is an [error](DeviceLost).
+///
+/// It is called on a thread of the driver's, which may hold locks of its own.
+pub fn when_lost(act: fn(&str)) {
+    *lock(&WHEN_LOST) = Some(act);
+}
+
+/// Notes when the device's memory is exhausted, and when the device is lost.
 pub(super) fn watch(device: &wgpu::Device) {
     device.on_uncaptured_error(Arc::new(|error| match error {
         wgpu::Error::OutOfMemory { .. } => RAN_OUT_OF_MEMORY.store(true, Ordering::Relaxed),
@@ -120,13 +119,18 @@ pub(super) fn watch(device: &wgpu::Device) {
     }));
     device.set_device_lost_callback(|_, reason| {
         // Where wgpu needs memory for itself it gives the device up.
-        let message = match reason == "Out of memory" || ran_out_of_memory() {
-            true => OutOfMemory.to_string(),
-            false => Lost(reason).to_string(),
-        };
-        // A progress bar may stand in this line.
-        drop(writeln!(std::io::stderr(), "\nerror: {message}"));
-        // Not through the driver's own handlers, which may wait for the device.
-        signal_hook::low_level::exit(1);
+        let without_memory = reason == "Out of memory" || ran_out_of_memory();
+        let lost = DeviceLost { reason };
+        let act = *lock(&WHEN_LOST);
+        if let Some(act) = act {
+            act(&match without_memory {
+                true => OutOfMemory.to_string(),
+                false => lost.to_string(),
+            });
+        }
+        match without_memory {
+            true => RAN_OUT_OF_MEMORY.store(true, Ordering::Relaxed),
+            false => *lock(&LOST) = Some(lost),
+        }
     });
 }

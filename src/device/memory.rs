@@ -6,9 +6,10 @@
 use std::path::Path;
 use std::{fmt, fs};
 
-use indicatif::HumanBytes;
 #[cfg(unix)]
 use rustix::process::{Resource, getrlimit};
+
+use crate::util::text::bytes;
 
 /// The least of the limits that hold for this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,7 +22,7 @@ pub struct Memory {
 
 impl fmt::Display for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.of, HumanBytes(self.bytes))
+        write!(f, "{} {}", self.of, bytes(self.bytes))
     }
 }
 

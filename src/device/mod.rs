@@ -14,21 +14,21 @@ use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use burn_wgpu::WgpuSetup;
 use burn_wgpu::wgpu::{self, Backends, DeviceType};
-use clap::ValueEnum;
-use indicatif::HumanBytes;
 use serde::{Deserialize, Serialize};
 
-use crate::util::text::count;
+use crate::util::text::{self, count};
 
+#[cfg(feature = "cli")]
+pub(crate) use failure::with_advice_without_memory;
 pub use failure::{
-    OutOfMemory, advise_if_lost, advise_without_memory, end_without_memory, end_without_threads,
-    ran_out_of_memory,
+    DeviceLost, OutOfMemory, advise_if_lost, advise_without_memory, ran_out_of_memory, when_lost,
 };
 pub use memory::Memory;
 pub(crate) use read_back::{read, wait};
 
 /// The value of `--backend`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum BackendChoice {
     /// A hardware GPU if there is one, else the CPU.
     #[default]
@@ -223,8 +223,8 @@ fn open(adapter: Adapter, reason: String) -> Result<Selected> {
         bail!(
             "{name} cannot be opened: its driver takes more than the {} that `ulimit -v` allows — raise \
              it to {}, or use --backend cpu",
-            HumanBytes(bytes),
-            HumanBytes(DRIVER_SPACE)
+            text::bytes(bytes),
+            text::bytes(DRIVER_SPACE)
         );
     }
     let context =

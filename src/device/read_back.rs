@@ -1,19 +1,21 @@
 //! From the device to the host.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use burn::{Tensor, tensor::Device};
 
-use crate::device::recorder;
-use crate::device::{OutOfMemory, ran_out_of_memory};
+#[cfg(doc)]
+use super::{DeviceLost, OutOfMemory};
+use super::{failure, recorder};
 
 /// Waits until the device has done all that it was given.
 ///
 /// # Errors
 ///
-/// If the device failed; [`OutOfMemory`] if it had no place for a tensor on the way.
+/// If the device failed; [`OutOfMemory`] if it had no place for a tensor on the way, [`DeviceLost`] if
+/// it is gone.
 pub fn wait(device: &Device) -> Result<()> {
     let waited = device.sync();
-    ensure!(!ran_out_of_memory(), OutOfMemory);
+    failure::check()?;
     waited.context("the device failed")
 }
 
@@ -21,13 +23,14 @@ pub fn wait(device: &Device) -> Result<()> {
 ///
 /// # Errors
 ///
-/// If the device failed; [`OutOfMemory`] if a tensor had no place there before this one was read.
+/// If the device failed; [`OutOfMemory`] if a tensor had no place there before this one was read,
+/// [`DeviceLost`] if it is gone.
 pub fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
     // The first only asks whether there will be data, the second waits for it.
     let data = tensor.try_into_data();
     let values = data.map(|data| data.try_into_vec());
     // What is read then is what lay in other memory, and comes without an error.
-    ensure!(!ran_out_of_memory(), OutOfMemory);
+    failure::check()?;
     let unreadable = "the device failed: its results cannot be read";
     let values: Vec<f32> = values.context(unreadable)?.context(unreadable)?;
     recorder::read_back(size_of_val(&values[..]));

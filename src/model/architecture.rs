@@ -1,7 +1,6 @@
 //! What a model is made of.
 
 use anyhow::{Result, ensure};
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::Kernels;
@@ -17,9 +16,8 @@ const MAX_UNITS: usize = 8192;
 const MAX_PARAMETERS: usize = 1 << 24;
 
 /// Which of the two models.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum ModelKind {
     /// Fully connected layers.

@@ -2,14 +2,16 @@
 //!
 //! - [`RunFolder`], [`Config`]: what a run leaves behind.
 //! - [`Checkpoint`](checkpoint::Checkpoint): a training as a file; [`interrupt`]: when it must be saved.
-//! - [`execute`]: from the settings to the report.
+//! - [`execute`]: from the settings to the report; [`progress`]: what is shown meanwhile.
 //! - [`RunFiles`], [`read_runs`], [`write_run_report`]: what a report shows of runs that have ended.
 
 pub mod checkpoint;
 mod config;
 mod folder;
+mod history_file;
 pub mod interrupt;
 mod one_run;
+pub mod progress;
 mod report;
 mod run_files;
 mod save_callback;

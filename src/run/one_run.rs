@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::folder::unusable;
+use super::progress::{ProgressCallback, Style, print_event};
 use super::report;
 use super::{CheckpointKind, Config, RunFolder};
 use crate::dataset::Split;
@@ -19,7 +20,6 @@ use crate::run::save_callback::SaveCallback;
 use crate::run::write_evaluation;
 use crate::train::DeviceSplit;
 use crate::train::history::History;
-use crate::train::progress::{Progress, Style, print_event};
 use crate::train::{self, Learner, Settings};
 use crate::util::text::shown;
 
@@ -60,9 +60,8 @@ pub fn one_run(
     whole: &RunFolder,
 ) -> Result<(History, Summary)> {
     let settings = &config.settings;
-    let names: Vec<&str> = settings.kinds().map(|kind| kind.name()).collect();
-    let progress = Progress::new(shared.style, &names, settings.epochs, shared.training.len());
-    let (mut learners, history, fresh) = learners(settings, shared, folder, &progress)?;
+    let progress = ProgressCallback::new(shared.style, settings, shared.training.len());
+    let (mut learners, history, fresh) = learners(settings, shared, folder)?;
     // Not before the checkpoints have turned out to be those of this run.
     folder.write_config(config)?;
     let mut callback = SaveCallback {
@@ -89,9 +88,8 @@ pub fn one_run(
         &mut learners,
         before,
         &shared.validation,
-        &mut callback,
+        &mut (progress, &mut callback),
     );
-    drop(progress);
     let finished = trained.and_then(|history| {
         let summary = finish(config, shared, &mut learners, &history, &callback)?;
         Ok((history, summary))
@@ -151,14 +149,13 @@ fn learners(
     settings: &Settings,
     shared: &Shared<'_>,
     folder: &RunFolder,
-    progress: &Progress,
 ) -> Result<(Vec<Learner>, History, Vec<usize>)> {
     let mut learners = Vec::new();
     let mut histories = Vec::new();
     let mut fresh = Vec::new();
     for (place, model) in settings.models.iter().enumerate() {
         let device = &shared.selected.device;
-        let mut learner = Learner::new(model, settings, &shared.training, device, progress);
+        let mut learner = Learner::new(model, settings, &shared.training, device);
         match folder.read_checkpoint(CheckpointKind::Last, learner.kind())? {
             None => {
                 refuse_lost(folder, learner.kind())?;

@@ -12,7 +12,7 @@ use crate::run::checkpoint::{Checkpoint, RunIdentity};
 use crate::run::interrupt::{self, Interrupted};
 use crate::run::{CheckpointKind, RunFolder};
 use crate::train::history::{EpochRecord, History};
-use crate::train::{Callback, Diverged, Learner, Position, Settings, State};
+use crate::train::{Callback, Diverged, Learner, Position, Settings, State, Step};
 use crate::util::text::{quoted, shown};
 
 /// Writes checkpoints after each epoch, in long epochs from time to time, and when the user
@@ -162,7 +162,7 @@ impl SaveCallback<'_> {
 }
 
 impl Callback for SaveCallback<'_> {
-    fn after_step(&mut self, learner: &Learner) -> Result<()> {
+    fn after_step(&mut self, learner: &Learner, _step: &Step) -> Result<()> {
         let stop = interrupt::requested();
         if stop || self.saved.elapsed() >= self.interval {
             self.save(learner)?;

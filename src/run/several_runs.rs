@@ -3,11 +3,11 @@
 use anyhow::{Result, bail, ensure};
 
 use super::one_run::{Shared, draw, one_run};
+use super::progress::{Style, print_event};
 use super::report::write_run_report;
 use super::{Config, RunFolder};
 use crate::report::summary::{RunsSummary, Summary};
 use crate::train::Settings;
-use crate::train::progress::{Style, print_event};
 use crate::util::text::shown;
 
 /// A run for each seed in a folder of its own, and what they come to in `folder`.

@@ -9,9 +9,8 @@ use burn::tensor::Device;
 
 use super::inference::{EVALUATION_BATCH, Inference};
 use super::pace::Pace;
-use super::progress::{ModelProgress, Progress};
 use super::{
-    Callback, Diverged, Metrics, ModelSettings, Position, Settings, State, Tally, Training,
+    Callback, Diverged, Metrics, ModelSettings, Position, Settings, State, Step, Tally, Training,
 };
 use crate::device;
 use crate::model::{Classifier, Kernels, ModelKind, Probabilities};
@@ -35,7 +34,6 @@ pub struct Learner {
     optimizer: AdamW,
     training: DeviceSplit,
     device: Device,
-    progress: ModelProgress,
     position: Position,
     /// Of the epoch so far.
     tally: Tally,
@@ -49,7 +47,6 @@ impl Learner {
         run: &Settings,
         training: &DeviceSplit,
         device: &Device,
-        progress: &Progress,
     ) -> Self {
         let Training {
             weight_decay,
@@ -67,7 +64,6 @@ impl Learner {
             training: training.clone(),
             optimizer: run.kernels.adamw(weight_decay, average_decay),
             device: device.clone(),
-            progress: progress.model(model.architecture.model.name()),
             position: Position::default(),
             tally: Tally::default(),
         }
@@ -150,11 +146,6 @@ impl Learner {
         self.model.num_params()
     }
 
-    /// Its line in the terminal.
-    pub fn progress(&mut self) -> &mut ModelProgress {
-        &mut self.progress
-    }
-
     /// The batches of an epoch, counted from 1, as the recipe wants them.
     pub fn batches(&self, epoch: usize) -> Batches {
         let training = self.training.epoch(self.batch_size, self.seed, epoch);
@@ -180,7 +171,7 @@ impl Learner {
         let steps = batches.len();
         let schedule = self.settings.training.schedule(self.epochs, steps);
         let batches = batches.starting_at(self.position.steps);
-        self.progress.begin_epoch(epoch, batches.images_before());
+        callback.before_epoch(self, batches.images_before())?;
         let mut tally = std::mem::take(&mut self.tally);
         let mut pace = Pace::new();
         let mut clock = Instant::now();
@@ -194,13 +185,15 @@ impl Learner {
             if pace.is_due() {
                 let metrics = self.read(&tally)?;
                 pace.has_read();
-                running = Some((metrics.loss, metrics.accuracy));
+                running = Some(metrics);
             }
-            self.progress.advance(batch.len(), running);
-
             self.count(&mut clock);
             self.tally = tally;
-            callback.after_step(self)?;
+            let step = Step {
+                images: batch.len(),
+                running,
+            };
+            callback.after_step(self, &step)?;
             tally = std::mem::take(&mut self.tally);
             clock = Instant::now();
         }

@@ -6,7 +6,6 @@ mod inference;
 mod kernels;
 mod learner;
 mod pace;
-pub mod progress;
 pub mod recipe;
 pub mod schedule;
 mod settings;
@@ -57,14 +56,36 @@ pub fn split(settings: &Settings, dataset: &mut Dataset) -> Result<(Split, Split
     Ok((training, validation))
 }
 
-/// What happens to a run besides its training.
+/// A step that was just taken.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// Images in its batch.
+    pub images: usize,
+    /// Means over the epoch so far, in those steps after which they are read from the device: some
+    /// four times a second.
+    pub running: Option<Metrics>,
+}
+
+/// What happens to a run besides its training. An error ends the training.
+///
+/// A pair of callbacks is one too: both are called, in this order.
 pub trait Callback {
-    /// Called after each step. An error ends the training.
+    /// Called before the first step of an epoch; of one that was begun before, of which `_images`
+    /// were trained on, before the first step of its rest.
     ///
     /// # Errors
     ///
     /// If the run must not go on.
-    fn after_step(&mut self, _learner: &Learner) -> Result<()> {
+    fn before_epoch(&mut self, _learner: &Learner, _images: usize) -> Result<()> {
+        Ok(())
+    }
+
+    /// Called after each step.
+    ///
+    /// # Errors
+    ///
+    /// If the run must not go on.
+    fn after_step(&mut self, _learner: &Learner, _step: &Step) -> Result<()> {
         Ok(())
     }
 
@@ -80,6 +101,37 @@ pub trait Callback {
 
 /// Nothing happens.
 impl Callback for () {}
+
+impl<C: Callback> Callback for &mut C {
+    fn before_epoch(&mut self, learner: &Learner, images: usize) -> Result<()> {
+        (**self).before_epoch(learner, images)
+    }
+
+    fn after_step(&mut self, learner: &Learner, step: &Step) -> Result<()> {
+        (**self).after_step(learner, step)
+    }
+
+    fn after_epoch(&mut self, learner: &Learner, history: &History) -> Result<()> {
+        (**self).after_epoch(learner, history)
+    }
+}
+
+impl<A: Callback, B: Callback> Callback for (A, B) {
+    fn before_epoch(&mut self, learner: &Learner, images: usize) -> Result<()> {
+        self.0.before_epoch(learner, images)?;
+        self.1.before_epoch(learner, images)
+    }
+
+    fn after_step(&mut self, learner: &Learner, step: &Step) -> Result<()> {
+        self.0.after_step(learner, step)?;
+        self.1.after_step(learner, step)
+    }
+
+    fn after_epoch(&mut self, learner: &Learner, history: &History) -> Result<()> {
+        self.0.after_epoch(learner, history)?;
+        self.1.after_epoch(learner, history)
+    }
+}
 
 /// Trains the models side by side, epoch by epoch, from where they stand; `history` is that of the
 /// epochs behind them.
@@ -110,7 +162,6 @@ pub fn train(
                 validation_accuracy: validated.accuracy,
                 seconds,
             };
-            learner.progress().end_epoch(&record);
             history.push(record);
             callback.after_epoch(learner, &history)?;
         }

@@ -1,6 +1,5 @@
 //! Named settings.
 
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::schedule::Decay;
@@ -15,7 +14,8 @@ pub const BATCH_SIZE: usize = 128;
 pub const VALIDATION_IMAGES: usize = 5_000;
 
 /// How well, and for how long, models are trained.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum Recipe {
     /// Adam with a fixed learning rate, no tricks: 10 epochs

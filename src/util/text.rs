@@ -44,6 +44,23 @@ pub fn seconds(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
+/// A number of bytes in the largest binary unit of which there is one or more: `15 B`, `1.46 KiB`.
+pub fn bytes(n: u64) -> String {
+    let mut number = n as f64;
+    let mut unit = "";
+    for larger in ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"] {
+        if number < 1024.0 {
+            break;
+        }
+        number /= 1024.0;
+        unit = larger;
+    }
+    match unit {
+        "" => format!("{n} B"),
+        _ => format!("{number:.2} {unit}B"),
+    }
+}
+
 /// Whole seconds as a clock shows them: `01:23`, from one hour on `1:02:03`.
 pub fn clock(seconds: f64) -> String {
     // The cast saturates, so that NaN and infinity are shown as some time, not a panic.
@@ -155,6 +172,22 @@ mod tests {
         ];
         for (value, text) in cases {
             assert_eq!(loss(value), text);
+        }
+    }
+
+    #[test]
+    fn bytes_have_a_unit_of_their_size() {
+        let cases = [
+            (0, "0 B"),
+            (1_023, "1023 B"),
+            (1_024, "1.00 KiB"),
+            (1_500, "1.46 KiB"),
+            (192 << 20, "192.00 MiB"),
+            (4 << 30, "4.00 GiB"),
+            (u64::MAX, "16.00 EiB"),
+        ];
+        for (n, text) in cases {
+            assert_eq!(bytes(n), text);
         }
     }
 

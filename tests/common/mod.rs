@@ -23,7 +23,6 @@ use burn::tensor::{Device, Tensor};
 use fmnist::dataset::{self, Dataset, DatasetChoice, Split};
 use fmnist::device::{self, BackendChoice};
 use fmnist::model::{Classifier, Kernels, ModelKind};
-use fmnist::train::progress::{Progress, Style};
 use fmnist::train::recipe::{Recipe, VALIDATION_IMAGES};
 use fmnist::train::{Batch, DeviceSplit};
 use fmnist::train::{Learner, Settings, Tally};
@@ -92,9 +91,7 @@ pub fn plain(models: &[ModelKind], batch_size: usize, seed: u64) -> Settings {
 /// A learner of the first model of these settings.
 pub fn learner(settings: &Settings, training: &DeviceSplit, device: &Device) -> Learner {
     let model = &settings.models[0];
-    let name = model.architecture.model.name();
-    let progress = Progress::new(Style::Quiet, &[name], 1, 1);
-    Learner::new(model, settings, training, device, &progress)
+    Learner::new(model, settings, training, device)
 }
 
 /// The loss of each of the learner's first steps.

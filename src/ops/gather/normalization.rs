@@ -1,11 +1,11 @@
 //! What number a network sees for a pixel.
 
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 /// How bytes become numbers: `(byte - offset) * factor`, one exact subtraction and one rounding, the
 /// same on every backend.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum Normalization {
     /// From 0, background, to 1

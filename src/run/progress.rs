@@ -7,10 +7,13 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use anyhow::Result;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use crate::train::history::EpochRecord;
+use crate::model::ModelKind;
+use crate::train::history::{EpochRecord, History};
+use crate::train::{Callback, Learner, Metrics, Settings, Step};
 use crate::util::stdout;
 use crate::util::text;
 
@@ -251,6 +254,54 @@ impl ModelProgress {
             figures += &format!("  loss {loss} acc {accuracy:>5}%");
         }
         figures
+    }
+}
+
+/// Shows what the training tells.
+pub struct ProgressCallback {
+    models: Vec<(ModelKind, ModelProgress)>,
+}
+
+impl ProgressCallback {
+    /// Progress on stderr of a run on so many images.
+    pub fn new(style: Style, settings: &Settings, images: usize) -> Self {
+        let names: Vec<&str> = settings.kinds().map(ModelKind::name).collect();
+        let progress = Progress::new(style, &names, settings.epochs, images);
+        let models = settings.kinds();
+        let models = models.map(|kind| (kind, progress.model(kind.name())));
+        Self {
+            models: models.collect(),
+        }
+    }
+
+    fn of(&mut self, learner: &Learner) -> Option<&mut ModelProgress> {
+        let mut models = self.models.iter_mut();
+        let (_, progress) = models.find(|(kind, _)| *kind == learner.kind())?;
+        Some(progress)
+    }
+}
+
+impl Callback for ProgressCallback {
+    fn before_epoch(&mut self, learner: &Learner, images: usize) -> Result<()> {
+        if let Some(progress) = self.of(learner) {
+            progress.begin_epoch(learner.position().epochs + 1, images);
+        }
+        Ok(())
+    }
+
+    fn after_step(&mut self, learner: &Learner, step: &Step) -> Result<()> {
+        let figures = |metrics: Metrics| (metrics.loss, metrics.accuracy);
+        if let Some(progress) = self.of(learner) {
+            progress.advance(step.images, step.running.map(figures));
+        }
+        Ok(())
+    }
+
+    fn after_epoch(&mut self, learner: &Learner, history: &History) -> Result<()> {
+        if let (Some(progress), Some(record)) = (self.of(learner), history.records.last()) {
+            progress.end_epoch(record);
+        }
+        Ok(())
     }
 }
 
