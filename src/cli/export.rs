@@ -81,12 +81,12 @@ fn layers(model: &Classifier) -> Result<Vec<Layer>> {
             bias: device::read(block.bias.val())?,
         });
     }
-    for (number, layer) in model.layers.iter().enumerate() {
+    for layer in &model.layers {
         layers.push(Layer::Linear {
             shape: layer.weight.dims(),
             weight: device::read(layer.weight.val())?,
             bias: device::read(layer.bias.val())?,
-            relu: number + 1 < model.layers.len(),
+            relu: layer.has_relu(),
         });
     }
     Ok(layers)

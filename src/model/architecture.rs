@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::Kernels;
-use super::block::KERNEL;
+use super::conv_relu_pool::KERNEL;
 use crate::dataset::{CLASSES, PIXELS, SIDE};
 use crate::ops::gather::Normalization;
 

@@ -1,9 +1,10 @@
-//! The classifiers, and what training needs of them.
+//! The classifiers, and the layers that they and others' models are made of: [`ConvReluPool`] and
+//! [`LinearRelu`].
 
 mod architecture;
-mod block;
+mod conv_relu_pool;
 mod init;
-mod linear;
+mod linear_relu;
 
 use burn::Tensor;
 use burn::module::Module;
@@ -13,11 +14,12 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::CLASSES;
 use crate::ops::channel_norm::{EPSILON, channel_norm, reference};
 use crate::ops::dropout::Dropout;
+use conv_relu_pool::KERNEL;
 use init::Init;
 
 pub use architecture::{Architecture, Layer, ModelKind};
-pub use block::Block;
-pub use linear::Linear;
+pub use conv_relu_pool::{ConvReluPool, ConvReluPoolConfig};
+pub use linear_relu::{LinearRelu, LinearReluConfig};
 
 /// Which operations a training step is made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,9 +39,9 @@ pub type Probabilities = [f32; CLASSES];
 #[derive(Module, Debug)]
 pub struct Classifier {
     /// None in a dense model.
-    pub blocks: Vec<Block>,
+    pub blocks: Vec<ConvReluPool>,
     /// The fully connected layers; all but the last end in a ReLU.
-    pub layers: Vec<Linear>,
+    pub layers: Vec<LinearRelu>,
     #[module(skip)]
     normalize: bool,
     #[module(skip)]
@@ -52,12 +54,20 @@ impl Classifier {
     /// The weights depend on `architecture` and `seed` alone: they are drawn on the host,
     /// so that every backend starts from the same ones.
     pub fn new(architecture: &Architecture, kernels: Kernels, seed: u64, device: &Device) -> Self {
-        let mut init = Init::new(seed, device);
+        let mut init = Init::seeded(seed, device);
         let blocks = architecture.convolutions().into_iter();
-        let blocks = blocks.map(|[from, to]| Block::new(from, to, kernels, &mut init));
+        let blocks = blocks.map(|channels| {
+            let config = ConvReluPoolConfig::new(channels).with_kernel_size(KERNEL);
+            config.init_with(kernels, &mut init)
+        });
         let blocks = blocks.collect();
-        let layers = architecture.connected().into_iter();
-        let layers = layers.map(|[from, to]| Linear::new(from, to, kernels, &mut init));
+        let connected = architecture.connected();
+        let last = connected.len() - 1;
+        let layers = connected.into_iter().enumerate();
+        let layers = layers.map(|(number, [inputs, outputs])| {
+            let config = LinearReluConfig::new(inputs, outputs).with_relu(number < last);
+            config.init_with(kernels, &mut init)
+        });
         Self {
             blocks,
             layers: layers.collect(),
@@ -100,12 +110,11 @@ impl Classifier {
 
     fn classify(&self, features: Tensor<4>, dropout: &mut Dropout) -> Tensor<2> {
         let mut x = features.flatten(1, 3);
-        let last = self.layers.len() - 1;
         for (number, layer) in self.layers.iter().enumerate() {
             if number > 0 || !self.blocks.is_empty() {
                 x = dropout.apply(x);
             }
-            x = layer.forward(x, number < last);
+            x = layer.forward(x);
         }
         x
     }
