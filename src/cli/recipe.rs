@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use super::positive;
 use crate::model::{Kernels, ModelKind};
 use crate::ops::gather::Normalization;
-use crate::train::recipe::{BATCH_SIZE, Recipe, VALIDATION_IMAGES};
+use crate::train::recipe::{BATCH_SIZE, Recipe};
 use crate::train::schedule::Decay;
 use crate::train::{ModelSettings, Settings};
 use crate::util::text::count;
@@ -136,22 +136,13 @@ impl RecipeArgs {
     pub fn settings(&self) -> Result<Settings> {
         let recipe = self.recipe.unwrap_or_default();
         let batch_size = self.batch_size.unwrap_or(BATCH_SIZE);
-        let kinds = self.model.unwrap_or(Models::Both).kinds().iter();
-        let models = kinds.map(|&kind| {
-            let mut model = recipe.model(kind);
+        let kinds = self.model.unwrap_or(Models::Both).kinds();
+        let mut settings = Settings::new(recipe, kinds);
+        settings.batch_size = batch_size;
+        for model in &mut settings.models {
             model.training.learning_rate *= (batch_size as f64 / BATCH_SIZE as f64).sqrt();
-            model
-        });
-        let settings = self.change(Settings {
-            recipe,
-            models: models.collect(),
-            epochs: recipe.epochs(),
-            batch_size,
-            samples: None,
-            validation: VALIDATION_IMAGES,
-            seed: 0,
-            kernels: Kernels::Fused,
-        })?;
+        }
+        let settings = self.change(settings)?;
         if let Some(epochs) = self.warm_up_epochs {
             ensure!(
                 epochs <= settings.epochs as f64,

@@ -7,6 +7,7 @@
 //! - [`synthetic`]: the stand-in for machines without the real data.
 
 use sha2::{Digest, Sha256};
+use thiserror::Error;
 
 #[cfg(feature = "cli")]
 mod connection;
@@ -93,7 +94,47 @@ pub struct Split {
     pub labels: Vec<u8>,
 }
 
+/// Images and labels that make no [`Split`].
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum InvalidSplit {
+    /// The bytes are not those of as many images as there are labels.
+    #[error("{bytes} bytes are not {labels} images of {PIXELS} pixels, one for each label")]
+    Length {
+        /// Bytes of images.
+        bytes: usize,
+        /// Number of labels.
+        labels: usize,
+    },
+    /// A label stands for no class.
+    #[error("label {label} of image {index} is not below {CLASSES}")]
+    Label {
+        /// Place of the image, counted from 0.
+        index: usize,
+        /// Its label.
+        label: u8,
+    },
+}
+
 impl Split {
+    /// Images, 784 bytes each, with their labels.
+    ///
+    /// # Errors
+    ///
+    /// If there are not as many of both, or a label is none.
+    pub fn new(images: Vec<u8>, labels: Vec<u8>) -> Result<Self, InvalidSplit> {
+        if Some(images.len()) != labels.len().checked_mul(PIXELS) {
+            return Err(InvalidSplit::Length {
+                bytes: images.len(),
+                labels: labels.len(),
+            });
+        }
+        let mut labelled = labels.iter().copied().enumerate();
+        if let Some((index, label)) = labelled.find(|(_, label)| usize::from(*label) >= CLASSES) {
+            return Err(InvalidSplit::Label { index, label });
+        }
+        Ok(Self { images, labels })
+    }
+
     /// Number of images.
     pub fn len(&self) -> usize {
         self.labels.len()
@@ -154,4 +195,31 @@ pub struct Dataset {
     pub train: Split,
     /// Images to test with.
     pub test: Split,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_split_has_a_label_below_ten_for_each_image() {
+        let images = || vec![0; 2 * PIXELS];
+        assert_eq!(
+            Split::new(images(), vec![9, 0]).map(|split| split.len()),
+            Ok(2)
+        );
+        assert_eq!(Split::new(Vec::new(), Vec::new()), Ok(Split::default()));
+        let length = InvalidSplit::Length {
+            bytes: 2 * PIXELS,
+            labels: 3,
+        };
+        assert_eq!(Split::new(images(), vec![0; 3]), Err(length));
+        let label = InvalidSplit::Label {
+            index: 1,
+            label: 10,
+        };
+        let error = Split::new(images(), vec![0, 10]).unwrap_err();
+        assert_eq!(error, label);
+        assert_eq!(error.to_string(), "label 10 of image 1 is not below 10");
+    }
 }

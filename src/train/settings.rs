@@ -76,6 +76,20 @@ fn validation_images() -> usize {
 }
 
 impl Settings {
+    /// A recipe as it is, for these models.
+    pub fn new(recipe: Recipe, kinds: &[ModelKind]) -> Self {
+        Self {
+            recipe,
+            models: kinds.iter().map(|&kind| recipe.model(kind)).collect(),
+            epochs: recipe.epochs(),
+            batch_size: BATCH_SIZE,
+            samples: None,
+            validation: VALIDATION_IMAGES,
+            seed: 0,
+            kernels: Kernels::Fused,
+        }
+    }
+
     /// Which models are trained, in the order in which they are shown.
     pub fn kinds(&self) -> impl Iterator<Item = ModelKind> {
         self.models.iter().map(|model| model.architecture.model)
