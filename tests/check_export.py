@@ -4,7 +4,7 @@
     tests/check_export.py target/release/fmnist
 
 Trains a few models for some steps, has `fmnist predict` read all test images from PNG files, and
-compares its probabilities with those of the exported files. The lines of the README are run, too.
+compares its probabilities with those of the exported files. The lines of the guide are run, too.
 Needs Fashion-MNIST in FMNIST_DATA_DIR, and the packages of tests/requirements.txt.
 """
 
@@ -124,12 +124,12 @@ def run_torch(path, architecture, images, class_names):
         return model(pixels).softmax(1).numpy()
 
 
-def run_readme(folder, images):
-    """What the lines of the README make of the exported CNN, in onnxruntime and in PyTorch."""
-    readme = (Path(__file__).parent.parent / "README.md").read_text()
-    blocks = [block for block in re.findall(r"```python\n(.*?)```", readme, re.S)
+def run_guide(folder, images):
+    """What the lines of docs/guide.md make of the exported CNN, in onnxruntime and in PyTorch."""
+    guide = (Path(__file__).parent.parent / "docs" / "guide.md").read_text()
+    blocks = [block for block in re.findall(r"```python\n(.*?)```", guide, re.S)
               if "cnn.onnx" in block or "cnn.safetensors" in block]
-    assert len(blocks) == 2, "the README shows both formats"
+    assert len(blocks) == 2, "the guide shows both formats"
     here = Path.cwd()
     os.chdir(folder)
     try:
@@ -192,7 +192,7 @@ def main():
                     run_torch(files["safetensors"], architecture, images, config["class_names"]),
                     run_opencv(files["onnx"], images))
                 if (run, name) == ("plain", "cnn"):
-                    row("README's lines", *run_readme(out, images))
+                    row("the guide's lines", *run_guide(out, images))
     if worst > BOUND:
         sys.exit(f"check_export: the probabilities differ by {worst:.1e}, more than {BOUND:.0e}")
 
