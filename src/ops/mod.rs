@@ -23,7 +23,7 @@ pub mod dropout;
 pub mod gather;
 pub mod linear;
 
-mod layer_node;
+mod autodiff;
 pub(crate) mod ndarray_tensor;
 mod pcg4d;
 mod scratch;

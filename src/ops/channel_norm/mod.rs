@@ -9,7 +9,6 @@
 // burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
 #![allow(deprecated)]
 
-mod autodiff;
 mod cpu;
 mod gpu;
 mod ndarray;
@@ -18,7 +17,9 @@ pub mod reference;
 
 use burn::Tensor;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, backend_extension};
+use burn::backend::{Autodiff, Backend, Dispatch, backend_extension};
+
+use crate::ops::autodiff::{CheckpointStrategy, custom_vjp};
 
 /// Added to the mean square, which may be 0.
 pub const EPSILON: f32 = 1e-5;
@@ -41,6 +42,17 @@ pub trait ChannelNormKernels: ChannelNorm {
         factors: FloatTensor<Self>,
         grad_output: FloatTensor<Self>,
     ) -> FloatTensor<Self>;
+}
+
+impl<B: ChannelNormKernels, C: CheckpointStrategy> ChannelNorm for Autodiff<B, C> {
+    fn channel_norm(input: FloatTensor<Self>) -> FloatTensor<Self> {
+        custom_vjp::<B, C, _, _>([input], |[input]| {
+            let (output, factors) = B::forward(input);
+            let saved = output.clone();
+            let backward = |grad_output, _| [Some(B::backward(saved, factors, grad_output))];
+            (output, backward)
+        })
+    }
 }
 
 /// The input with each channel divided by its root mean square over batch, height and width.

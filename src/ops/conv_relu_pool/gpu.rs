@@ -6,8 +6,7 @@ use burn::backend::DType;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn_wgpu::{CubeBackend, into_contiguous};
 
-use super::autodiff::block_shape;
-use super::{BlockKernels, BlockShape, ConvReluPool, plan};
+use super::{BlockKernels, BlockShape, ConvReluPool, block_shape, plan};
 use crate::ops::wgsl::{empty, launch};
 
 impl ConvReluPool for CubeBackend {

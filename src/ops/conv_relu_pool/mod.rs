@@ -12,9 +12,8 @@
 //! | --- | --- |
 //! | `shape.rs` | the sizes of one call, and what is supported |
 //! | `reference.rs` | the block made of Burn's own operations: slow, obvious, kept for ever |
-//! | `autodiff.rs` | how [`BlockKernels`] connects to Burn's autodiff |
 //! | `ndarray.rs`, `cpu/` | the block on `burn-ndarray`: the binding, the kernels on slices |
-//! | `wgpu.rs`, `plan.rs`, `shaders/conv_relu_pool/` | the block on `burn-wgpu`: the binding, what to launch, the kernels |
+//! | `gpu.rs`, `plan.rs`, `shaders/conv_relu_pool/` | the block on `burn-wgpu`: the binding, what to launch, the kernels |
 //!
 //! # Semantics, on every backend
 //!
@@ -29,7 +28,6 @@
 // burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
 #![allow(deprecated)]
 
-mod autodiff;
 pub mod cpu;
 mod gpu;
 mod ndarray;
@@ -39,8 +37,9 @@ mod shape;
 
 use burn::Tensor;
 use burn::backend::tensor::{FloatTensor, IntTensor};
-use burn::backend::{Backend, Dispatch, backend_extension};
+use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
 
+use crate::ops::autodiff::{CheckpointStrategy, custom_vjp};
 pub use shape::BlockShape;
 
 /// Code of a pooled element whose ReLU was closed; codes 0–3 are the position
@@ -87,6 +86,39 @@ pub trait BlockKernels: ConvReluPool {
         codes: IntTensor<Self>,
         grad_output: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
+}
+
+impl<B: BlockKernels, C: CheckpointStrategy> ConvReluPool for Autodiff<B, C> {
+    fn conv_relu_pool(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let shape = block_shape(&input, &weight, &bias);
+        custom_vjp::<B, C, _, _>([input, weight, bias], |[input, weight, bias]| {
+            let (output, codes) = B::forward(input.clone(), weight.clone(), bias);
+            let backward = move |grad_output: FloatTensor<B>, tracked: [bool; 3]| {
+                // The first layer of a network has no use for the gradient of the images.
+                let [input_tracked, weight_tracked, bias_tracked] = tracked;
+                let grad_input = input_tracked
+                    .then(|| B::grad_input(shape, weight, codes.clone(), grad_output.clone()));
+                let (grad_weight, grad_bias) = (weight_tracked || bias_tracked)
+                    .then(|| B::grad_weight_bias(shape, input, codes, grad_output))
+                    .unzip();
+                [grad_input, grad_weight, grad_bias]
+            };
+            (output, backward)
+        })
+    }
+}
+
+/// The checked shape of a call with these tensors.
+fn block_shape<T: TensorMetadata>(input: &T, weight: &T, bias: &T) -> BlockShape {
+    BlockShape::of(
+        input.shape().dims(),
+        weight.shape().dims(),
+        bias.shape().num_elements(),
+    )
 }
 
 /// `max_pool_2x2(relu(conv_same(input, weight) + bias))`, fused and differentiable.

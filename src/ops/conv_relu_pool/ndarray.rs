@@ -3,8 +3,7 @@
 use burn::backend::NdArray;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 
-use super::autodiff::block_shape;
-use super::{BlockKernels, BlockShape, ConvReluPool, cpu};
+use super::{BlockKernels, BlockShape, ConvReluPool, block_shape, cpu};
 use crate::device::recorder;
 use crate::ops::ndarray_tensor::{bytes, floats, tensor};
 

@@ -3,7 +3,6 @@
 // burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
 #![allow(deprecated)]
 
-mod autodiff;
 pub mod cpu;
 mod gpu;
 mod ndarray;
@@ -12,7 +11,9 @@ pub mod reference;
 
 use burn::Tensor;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, backend_extension};
+use burn::backend::{Autodiff, AutodiffBackend, Backend, Dispatch, backend_extension};
+
+use crate::ops::autodiff::{CheckpointStrategy, custom_vjp};
 
 /// The differentiable loss, as Burn dispatches it to the backend of its tensors.
 #[backend_extension(Autodiff, Cube, NdArray)]
@@ -32,6 +33,25 @@ pub trait CrossEntropyKernels: CrossEntropy {
         logits: FloatTensor<Self>,
         targets: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+}
+
+impl<B: CrossEntropyKernels, C: CheckpointStrategy> CrossEntropy for Autodiff<B, C> {
+    fn cross_entropy(
+        logits: FloatTensor<Self>,
+        targets: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let (loss, tally, grad_logits) =
+            B::forward_backward(logits.clone().into_primitive(), targets.into_primitive());
+        let loss = custom_vjp::<B, C, _, _>([logits], |_| {
+            let backward = move |grad_loss, _| {
+                // The loss is one number: its gradient scales that of the logits.
+                let grad_loss = B::float_reshape(grad_loss, [1, 1].into());
+                [Some(B::float_mul(grad_logits, grad_loss))]
+            };
+            (loss, backward)
+        });
+        (loss, Self::from_inner(tally))
+    }
 }
 
 /// The mean cross-entropy of logits against targets in nats, `[1]`; and, without gradient, `[3]`:

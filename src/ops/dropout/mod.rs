@@ -7,7 +7,6 @@
 // burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
 #![allow(deprecated)]
 
-mod autodiff;
 mod cpu;
 mod gpu;
 mod ndarray;
@@ -15,8 +14,9 @@ mod plan;
 
 use burn::Tensor;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, backend_extension};
+use burn::backend::{Autodiff, Backend, Dispatch, backend_extension};
 
+use crate::ops::autodiff::{CheckpointStrategy, custom_vjp};
 use crate::ops::pcg4d::pcg4d;
 
 /// Which activations of a tensor are dropped.
@@ -83,4 +83,14 @@ impl Dropout {
 pub trait DropOut: Backend {
     /// The tensor with what `drop` says set to 0 and the rest scaled.
     fn drop_out(tensor: FloatTensor<Self>, drop: Drop) -> FloatTensor<Self>;
+}
+
+impl<B: DropOut, C: CheckpointStrategy> DropOut for Autodiff<B, C> {
+    fn drop_out(tensor: FloatTensor<Self>, drop: Drop) -> FloatTensor<Self> {
+        custom_vjp::<B, C, _, _>([tensor], |[tensor]| {
+            // Gradients are dropped and scaled as the activations were.
+            let backward = move |gradient, _| [Some(B::drop_out(gradient, drop))];
+            (B::drop_out(tensor, drop), backward)
+        })
+    }
 }

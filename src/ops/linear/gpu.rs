@@ -4,8 +4,7 @@ use burn::backend::DType;
 use burn::backend::tensor::FloatTensor;
 use burn_wgpu::{CubeBackend, CubeTensor, into_contiguous};
 
-use super::autodiff::linear_shape;
-use super::{LinearKernels, LinearLayer, LinearShape, plan};
+use super::{LinearKernels, LinearLayer, LinearShape, linear_shape, plan};
 use crate::ops::wgsl::{empty, launch};
 
 impl LinearLayer for CubeBackend {

@@ -6,7 +6,6 @@
 // burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
 #![allow(deprecated)]
 
-mod autodiff;
 pub mod cpu;
 mod gpu;
 mod ndarray;
@@ -15,7 +14,9 @@ pub mod reference;
 
 use burn::Tensor;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, backend_extension};
+use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
+
+use crate::ops::autodiff::{CheckpointStrategy, custom_vjp};
 
 /// The sizes of one call of the layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,6 +60,52 @@ pub trait LinearKernels: LinearLayer {
         input: FloatTensor<Self>,
         grad_output: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
+}
+
+impl<B: LinearKernels, C: CheckpointStrategy> LinearLayer for Autodiff<B, C> {
+    fn linear_layer(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        relu: bool,
+    ) -> FloatTensor<Self> {
+        let shape = linear_shape(&input, &weight);
+        custom_vjp::<B, C, _, _>([input, weight, bias], |[input, weight, bias]| {
+            let output = B::linear_layer(input.clone(), weight.clone(), bias, relu);
+            let relu_output = relu.then(|| output.clone());
+            let backward = move |grad_output: FloatTensor<B>, tracked: [bool; 3]| {
+                // The first layer of a network has no use for the gradient of the images.
+                let [input_tracked, weight_tracked, bias_tracked] = tracked;
+                let grad_input = input_tracked.then(|| {
+                    B::grad_input(shape, relu_output.clone(), weight, grad_output.clone())
+                });
+                let (grad_weight, grad_bias) = (weight_tracked || bias_tracked)
+                    .then(|| B::grad_weight_bias(shape, relu_output, input, grad_output))
+                    .unzip();
+                [grad_input, grad_weight, grad_bias]
+            };
+            (output, backward)
+        })
+    }
+}
+
+/// The shape of a call with these tensors.
+///
+/// # Panics
+///
+/// If they do not fit together, which is a mistake of the program.
+fn linear_shape<T: TensorMetadata>(input: &T, weight: &T) -> LinearShape {
+    let [batch, inputs] = input.shape().dims();
+    let [weight_inputs, outputs] = weight.shape().dims();
+    assert_eq!(
+        inputs, weight_inputs,
+        "linear: input has {inputs} columns, weight expects {weight_inputs}"
+    );
+    LinearShape {
+        batch,
+        inputs,
+        outputs,
+    }
 }
 
 /// `input · weight + bias`, and with `relu` its positive part.

@@ -3,8 +3,7 @@
 use burn::backend::NdArray;
 use burn::backend::tensor::FloatTensor;
 
-use super::autodiff::linear_shape;
-use super::{LinearKernels, LinearLayer, LinearShape, cpu};
+use super::{LinearKernels, LinearLayer, LinearShape, cpu, linear_shape};
 use crate::device::recorder;
 use crate::ops::ndarray_tensor::{floats, tensor};
 
