@@ -2,6 +2,8 @@
 //
 //   grad_values = factor * (grad_normalised - normalised * mean(normalised * grad_normalised))
 //
+// Needs channel.wgsl.
+//
 //   dispatch.x  channels
 //
 // normalised, grad_normalised, grad_values  [BATCH, CHANNELS, PLANE]

@@ -1,4 +1,5 @@
-// What both kernels share: a workgroup takes a channel, and adds up over it.
+// What both kernels share: a workgroup takes a channel, and adds up over it. Needs
+// reduce/tree_sum.wgsl.
 
 const BATCH: u32 = {{ batch }};
 const CHANNELS: u32 = {{ channels }};
@@ -11,22 +12,9 @@ const INVOCATIONS: u32 = {{ invocations }};
 // Values of a channel.
 const COUNT: u32 = BATCH * PLANE;
 
+alias Summand = f32;
+
 // Where the values of a channel lie.
 fn place(channel: u32, i: u32) -> u32 {
     return ((i / PLANE) * CHANNELS + channel) * PLANE + i % PLANE;
-}
-
-var<workgroup> sums: array<f32, INVOCATIONS>;
-
-// The sum of one number from each invocation, always in the same order.
-fn sum_of_all(local: u32, mine: f32) -> f32 {
-    sums[local] = mine;
-    for (var half = INVOCATIONS / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if (local < half) {
-            sums[local] += sums[local + half];
-        }
-    }
-    workgroupBarrier();
-    return sums[0];
 }

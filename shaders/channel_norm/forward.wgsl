@@ -1,5 +1,7 @@
 // Divides each channel by its root mean square over the batch.
 //
+// Needs channel.wgsl.
+//
 //   dispatch.x  channels
 //
 // values, normalised  [BATCH, CHANNELS, PLANE]

@@ -17,6 +17,8 @@
 //   dispatch.x  blocks of input channels     dispatch.y  blocks of output channels
 //   dispatch.z  splits: each adds SEGMENTS_PER_SPLIT segments, in order
 //
+// Needs sizes.wgsl and input.wgsl.
+//
 // input        [BATCH, IN_CHANNELS, HEIGHT, WIDTH]
 // codes        [BATCH, CODE_WORDS, POOLED_HEIGHT, POOLED_WIDTH], one byte per output channel
 //              (see forward.wgsl)
@@ -29,12 +31,6 @@
 // 31 ms: 32 -> 64 channels, 14x14, batch 128).
 
 const BATCH: u32 = {{ batch }};
-const IN_CHANNELS: u32 = {{ in_channels }};
-const OUT_CHANNELS: u32 = {{ out_channels }};
-const HEIGHT: u32 = {{ height }};
-const WIDTH: u32 = {{ width }};
-const KERNEL: u32 = {{ kernel }};
-
 const LANES: u32 = {{ lanes }};
 const GROUPS: u32 = {{ groups }};
 const SLICES: u32 = {{ slices }};
@@ -42,12 +38,6 @@ const VECTORS: u32 = {{ vectors }};
 const SEGMENT: u32 = {{ segment }};
 const SEGMENTS_PER_SPLIT: u32 = {{ segments_per_split }};
 
-const PADDING: u32 = KERNEL / 2;
-const TAPS: u32 = KERNEL * KERNEL;
-const POOLED_HEIGHT: u32 = HEIGHT / 2;
-const POOLED_WIDTH: u32 = WIDTH / 2;
-const POOLED: u32 = POOLED_HEIGHT * POOLED_WIDTH;
-const CODE_WORDS: u32 = (OUT_CHANNELS + 3) / 4;
 const WEIGHTS: u32 = OUT_CHANNELS * IN_CHANNELS * TAPS;
 
 // The convolution's inputs under one window: rows of column pairs.
@@ -66,7 +56,6 @@ const INVOCATIONS: u32 = LANES * GROUPS * SLICES;
 const BLOCK_VECTORS: u32 = GROUPS * VECTORS;
 const ALL_CLOSED: u32 = 0x04040404;
 
-@group(0) @binding(0) var<storage, read_write> input: array<f32>;
 @group(0) @binding(1) var<storage, read_write> codes: array<u32>;
 @group(0) @binding(2) var<storage, read_write> grad_output: array<f32>;
 @group(0) @binding(3) var<storage, read_write> partials: array<f32>;
@@ -76,13 +65,6 @@ var<workgroup> input_segment: array<vec2<f32>, INPUT_ROWS * SEGMENT_PAIRS * LANE
 // [SEGMENT][BLOCK_VECTORS]
 var<workgroup> code_segment: array<u32, SEGMENT * BLOCK_VECTORS>;
 var<workgroup> grad_segment: array<vec4<f32>, SEGMENT * BLOCK_VECTORS>;
-
-fn load_input(image: u32, channel: u32, row: i32, column: i32) -> f32 {
-    if (channel >= IN_CHANNELS || row < 0 || row >= i32(HEIGHT) || column < 0 || column >= i32(WIDTH)) {
-        return 0.0;
-    }
-    return input[((image * IN_CHANNELS + channel) * HEIGHT + u32(row)) * WIDTH + u32(column)];
-}
 
 fn load_grad(image: u32, channel: u32, row: u32, column: u32) -> f32 {
     if (channel >= OUT_CHANNELS || column >= POOLED_WIDTH) {
@@ -129,10 +111,8 @@ fn main(
             let channel = i / (SEGMENT_PAIRS * INPUT_ROWS);
             let y = i32(2u * pooled_row + row) - i32(PADDING);
             let x = i32(2u * (first_window + pair)) - i32(PADDING);
-            input_segment[(row * SEGMENT_PAIRS + pair) * LANE_PITCH + channel] = vec2<f32>(
-                load_input(image, first_in_channel + channel, y, x),
-                load_input(image, first_in_channel + channel, y, x + 1),
-            );
+            input_segment[(row * SEGMENT_PAIRS + pair) * LANE_PITCH + channel] =
+                load_input_pair(image, first_in_channel + channel, y, x);
         }
         for (var i = local; i < SEGMENT * BLOCK_VECTORS; i += INVOCATIONS) {
             let window = i % SEGMENT;

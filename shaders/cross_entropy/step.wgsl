@@ -2,7 +2,7 @@
 // epoch's tally.
 //
 // One workgroup takes the whole batch: one invocation takes every INVOCATIONS-th row, and a tree in
-// workgroup memory adds up what they found, always in the same order.
+// workgroup memory adds up what they found, always in the same order. Needs reduce/tree_sum.wgsl.
 //
 // logits       [BATCH, CLASSES]
 // targets      [BATCH, CLASSES], rows that sum to 1 (one-hot or soft)
@@ -22,12 +22,12 @@ const INVOCATIONS: u32 = {{ invocations }};
 @group(0) @binding(3) var<storage, read_write> tally: array<f32>;
 @group(0) @binding(4) var<storage, read_write> loss: array<f32>;
 
-var<workgroup> sums: array<vec2<f32>, INVOCATIONS>;
+// Loss and correct answers.
+alias Summand = vec2<f32>;
 
 @compute @workgroup_size(INVOCATIONS)
 fn main(@builtin(local_invocation_index) local: u32) {
-    // Loss and correct answers.
-    var sum = vec2<f32>();
+    var sum = Summand();
     for (var row = local; row < BATCH; row += INVOCATIONS) {
         let first = row * CLASSES;
 
@@ -64,20 +64,13 @@ fn main(@builtin(local_invocation_index) local: u32) {
         sum.y += select(0.0, 1.0, answer == label);
     }
 
-    sums[local] = sum;
-    for (var half = INVOCATIONS / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if (local < half) {
-            sums[local] += sums[local + half];
-        }
-    }
-    // The first invocation reads what it wrote itself.
+    let total = sum_of_all(local, sum);
     if (local == 0u) {
-        tally[0] = sums[0].x;
-        tally[1] = sums[0].y;
+        tally[0] = total.x;
+        tally[1] = total.y;
         // By its bits: a compiler may assume that no number is infinite or NaN.
-        let exponent = bitcast<u32>(sums[0].x) & 0x7f800000u;
+        let exponent = bitcast<u32>(total.x) & 0x7f800000u;
         tally[2] = select(0.0, 1.0, exponent != 0x7f800000u);
-        loss[0] = sums[0].x / f32(BATCH);
+        loss[0] = total.x / f32(BATCH);
     }
 }

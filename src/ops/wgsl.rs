@@ -17,12 +17,22 @@ use crate::device::recorder;
 /// Workgroups per grid dimension that every WebGPU device has.
 pub const MAX_GRID: u32 = 65_535;
 
+/// The text of a shader: of these files in `shaders`, one after the other.
+macro_rules! template {
+    ($($file:literal),+) => {
+        concat!($(include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"), "/shaders/", $file, ".wgsl"
+        ))),+)
+    };
+}
+pub(crate) use template;
+
 /// One kernel launch.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Launch {
     /// What the kernel is called wherever launches are counted and timed: its file in `shaders`.
     pub name: &'static str,
-    /// The text of the shader's file.
+    /// The text of the shader's files.
     pub template: &'static str,
     /// What each `{{ name }}` in the template stands for. Together with the template it
     /// identifies the pipeline.

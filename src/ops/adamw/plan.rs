@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use burn::tensor::Shape;
 
-use crate::ops::wgsl::{Launch, MAX_GRID, grid, is_indexable};
+use crate::ops::wgsl::{Launch, MAX_GRID, grid, is_indexable, template};
 
 const INVOCATIONS: usize = 256;
 /// Parameters start at multiples of so many elements: WebGPU binds buffers from multiples of 256
@@ -50,11 +50,7 @@ pub struct Step {
 
 /// A copy of so many elements.
 pub fn join(len: usize) -> Launch {
-    elementwise(
-        "adamw/join",
-        include_str!("../../../shaders/adamw/join.wgsl"),
-        len,
-    )
+    elementwise("adamw/join", template!("adamw/join"), len)
 }
 
 /// One invocation for each of `length` elements, as far as the grid reaches.
@@ -108,11 +104,7 @@ impl Layout {
         Step {
             start,
             len,
-            launch: elementwise(
-                "adamw/step",
-                include_str!("../../../shaders/adamw/step.wgsl"),
-                len / 4,
-            ),
+            launch: elementwise("adamw/step", template!("adamw/step"), len / 4),
             code: self.code(segments.clone(), averaging).into(),
             segments,
         }

@@ -3,7 +3,7 @@
 //! The kernels' files, in `shaders/channel_norm/`, say what they compute and in which order they bind
 //! their buffers.
 
-use crate::ops::wgsl::{Launch, MAX_GRID, grid, is_indexable};
+use crate::ops::wgsl::{Launch, MAX_GRID, grid, is_indexable, template};
 
 const INVOCATIONS: usize = 256;
 
@@ -14,18 +14,20 @@ pub fn is_supported(dims: [usize; 4]) -> bool {
 
 /// Factors and output.
 pub fn forward(dims: [usize; 4]) -> Launch {
-    let template = concat!(
-        include_str!("../../../shaders/channel_norm/channel.wgsl"),
-        include_str!("../../../shaders/channel_norm/forward.wgsl")
+    let template = template!(
+        "channel_norm/channel",
+        "reduce/tree_sum",
+        "channel_norm/forward"
     );
     launch("channel_norm/forward", template, dims)
 }
 
 /// The gradient of the input.
 pub fn backward(dims: [usize; 4]) -> Launch {
-    let template = concat!(
-        include_str!("../../../shaders/channel_norm/channel.wgsl"),
-        include_str!("../../../shaders/channel_norm/backward.wgsl")
+    let template = template!(
+        "channel_norm/channel",
+        "reduce/tree_sum",
+        "channel_norm/backward"
     );
     launch("channel_norm/backward", template, dims)
 }

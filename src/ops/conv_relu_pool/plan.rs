@@ -5,7 +5,7 @@
 //! says what its sizes mean and in which order it binds its buffers.
 
 use super::BlockShape;
-use crate::ops::wgsl::{Launch, grid, is_indexable};
+use crate::ops::wgsl::{Launch, grid, is_indexable, template};
 
 /// Workgroup memory that every WebGPU device has.
 const WORKGROUP_BYTES: usize = 16 * 1024;
@@ -151,7 +151,12 @@ pub fn forward(shape: &BlockShape) -> Launch {
     Tiling::new(shape, down, across, shape.out_channels, shape.in_channels).launch(
         shape,
         "conv_relu_pool/forward",
-        include_str!("../../../shaders/conv_relu_pool/forward.wgsl"),
+        template!(
+            "conv_relu_pool/sizes",
+            "conv_relu_pool/input",
+            "conv_relu_pool/forward",
+            "conv_relu_pool/tiled_conv"
+        ),
     )
 }
 
@@ -161,7 +166,11 @@ pub fn grad_input(shape: &BlockShape) -> Launch {
     Tiling::new(shape, down, across, shape.in_channels, shape.out_channels).launch(
         shape,
         "conv_relu_pool/grad_input",
-        include_str!("../../../shaders/conv_relu_pool/grad_input.wgsl"),
+        template!(
+            "conv_relu_pool/sizes",
+            "conv_relu_pool/grad_input",
+            "conv_relu_pool/tiled_conv"
+        ),
     )
 }
 
@@ -231,7 +240,11 @@ pub fn grad_weight(shape: &BlockShape) -> GradWeight {
     GradWeight {
         partial: Launch {
             name: "conv_relu_pool/grad_weight",
-            template: include_str!("../../../shaders/conv_relu_pool/grad_weight.wgsl"),
+            template: template!(
+                "conv_relu_pool/sizes",
+                "conv_relu_pool/input",
+                "conv_relu_pool/grad_weight"
+            ),
             values,
             grid: grid([
                 shape.in_channels.div_ceil(lanes),
@@ -250,11 +263,15 @@ fn reduce_partials(shape: &BlockShape, rows: usize) -> Launch {
     let (elements, stride) = if row_length >= 4096 { (64, 2) } else { (8, 32) };
     Launch {
         name: "conv_relu_pool/reduce_partials",
-        template: include_str!("../../../shaders/conv_relu_pool/reduce_partials.wgsl"),
+        template: template!(
+            "lanes/scalars",
+            "conv_relu_pool/reduce_partials",
+            "reduce/sum_partials"
+        ),
         values: vec![
             ("rows", rows),
+            ("length", row_length),
             ("weights", shape.weights()),
-            ("out_channels", shape.out_channels),
             ("elements", elements),
             ("stride", stride),
         ],

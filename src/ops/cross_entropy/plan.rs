@@ -3,7 +3,7 @@
 //! The kernel's file, `shaders/cross_entropy/step.wgsl`, says what it computes and in which order
 //! it binds its buffers.
 
-use crate::ops::wgsl::{Launch, is_indexable};
+use crate::ops::wgsl::{Launch, is_indexable, template};
 
 const MAX_INVOCATIONS: usize = 256;
 
@@ -16,7 +16,7 @@ pub fn is_supported(batch: usize, classes: usize) -> bool {
 pub fn step(batch: usize, classes: usize) -> Launch {
     Launch {
         name: "cross_entropy/step",
-        template: include_str!("../../../shaders/cross_entropy/step.wgsl"),
+        template: template!("cross_entropy/step", "reduce/tree_sum"),
         values: vec![
             ("batch", batch),
             ("classes", classes),

@@ -3,7 +3,7 @@
 //! The kernel's file, `shaders/dropout/drop.wgsl`, says what it computes and in which order it
 //! binds its buffers.
 
-use crate::ops::wgsl::{Launch, MAX_GRID, grid, is_indexable};
+use crate::ops::wgsl::{Launch, MAX_GRID, grid, is_indexable, template};
 
 const INVOCATIONS: usize = 256;
 
@@ -17,10 +17,7 @@ pub fn drop_out(len: usize) -> Launch {
     let groups = len.div_ceil(4 * INVOCATIONS);
     Launch {
         name: "dropout/drop",
-        template: concat!(
-            include_str!("../../../shaders/random/pcg4d.wgsl"),
-            include_str!("../../../shaders/dropout/drop.wgsl")
-        ),
+        template: template!("random/pcg4d", "dropout/drop"),
         values: vec![("length", len), ("invocations", INVOCATIONS)],
         grid: grid([groups.min(MAX_GRID as usize), 1, 1]),
     }

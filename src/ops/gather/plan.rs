@@ -5,7 +5,7 @@
 
 use super::Selection;
 use crate::dataset::{CLASSES, PIXELS, SIDE};
-use crate::ops::wgsl::{Launch, MAX_GRID, grid, is_indexable};
+use crate::ops::wgsl::{Launch, MAX_GRID, grid, is_indexable, template};
 
 const INVOCATIONS: usize = 64;
 
@@ -19,10 +19,7 @@ pub fn is_supported(images: usize, batch: usize) -> bool {
 pub fn batch(len: usize) -> Launch {
     Launch {
         name: "gather/batch",
-        template: concat!(
-            include_str!("../../../shaders/random/pcg4d.wgsl"),
-            include_str!("../../../shaders/gather/batch.wgsl")
-        ),
+        template: template!("random/pcg4d", "gather/batch"),
         values: vec![
             ("side", SIDE),
             ("classes", CLASSES),

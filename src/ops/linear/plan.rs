@@ -5,7 +5,7 @@
 //! `shaders/linear` say what their sizes mean and in which order they bind their buffers.
 
 use super::LinearShape;
-use crate::ops::wgsl::{Launch, grid, is_indexable};
+use crate::ops::wgsl::{Launch, grid, is_indexable, template};
 
 /// Numbers to a vector, and neighbouring rows or columns that a kernel takes together.
 const QUAD: usize = 4;
@@ -40,19 +40,12 @@ impl LinearShape {
     }
 }
 
-/// A shader of parts in `shaders`, for rows that divide into vectors of four or do not.
-macro_rules! template {
-    ($aligned:expr, $($part:literal),+) => {
-        if $aligned {
-            concat!(
-                include_str!("../../../shaders/lanes/vectors.wgsl"),
-                $(include_str!(concat!("../../../shaders/linear/", $part))),+
-            )
-        } else {
-            concat!(
-                include_str!("../../../shaders/lanes/scalars.wgsl"),
-                $(include_str!(concat!("../../../shaders/linear/", $part))),+
-            )
+/// A shader of these files, for rows that divide into vectors of four or do not.
+macro_rules! lanes_template {
+    ($aligned:expr, $($file:literal),+) => {
+        match $aligned {
+            true => template!("lanes/vectors", $($file),+),
+            false => template!("lanes/scalars", $($file),+),
         }
     };
 }
@@ -173,7 +166,7 @@ pub fn forward(shape: &LinearShape, relu: bool) -> Forward {
     Forward {
         product: tiling.launch(
             "linear/forward",
-            template!(shape.is_aligned(), "forward.wgsl", "tiled_matmul.wgsl"),
+            lanes_template!(shape.is_aligned(), "linear/forward", "linear/tiled_matmul"),
             values,
         ),
         splits,
@@ -188,19 +181,19 @@ pub fn grad_input(shape: &LinearShape, relu: bool) -> Launch {
     let mut values = shape.values();
     if relu {
         values.push(("output_binding", 3));
-        let template = template!(
+        let template = lanes_template!(
             aligned,
-            "relu_gradient.wgsl",
-            "grad_input.wgsl",
-            "tiled_matmul.wgsl"
+            "linear/relu_gradient",
+            "linear/grad_input",
+            "linear/tiled_matmul"
         );
         tiling.launch("linear/grad_input", template, values)
     } else {
-        let template = template!(
+        let template = lanes_template!(
             aligned,
-            "gradient.wgsl",
-            "grad_input.wgsl",
-            "tiled_matmul.wgsl"
+            "linear/gradient",
+            "linear/grad_input",
+            "linear/tiled_matmul"
         );
         tiling.launch("linear/grad_input", template, values)
     }
@@ -224,18 +217,18 @@ pub fn grad_weight(shape: &LinearShape, relu: bool) -> GradWeight {
     let mut values = shape.values();
     let template = if relu {
         values.push(("output_binding", 4));
-        template!(
+        lanes_template!(
             aligned,
-            "relu_gradient.wgsl",
-            "grad_weight.wgsl",
-            "tiled_matmul.wgsl"
+            "linear/relu_gradient",
+            "linear/grad_weight",
+            "linear/tiled_matmul"
         )
     } else {
-        template!(
+        lanes_template!(
             aligned,
-            "gradient.wgsl",
-            "grad_weight.wgsl",
-            "tiled_matmul.wgsl"
+            "linear/gradient",
+            "linear/grad_weight",
+            "linear/tiled_matmul"
         )
     };
     GradWeight {
@@ -257,9 +250,9 @@ fn sum_splits(splits: usize, length: usize, relu: bool) -> Launch {
     let elements = if aligned { length / QUAD } else { length };
     Launch {
         name: "linear/sum_splits",
-        template: template!(aligned, "sum_splits.wgsl"),
+        template: lanes_template!(aligned, "linear/sum_splits", "reduce/sum_partials"),
         values: vec![
-            ("splits", splits),
+            ("rows", splits),
             ("length", length),
             ("relu", usize::from(relu)),
             ("elements", SUM_ELEMENTS),

@@ -1,0 +1,14 @@
+// The sizes of a call of the block, for all its kernels.
+
+const IN_CHANNELS: u32 = {{ in_channels }};
+const OUT_CHANNELS: u32 = {{ out_channels }};
+const HEIGHT: u32 = {{ height }};
+const WIDTH: u32 = {{ width }};
+const KERNEL: u32 = {{ kernel }};
+
+const PADDING: u32 = KERNEL / 2;
+const TAPS: u32 = KERNEL * KERNEL;
+const POOLED_HEIGHT: u32 = HEIGHT / 2;
+const POOLED_WIDTH: u32 = WIDTH / 2;
+const POOLED: u32 = POOLED_HEIGHT * POOLED_WIDTH;
+const CODE_WORDS: u32 = (OUT_CHANNELS + 3) / 4;
