@@ -42,9 +42,18 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// Whether every WebGPU device takes the grid.
-    pub fn fits_grid(&self) -> bool {
-        self.grid.iter().all(|&groups| groups <= MAX_GRID)
+    /// # Panics
+    ///
+    /// If a tensor of these shapes is empty or larger than a shader's indices reach, or the grid is
+    /// larger than every WebGPU device takes: mistakes of the program, not of its user.
+    fn check(&self, shapes: &[Vec<usize>]) {
+        let fits = shapes.iter().all(|shape| is_indexable(shape))
+            && self.grid.iter().all(|&groups| groups <= MAX_GRID);
+        assert!(
+            fits,
+            "{}: tensors of {shapes:?} are too large for one launch, use smaller batches",
+            self.name
+        );
     }
 }
 
@@ -88,6 +97,10 @@ pub fn upload<E: Element + NoUninit>(like: &CubeTensor, values: &[E]) -> CubeTen
 }
 
 /// Queues a kernel with these contiguous tensors bound in order.
+///
+/// # Panics
+///
+/// If they or the grid are too large for one launch.
 pub fn launch(plan: Launch, tensors: &[&CubeTensor]) {
     queue(Wgsl { plan, code: None }, tensors);
 }
@@ -99,6 +112,8 @@ pub fn launch_generated(plan: Launch, code: &Arc<str>, tensors: &[&CubeTensor]) 
 }
 
 fn queue(kernel: Wgsl, tensors: &[&CubeTensor]) {
+    let shapes = tensors.iter().map(|tensor| tensor.meta.shape().to_vec());
+    kernel.plan.check(&shapes.collect::<Vec<_>>());
     let client = tensors[0].client.clone();
     let [x, y, z] = kernel.plan.grid;
     let bindings = tensors
@@ -181,5 +196,39 @@ impl CubeKernel for Named {
 
     fn source(&self) -> Option<PrecompiledSource> {
         self.kernel.source()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_large_is_refused_by_name() {
+        let refusal = |grid: [u32; 3], dims: &[usize]| {
+            let launch = Launch {
+                name: "linear/forward",
+                template: "",
+                values: Vec::new(),
+                grid,
+            };
+            let shapes = [vec![2, 3], dims.to_vec()];
+            let panic = std::panic::catch_unwind(|| launch.check(&shapes)).err()?;
+            Some(panic.downcast_ref::<String>().expect("a message").clone())
+        };
+        let largest = i32::MAX as usize;
+        assert_eq!(refusal([MAX_GRID; 3], &[1, largest]), None);
+        for (grid, dims) in [
+            ([1, 1, MAX_GRID + 1], [1, largest]),
+            ([1; 3], [2, largest]),
+            ([1; 3], [usize::MAX, largest]),
+            ([1; 3], [1, 0]),
+        ] {
+            let message = refusal(grid, &dims).expect("is refused");
+            let sizes = format!("[[2, 3], {dims:?}]");
+            for part in ["linear/forward", &sizes, "use smaller batches"] {
+                assert!(message.contains(part), "{message}");
+            }
+        }
     }
 }

@@ -16,10 +16,6 @@ impl ChannelNorm for CubeBackend {
 impl ChannelNormKernels for CubeBackend {
     fn forward(input: FloatTensor<Self>) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let dims: [usize; 4] = input.shape().dims();
-        assert!(
-            plan::is_supported(dims),
-            "channel_norm: {dims:?} is too large for one launch, use smaller batches"
-        );
         let input = into_contiguous(input);
         let output = empty(&input, &dims, DType::F32);
         let factors = empty(&input, &dims[1..2], DType::F32);

@@ -3,14 +3,9 @@
 //! The kernels' files, in `shaders/channel_norm/`, say what they compute and in which order they bind
 //! their buffers.
 
-use crate::ops::wgsl::{Launch, MAX_GRID, grid, is_indexable, template};
+use crate::ops::wgsl::{Launch, grid, template};
 
 const INVOCATIONS: usize = 256;
-
-/// Whether the kernels cover the sizes: their indices are of 32 bits, and a channel has a workgroup.
-pub fn is_supported(dims: [usize; 4]) -> bool {
-    is_indexable(&dims) && dims[1] <= MAX_GRID as usize
-}
 
 /// Factors and output.
 pub fn forward(dims: [usize; 4]) -> Launch {

@@ -26,10 +26,6 @@ impl BlockKernels for CubeBackend {
         bias: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, IntTensor<Self>) {
         let shape = block_shape(&input, &weight, &bias);
-        assert!(
-            shape.is_supported(),
-            "conv_relu_pool: {shape:?} is too large for one launch, use smaller batches"
-        );
         let [input, weight, bias] = [input, weight, bias].map(into_contiguous);
         let output = empty(&input, &shape.output_dims(), DType::F32);
         let codes = empty(&input, &[shape.code_words()], DType::U32);

@@ -1,11 +1,10 @@
 //! What to launch for a shape: the shader, its sizes, the grid, and how long the buffers are.
 //!
-//! Pure arithmetic: nothing here knows a device. The launches are for shapes that
-//! [`BlockShape::is_supported`] accepts. Each kernel's file in `shaders/conv_relu_pool`
+//! Pure arithmetic: nothing here knows a device. Each kernel's file in `shaders/conv_relu_pool`
 //! says what its sizes mean and in which order it binds its buffers.
 
 use super::BlockShape;
-use crate::ops::wgsl::{Launch, grid, is_indexable, template};
+use crate::ops::wgsl::{Launch, grid, template};
 
 /// Workgroup memory that every WebGPU device has.
 const WORKGROUP_BYTES: usize = 16 * 1024;
@@ -17,37 +16,6 @@ const VECTOR_BYTES: usize = 16;
 const VECTOR: usize = 4;
 
 impl BlockShape {
-    /// Whether the kernels cover this shape: a kernel of 3 or 5, at least one pooling window, and
-    /// sizes that fit WebGPU's grids and 32-bit indices.
-    pub fn is_supported(&self) -> bool {
-        let elements = [
-            [self.batch, self.in_channels, self.height, self.width],
-            [
-                self.batch,
-                self.out_channels.next_multiple_of(VECTOR),
-                self.height,
-                self.width,
-            ],
-            [
-                self.in_channels,
-                self.out_channels,
-                self.kernel,
-                self.kernel,
-            ],
-        ];
-        matches!(self.kernel, 3 | 5)
-            && self.height >= 2
-            && self.width >= 2
-            && elements.iter().all(|sizes| is_indexable(sizes))
-            && {
-                let GradWeight {
-                    partial, reduce, ..
-                } = grad_weight(self);
-                let launches = [forward(self), grad_input(self), partial, reduce];
-                launches.iter().all(Launch::fits_grid)
-            }
-    }
-
     /// Length of the buffer of codes, in `u32` words of four output channels each.
     pub fn code_words(&self) -> usize {
         self.batch * self.out_channels.div_ceil(VECTOR) * self.pooled_height() * self.pooled_width()

@@ -3,14 +3,9 @@
 //! The kernel's file, `shaders/cross_entropy/step.wgsl`, says what it computes and in which order
 //! it binds its buffers.
 
-use crate::ops::wgsl::{Launch, is_indexable, template};
+use crate::ops::wgsl::{Launch, template};
 
 const MAX_INVOCATIONS: usize = 256;
-
-/// Whether the kernel covers the sizes: its indices are of 32 bits.
-pub fn is_supported(batch: usize, classes: usize) -> bool {
-    is_indexable(&[batch, classes])
-}
 
 /// Loss, gradient and tally of a batch.
 pub fn step(batch: usize, classes: usize) -> Launch {

@@ -3,14 +3,9 @@
 //! The kernel's file, `shaders/dropout/drop.wgsl`, says what it computes and in which order it
 //! binds its buffers.
 
-use crate::ops::wgsl::{Launch, MAX_GRID, grid, is_indexable, template};
+use crate::ops::wgsl::{Launch, MAX_GRID, grid, template};
 
 const INVOCATIONS: usize = 256;
-
-/// Whether the kernel covers so many activations: its indices are of 32 bits.
-pub fn is_supported(len: usize) -> bool {
-    is_indexable(&[len])
-}
 
 /// Dropout on so many activations.
 pub fn drop_out(len: usize) -> Launch {

@@ -1,7 +1,7 @@
 //! Batches on `burn-wgpu`: tensors in and out of the kernel in `shaders/gather/`.
 
 use burn::backend::tensor::{FloatTensor, IntTensor};
-use burn::backend::{DType, TensorMetadata};
+use burn::backend::DType;
 use burn_wgpu::{CubeBackend, into_contiguous};
 
 use super::{Gather, Selection, plan};
@@ -16,12 +16,7 @@ impl Gather for CubeBackend {
         target_values: FloatTensor<Self>,
         selection: Selection,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let [len, _] = images.shape().dims();
         let batch = selection.len as usize;
-        assert!(
-            plan::is_supported(len, batch),
-            "gather: {batch} of {len} images are too many, use smaller batches or fewer images"
-        );
         let [images, labels, order, target_values] =
             [images, labels, order, target_values].map(into_contiguous);
         let parameters = upload(&images, &plan::parameters(&selection));

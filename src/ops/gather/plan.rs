@@ -4,16 +4,10 @@
 //! binds its buffers.
 
 use super::Selection;
-use crate::dataset::{CLASSES, PIXELS, SIDE};
-use crate::ops::wgsl::{Launch, MAX_GRID, grid, is_indexable, template};
+use crate::dataset::{CLASSES, SIDE};
+use crate::ops::wgsl::{Launch, grid, template};
 
 const INVOCATIONS: usize = 64;
-
-/// Whether the kernel covers the sizes: its indices are of 32 bits, and it has a workgroup for
-/// each image.
-pub fn is_supported(images: usize, batch: usize) -> bool {
-    is_indexable(&[images, PIXELS]) && is_indexable(&[batch, PIXELS]) && batch <= MAX_GRID as usize
-}
 
 /// A batch of so many images. One pipeline serves all: what differs is in [`parameters`].
 pub fn batch(len: usize) -> Launch {

@@ -15,7 +15,6 @@ impl LinearLayer for CubeBackend {
         relu: bool,
     ) -> FloatTensor<Self> {
         let shape = linear_shape(&input, &weight);
-        check(&shape);
         let [input, weight, bias] = [input, weight, bias].map(into_contiguous);
         let output = empty(&input, &[shape.batch, shape.outputs], DType::F32);
         let plan = plan::forward(&shape, relu);
@@ -91,14 +90,4 @@ fn launch_masked(
     let mut tensors = tensors.to_vec();
     tensors.extend(&relu_output);
     launch(plan, &tensors);
-}
-
-/// # Panics
-///
-/// If the sizes are too large for the kernels' indices, which is a mistake of the program.
-fn check(shape: &LinearShape) {
-    assert!(
-        shape.is_supported(),
-        "linear: {shape:?} is too large for one launch, use smaller batches"
-    );
 }

@@ -1,31 +1,16 @@
 //! What to launch for a fully connected layer: the shaders, their sizes, the grids, and how long
 //! the buffers are.
 //!
-//! The launches are for shapes that [`LinearShape::is_supported`] accepts. The kernels' files in
-//! `shaders/linear` say what their sizes mean and in which order they bind their buffers.
+//! The kernels' files in `shaders/linear` say what their sizes mean and in which order they bind
+//! their buffers.
 
 use super::LinearShape;
-use crate::ops::wgsl::{Launch, grid, is_indexable, template};
+use crate::ops::wgsl::{Launch, grid, template};
 
 /// Numbers to a vector, and neighbouring rows or columns that a kernel takes together.
 const QUAD: usize = 4;
 
 impl LinearShape {
-    /// Whether the kernels cover this shape: sizes that fit WebGPU's grids and 32-bit indices.
-    pub(super) fn is_supported(&self) -> bool {
-        is_indexable(&[self.batch, self.inputs])
-            && is_indexable(&[self.batch, self.outputs])
-            && is_indexable(&[self.inputs + 1, self.outputs])
-            && {
-                let products = [
-                    forward(self, true).product,
-                    grad_input(self, true),
-                    grad_weight(self, true).product,
-                ];
-                products.iter().all(Launch::fits_grid)
-            }
-    }
-
     /// Whether every row divides into vectors of four.
     fn is_aligned(&self) -> bool {
         self.inputs.is_multiple_of(QUAD) && self.outputs.is_multiple_of(QUAD)
@@ -141,8 +126,9 @@ impl Tiling {
 }
 
 /// Splits `len` into as few parts of at most [`MAX_SIDE`] as possible; returns the length of an
-/// even part, and how many there are.
+/// even part, and how many there are. Of nothing there is one: the launch refuses empty tensors.
 fn even_parts(len: usize) -> (usize, usize) {
+    let len = len.max(1);
     let part = len.div_ceil(len.div_ceil(MAX_SIDE));
     (part, len.div_ceil(part))
 }
