@@ -4,48 +4,26 @@
 //! A GPU's fault is noticed on threads of Burn's and the driver's, while the rest of the program
 //! waits for results.
 
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Result, ensure};
 use burn_wgpu::wgpu;
+use thiserror::Error;
 
 /// A device had no memory left for a tensor. What it computed since then is worthless. Shown with
 /// [what to do](advise_without_memory).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the device ran out of memory — {}", without_memory())]
 pub struct OutOfMemory;
 
-impl fmt::Display for OutOfMemory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the device ran out of memory — ")?;
-        f.write_str(match &lock(&ADVICE).without_memory {
-            Some(advice) => advice,
-            None => "end what else uses it, or take --backend cpu",
-        })
-    }
-}
-
-impl std::error::Error for OutOfMemory {}
-
 /// A device was lost: it can do nothing any more. Shown with [what to do](advise_if_lost).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the GPU was lost ({reason}) — {}", if_lost())]
 pub struct DeviceLost {
     /// What its driver says.
     pub reason: String,
 }
-
-impl fmt::Display for DeviceLost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the GPU was lost ({}) — ", self.reason)?;
-        f.write_str(match &lock(&ADVICE).if_lost {
-            Some(advice) => advice,
-            None => "try again, or take another one: `fmnist devices`",
-        })
-    }
-}
-
-impl std::error::Error for DeviceLost {}
 
 /// What the user is told to do when a device fails.
 struct Advice {
@@ -65,6 +43,18 @@ static WHEN_LOST: Mutex<Option<fn(&str)>> = Mutex::new(None);
 /// What is kept here is replaced as a whole, so a panic elsewhere does no harm.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the user is told to do without memory.
+fn without_memory() -> String {
+    let advice = lock(&ADVICE).without_memory.clone();
+    advice.unwrap_or_else(|| "end what else uses it, or take --backend cpu".to_string())
+}
+
+/// What the user is told to do without the device.
+fn if_lost() -> String {
+    let advice = lock(&ADVICE).if_lost.clone();
+    advice.unwrap_or_else(|| "try again, or take another one: `fmnist devices`".to_string())
 }
 
 /// What the user is told to do if a device runs out of memory from now on.

@@ -15,6 +15,7 @@ use burn::tensor::Device;
 use burn_wgpu::WgpuSetup;
 use burn_wgpu::wgpu::{self, Backends, DeviceType};
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::util::text::{self, count};
 
@@ -145,6 +146,17 @@ pub const DRIVER_ADVICE: &str = "install your GPU's driver (on Linux its Vulkan 
     package libvulkan1; `mesa-vulkan-drivers` for Intel, AMD and software Vulkan), \
     or train with --backend cpu";
 
+/// There is no such GPU.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NoAdapter {
+    /// There is none at all.
+    #[error("no GPU adapter found through Vulkan, Metal or DX12 — {DRIVER_ADVICE}")]
+    None,
+    /// There is none of this number or name.
+    #[error("--device {0}: no such adapter — `fmnist devices` lists them by number and name")]
+    Unknown(String),
+}
+
 /// Chooses and opens a device.
 ///
 /// `wanted` is the value of `--device`: the number of an adapter in [`adapters`],
@@ -152,7 +164,7 @@ pub const DRIVER_ADVICE: &str = "install your GPU's driver (on Linux its Vulkan 
 ///
 /// # Errors
 ///
-/// When there is no such adapter, or it cannot be opened.
+/// [`NoAdapter`] when there is no such adapter; another when it cannot be opened.
 pub fn select(choice: BackendChoice, wanted: Option<&str>) -> Result<Selected> {
     match choice {
         BackendChoice::Cpu => {
@@ -189,7 +201,7 @@ pub fn select(choice: BackendChoice, wanted: Option<&str>) -> Result<Selected> {
 
 fn pick(mut adapters: Vec<Adapter>, wanted: Option<&str>) -> Result<Adapter> {
     if adapters.is_empty() {
-        bail!("no GPU adapter found through Vulkan, Metal or DX12 — {DRIVER_ADVICE}");
+        bail!(NoAdapter::None);
     }
     let Some(wanted) = wanted else {
         return Ok(adapters.remove(0));
@@ -204,9 +216,7 @@ fn pick(mut adapters: Vec<Adapter>, wanted: Option<&str>) -> Result<Adapter> {
     let number = wanted.parse().ok().filter(|&n: &usize| n < adapters.len());
     match number.or_else(by_name) {
         Some(index) => Ok(adapters.remove(index)),
-        None => bail!(
-            "--device {wanted}: no such adapter — `fmnist devices` lists them by number and name"
-        ),
+        None => bail!(NoAdapter::Unknown(wanted.to_string())),
     }
 }
 

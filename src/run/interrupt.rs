@@ -1,12 +1,12 @@
 //! Ctrl-C and its kin.
 
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
+use thiserror::Error;
 
 /// What shells expect of a program that was interrupted.
 pub const EXIT_CODE: u8 = 130;
@@ -45,13 +45,6 @@ pub fn requested() -> bool {
 }
 
 /// The end of a command that was interrupted: what was saved, and how to go on.
-#[derive(Debug)]
+#[derive(Debug, Error)]
+#[error("{0}")]
 pub struct Interrupted(pub String);
-
-impl fmt::Display for Interrupted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Interrupted {}

@@ -1,9 +1,8 @@
 //! Where training stands.
 
-use std::fmt;
-
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use super::Sums;
 use crate::model::ModelKind;
@@ -65,7 +64,8 @@ impl State {
 }
 
 /// A model whose numbers have grown beyond all bounds. Nothing can be learned from there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the {model} model diverged {}: {what}", place(*.step, *.epoch))]
 pub struct Diverged {
     /// Which model.
     pub model: ModelKind,
@@ -77,22 +77,10 @@ pub struct Diverged {
     pub what: &'static str,
 }
 
-impl fmt::Display for Diverged {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            model,
-            epoch,
-            step,
-            what,
-        } = self;
-        match step {
-            0 => write!(f, "the {model} model diverged after epoch {epoch}: {what}"),
-            _ => write!(
-                f,
-                "the {model} model diverged in step {step} of epoch {epoch}: {what}"
-            ),
-        }
+/// Where a model diverged.
+fn place(step: usize, epoch: usize) -> String {
+    match step {
+        0 => format!("after epoch {epoch}"),
+        _ => format!("in step {step} of epoch {epoch}"),
     }
 }
-
-impl std::error::Error for Diverged {}

@@ -6,18 +6,12 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use anyhow::{Result, anyhow};
+use thiserror::Error;
 
 /// Whoever reads stdout has closed it, as `head` does: nothing failed, and no more is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("nobody reads stdout any more")]
 pub struct ReaderGone;
-
-impl fmt::Display for ReaderGone {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("nobody reads stdout any more")
-    }
-}
-
-impl std::error::Error for ReaderGone {}
 
 /// What the first failure was, for work that goes on without a reader.
 static FAILURE: Mutex<Option<(ErrorKind, String)>> = Mutex::new(None);
