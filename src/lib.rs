@@ -29,9 +29,19 @@
 //! download in [`dataset`]. A crate that only wants operations, models or training takes this one with
 //! `default-features = false`, and gets no parser of command lines, no plots, no network and no signal
 //! handling. Nothing in the other rooms ends the process.
+//!
+//! # Errors
+//!
+//! An error's message is for people. What a program may want to tell apart has a type, to be found by
+//! `downcast_ref` where a function returns [`anyhow::Error`]: [`device::NoAdapter`],
+//! [`device::OutOfMemory`], [`device::DeviceLost`], [`train::Diverged`], [`dataset::InvalidSplit`].
+//!
+//! # Fusion
+//!
+//! Burn's own feature `fusion` is not supported: it wraps the GPU backend, for which the operations are
+//! implemented. A crate that turns it on does not compile, and is told so.
 
 #![recursion_limit = "256"]
-#![warn(missing_docs)]
 
 #[cfg(feature = "cli")]
 pub mod bench;
@@ -41,6 +51,7 @@ pub mod dataset;
 pub mod device;
 pub mod export;
 pub mod model;
+mod no_fusion;
 pub mod ops;
 #[cfg(feature = "cli")]
 pub mod predict;
