@@ -4,14 +4,8 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{DType, TensorMetadata};
 use burn_wgpu::{CubeBackend, into_contiguous};
 
-use super::{ChannelNorm, ChannelNormKernels, plan};
+use super::{ChannelNormKernels, plan};
 use crate::ops::wgsl::{empty, launch};
-
-impl ChannelNorm for CubeBackend {
-    fn channel_norm(input: FloatTensor<Self>) -> FloatTensor<Self> {
-        Self::forward(input).0
-    }
-}
 
 impl ChannelNormKernels for CubeBackend {
     fn forward(input: FloatTensor<Self>) -> (FloatTensor<Self>, FloatTensor<Self>) {

@@ -32,7 +32,7 @@ pub trait ChannelNorm: Backend {
 }
 
 /// What a backend implements.
-pub trait ChannelNormKernels: ChannelNorm {
+pub trait ChannelNormKernels: Backend {
     /// The output, and the factors `1 / √(mean square + ε)` that it was made with.
     fn forward(input: FloatTensor<Self>) -> (FloatTensor<Self>, FloatTensor<Self>);
 
@@ -42,6 +42,12 @@ pub trait ChannelNormKernels: ChannelNorm {
         factors: FloatTensor<Self>,
         grad_output: FloatTensor<Self>,
     ) -> FloatTensor<Self>;
+}
+
+impl<B: ChannelNormKernels> ChannelNorm for B {
+    fn channel_norm(input: FloatTensor<Self>) -> FloatTensor<Self> {
+        Self::forward(input).0
+    }
 }
 
 impl<B: ChannelNormKernels, C: CheckpointStrategy> ChannelNorm for Autodiff<B, C> {

@@ -3,15 +3,9 @@
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{NdArray, TensorMetadata};
 
-use super::{ChannelNorm, ChannelNormKernels, cpu};
+use super::{ChannelNormKernels, cpu};
 use crate::device::recorder;
 use crate::ops::ndarray_tensor::{floats, into_vec, tensor};
-
-impl ChannelNorm for NdArray {
-    fn channel_norm(input: FloatTensor<Self>) -> FloatTensor<Self> {
-        Self::forward(input).0
-    }
-}
 
 impl ChannelNormKernels for NdArray {
     fn forward(input: FloatTensor<Self>) -> (FloatTensor<Self>, FloatTensor<Self>) {

@@ -6,18 +6,8 @@ use burn::backend::DType;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn_wgpu::{CubeBackend, into_contiguous};
 
-use super::{BlockKernels, BlockShape, ConvReluPool, block_shape, plan};
+use super::{BlockKernels, BlockShape, block_shape, plan};
 use crate::ops::wgsl::{empty, launch};
-
-impl ConvReluPool for CubeBackend {
-    fn conv_relu_pool(
-        input: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
-        Self::forward(input, weight, bias).0
-    }
-}
 
 impl BlockKernels for CubeBackend {
     fn forward(

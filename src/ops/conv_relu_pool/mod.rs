@@ -63,7 +63,7 @@ pub trait ConvReluPool: Backend {
 /// `[out_channels, in_channels, kernel, kernel]`, bias `[out_channels]`, output
 /// and its gradient `[batch, out_channels, height / 2, width / 2]`. The layout of
 /// the codes is the backend's own affair.
-pub trait BlockKernels: ConvReluPool {
+pub trait BlockKernels: Backend {
     /// The pooled output, and the codes that the gradients are computed from.
     fn forward(
         input: FloatTensor<Self>,
@@ -86,6 +86,16 @@ pub trait BlockKernels: ConvReluPool {
         codes: IntTensor<Self>,
         grad_output: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
+}
+
+impl<B: BlockKernels> ConvReluPool for B {
+    fn conv_relu_pool(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        Self::forward(input, weight, bias).0
+    }
 }
 
 impl<B: BlockKernels, C: CheckpointStrategy> ConvReluPool for Autodiff<B, C> {

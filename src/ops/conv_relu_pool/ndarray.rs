@@ -3,19 +3,9 @@
 use burn::backend::NdArray;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 
-use super::{BlockKernels, BlockShape, ConvReluPool, block_shape, cpu};
+use super::{BlockKernels, BlockShape, block_shape, cpu};
 use crate::device::recorder;
 use crate::ops::ndarray_tensor::{bytes, floats, tensor};
-
-impl ConvReluPool for NdArray {
-    fn conv_relu_pool(
-        input: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
-        Self::forward(input, weight, bias).0
-    }
-}
 
 /// Codes are one `u8` for each element of the output.
 impl BlockKernels for NdArray {

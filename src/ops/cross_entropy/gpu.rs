@@ -4,18 +4,8 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{DType, TensorMetadata};
 use burn_wgpu::{CubeBackend, into_contiguous};
 
-use super::{CrossEntropy, CrossEntropyKernels, plan};
+use super::{CrossEntropyKernels, plan};
 use crate::ops::wgsl::{empty, launch};
-
-impl CrossEntropy for CubeBackend {
-    fn cross_entropy(
-        logits: FloatTensor<Self>,
-        targets: FloatTensor<Self>,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let (loss, tally, _) = Self::forward_backward(logits, targets);
-        (loss, tally)
-    }
-}
 
 impl CrossEntropyKernels for CubeBackend {
     fn forward_backward(

@@ -26,13 +26,23 @@ pub trait CrossEntropy: Backend {
 }
 
 /// What a backend implements: loss, tally and gradient in one go.
-pub trait CrossEntropyKernels: CrossEntropy {
+pub trait CrossEntropyKernels: Backend {
     /// The two results of [`cross_entropy`], and the gradient of the mean loss with respect to the
     /// logits, `[batch, classes]`.
     fn forward_backward(
         logits: FloatTensor<Self>,
         targets: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+}
+
+impl<B: CrossEntropyKernels> CrossEntropy for B {
+    fn cross_entropy(
+        logits: FloatTensor<Self>,
+        targets: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let (loss, tally, _) = Self::forward_backward(logits, targets);
+        (loss, tally)
+    }
 }
 
 impl<B: CrossEntropyKernels, C: CheckpointStrategy> CrossEntropy for Autodiff<B, C> {

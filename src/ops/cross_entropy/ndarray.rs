@@ -3,19 +3,9 @@
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{NdArray, TensorMetadata};
 
-use super::{CrossEntropy, CrossEntropyKernels, cpu};
+use super::{CrossEntropyKernels, cpu};
 use crate::device::recorder;
 use crate::ops::ndarray_tensor::{floats, tensor};
-
-impl CrossEntropy for NdArray {
-    fn cross_entropy(
-        logits: FloatTensor<Self>,
-        targets: FloatTensor<Self>,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let (loss, tally, _) = Self::forward_backward(logits, targets);
-        (loss, tally)
-    }
-}
 
 impl CrossEntropyKernels for NdArray {
     fn forward_backward(
