@@ -5,8 +5,6 @@ const BATCH: u32 = {{ batch }};
 const CHANNELS: u32 = {{ channels }};
 // Values of a channel of an image.
 const PLANE: u32 = {{ plane }};
-// EPSILON of src/ops/channel_norm/mod.rs.
-const EPSILON: f32 = 1e-5;
 const INVOCATIONS: u32 = {{ invocations }};
 
 // Values of a channel.

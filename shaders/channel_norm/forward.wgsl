@@ -25,7 +25,9 @@ fn main(
         squares += value * value;
     }
     let mean = sum_of_all(local, squares) / f32(COUNT);
-    let factor = 1.0 / sqrt(mean + EPSILON);
+    // Its bits, so that it is the same number everywhere.
+    let epsilon = bitcast<f32>({{ epsilon_bits }}u);
+    let factor = 1.0 / sqrt(mean + epsilon);
     for (var i = local; i < COUNT; i += INVOCATIONS) {
         let at = place(channel, i);
         normalised[at] = values[at] * factor;

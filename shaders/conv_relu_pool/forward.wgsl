@@ -10,20 +10,18 @@
 // weights  [OUT_CHANNELS, IN_CHANNELS, KERNEL, KERNEL]
 // bias     [OUT_CHANNELS]
 // output   [BATCH, OUT_CHANNELS, POOLED_HEIGHT, POOLED_WIDTH]
-// codes    [BATCH, CODE_WORDS, POOLED_HEIGHT, POOLED_WIDTH]; byte c of a word belongs to output
-//          channel 4 * word + c: 0..3 is the winning position of the window, row-major, the first
-//          one in a tie; 4 means that the ReLU is closed. Bytes past the last
-//          channel mean nothing.
+// argmax   [BATCH, ARGMAX_WORDS, POOLED_HEIGHT, POOLED_WIDTH]; byte c of a word belongs to output
+//          channel 4 * word + c: 0..3 is the position of the window's maximum, row-major, the
+//          first one in a tie; INACTIVE means that the ReLU is. Bytes past the last channel mean
+//          nothing.
 
 @group(0) @binding(1) var<storage, read_write> weights: array<f32>;
 @group(0) @binding(2) var<storage, read_write> bias: array<f32>;
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;
-@group(0) @binding(4) var<storage, read_write> codes: array<u32>;
+@group(0) @binding(4) var<storage, read_write> argmax: array<u32>;
 
 const SUMMED_CHANNELS: u32 = IN_CHANNELS;
 const BLOCKS_ACROSS: u32 = POOLED_WIDTH;
-
-const RELU_CLOSED: u32 = 4;
 
 fn stage_tile(place: Place, first_channel: u32, local: u32) {
     for (var i = local; i < CHANNEL_BLOCK * TILE_ROWS * TILE_PAIRS; i += INVOCATIONS) {
@@ -76,24 +74,24 @@ fn store(window: Place, sums: array<vec4<f32>, 4>) {
     var values = sums;
     // The first NaN wins, else the first maximum.
     var best = values[0];
-    var code = vec4<u32>(0u);
+    var winner = vec4<u32>(0u);
     for (var position = 1u; position < 4u; position++) {
         let value = values[position];
         let wins = !is_nan(best) & (is_nan(value) | (value > best));
         best = select(best, value, wins);
-        code = select(code, vec4<u32>(position), wins);
+        winner = select(winner, vec4<u32>(position), wins);
     }
-    let closed = !is_nan(best) & (best <= vec4<f32>(0.0));
-    best = select(best, vec4<f32>(0.0), closed);
-    code = select(code, vec4<u32>(RELU_CLOSED), closed);
+    let inactive = !is_nan(best) & (best <= vec4<f32>(0.0));
+    best = select(best, vec4<f32>(0.0), inactive);
+    winner = select(winner, vec4<u32>(INACTIVE), inactive);
 
     if (window.row >= POOLED_HEIGHT || window.column >= POOLED_WIDTH) {
         return;
     }
     let pooled = window.row * POOLED_WIDTH + window.column;
     if (window.channel < OUT_CHANNELS) {
-        codes[(window.image * CODE_WORDS + window.channel / 4u) * POOLED + pooled] =
-            code.x | (code.y << 8u) | (code.z << 16u) | (code.w << 24u);
+        argmax[(window.image * ARGMAX_WORDS + window.channel / 4u) * POOLED + pooled] =
+            winner.x | (winner.y << 8u) | (winner.z << 16u) | (winner.w << 24u);
     }
     for (var c = 0u; c < 4u; c++) {
         if (window.channel + c < OUT_CHANNELS) {

@@ -9,7 +9,7 @@
 // Needs sizes.wgsl and tiled_conv.wgsl.
 //
 // weights      [OUT_CHANNELS, IN_CHANNELS, KERNEL, KERNEL]
-// codes        [BATCH, CODE_WORDS, POOLED_HEIGHT, POOLED_WIDTH], one byte per output channel
+// argmax       [BATCH, ARGMAX_WORDS, POOLED_HEIGHT, POOLED_WIDTH], one byte per output channel
 //              (see forward.wgsl)
 // grad_output  [BATCH, OUT_CHANNELS, POOLED_HEIGHT, POOLED_WIDTH]
 // grad_input   [BATCH, IN_CHANNELS, HEIGHT, WIDTH]
@@ -21,7 +21,7 @@
 // 49 ms, against 124 for adding, per window, the weights loaded from where the winner points.
 
 @group(0) @binding(0) var<storage, read_write> weights: array<f32>;
-@group(0) @binding(1) var<storage, read_write> codes: array<u32>;
+@group(0) @binding(1) var<storage, read_write> argmax: array<u32>;
 @group(0) @binding(2) var<storage, read_write> grad_output: array<f32>;
 @group(0) @binding(3) var<storage, read_write> grad_input: array<f32>;
 
@@ -38,7 +38,7 @@ fn load_grad(image: u32, channel: u32, pooled_row: i32, column: i32) -> vec2<f32
         return vec2<f32>(0.0);
     }
     let pooled = u32(pooled_row) * POOLED_WIDTH + u32(column) / 2u;
-    let word = codes[(image * CODE_WORDS + channel / 4u) * POOLED + pooled];
+    let word = argmax[(image * ARGMAX_WORDS + channel / 4u) * POOLED + pooled];
     let winner = (word >> (8u * (channel % 4u))) & 0xffu;
     let grad = grad_output[(image * OUT_CHANNELS + channel) * POOLED + pooled];
     let upper = u32(column) % 2u;

@@ -1,7 +1,7 @@
 // Gradient of the weights and the bias of conv + ReLU + 2x2 max-pool: partial sums.
 //
 // Of the four convolution outputs of a pooling window at most one has a gradient, and none where
-// the ReLU is closed. So a window adds grad * (the KERNEL x KERNEL inputs under its winner) to
+// the ReLU is inactive. So a window adds grad * (the KERNEL x KERNEL inputs under its winner) to
 // the weight gradient of each output channel: a quarter of the dense arithmetic.
 //
 // One invocation computes, as one partial sum, the weights from one input channel to
@@ -9,7 +9,7 @@
 // for all its output channels, and for each of them selects the KERNEL x KERNEL under the winner.
 //
 // One workgroup computes LANES input channels x GROUPS * CHANNELS output channels. Its
-// invocations share, through workgroup memory, the inputs, codes and gradients of a segment
+// invocations share, through workgroup memory, the inputs, argmax and gradients of a segment
 // (SEGMENT windows of a row) at a time; SLICES of them share out its windows where input channels
 // alone would leave the workgroup small. Neighbouring invocations are neighbouring input channels
 // and read neighbouring words.
@@ -20,7 +20,7 @@
 // Needs sizes.wgsl and input.wgsl.
 //
 // input        [BATCH, IN_CHANNELS, HEIGHT, WIDTH]
-// codes        [BATCH, CODE_WORDS, POOLED_HEIGHT, POOLED_WIDTH], one byte per output channel
+// argmax       [BATCH, ARGMAX_WORDS, POOLED_HEIGHT, POOLED_WIDTH], one byte per output channel
 //              (see forward.wgsl)
 // grad_output  [BATCH, OUT_CHANNELS, POOLED_HEIGHT, POOLED_WIDTH]
 // partials     [splits * SLICES, OUT_CHANNELS * IN_CHANNELS * TAPS + OUT_CHANNELS]: weights, then
@@ -54,16 +54,16 @@ const SEGMENTS: u32 = BATCH * POOLED_HEIGHT * SEGMENTS_ACROSS;
 const CHANNELS: u32 = 4 * VECTORS;
 const INVOCATIONS: u32 = LANES * GROUPS * SLICES;
 const BLOCK_VECTORS: u32 = GROUPS * VECTORS;
-const ALL_CLOSED: u32 = 0x04040404;
+const ALL_INACTIVE: u32 = 0x01010101 * INACTIVE;
 
-@group(0) @binding(1) var<storage, read_write> codes: array<u32>;
+@group(0) @binding(1) var<storage, read_write> argmax: array<u32>;
 @group(0) @binding(2) var<storage, read_write> grad_output: array<f32>;
 @group(0) @binding(3) var<storage, read_write> partials: array<f32>;
 
 // [INPUT_ROWS][SEGMENT_PAIRS][LANE_PITCH]
 var<workgroup> input_segment: array<vec2<f32>, INPUT_ROWS * SEGMENT_PAIRS * LANE_PITCH>;
 // [SEGMENT][BLOCK_VECTORS]
-var<workgroup> code_segment: array<u32, SEGMENT * BLOCK_VECTORS>;
+var<workgroup> argmax_segment: array<u32, SEGMENT * BLOCK_VECTORS>;
 var<workgroup> grad_segment: array<vec4<f32>, SEGMENT * BLOCK_VECTORS>;
 
 fn load_grad(image: u32, channel: u32, row: u32, column: u32) -> f32 {
@@ -119,11 +119,11 @@ fn main(
             let vector = i / SEGMENT;
             let column = first_window + window;
             let channel = first_out_channel + vector * 4u;
-            var code = ALL_CLOSED;
+            var winners = ALL_INACTIVE;
             if (channel < OUT_CHANNELS && column < POOLED_WIDTH) {
-                code = codes[(image * CODE_WORDS + channel / 4u) * POOLED + pooled_row * POOLED_WIDTH + column];
+                winners = argmax[(image * ARGMAX_WORDS + channel / 4u) * POOLED + pooled_row * POOLED_WIDTH + column];
             }
-            code_segment[window * BLOCK_VECTORS + vector] = code;
+            argmax_segment[window * BLOCK_VECTORS + vector] = winners;
             grad_segment[window * BLOCK_VECTORS + vector] = vec4<f32>(
                 load_grad(image, channel, pooled_row, column),
                 load_grad(image, channel + 1u, pooled_row, column),
@@ -154,21 +154,21 @@ fn main(
                 inputs[row][KERNEL] = both.y;
             }
             for (var vector = 0u; vector < VECTORS; vector++) {
-                let word = code_segment[window * BLOCK_VECTORS + group * VECTORS + vector];
+                let winners = argmax_segment[window * BLOCK_VECTORS + group * VECTORS + vector];
                 let grads = grad_segment[window * BLOCK_VECTORS + group * VECTORS + vector];
                 for (var c = 0u; c < 4u; c++) {
-                    let code = (word >> (8u * c)) & 0xffu;
+                    let winner = (winners >> (8u * c)) & 0xffu;
                     let grad = grads[c];
                     let channel = vector * 4u + c;
-                    if (code <= 3u) {
+                    if (winner < INACTIVE) {
                         bias_sums[channel] += grad;
                         for (var ky = 0u; ky < KERNEL; ky++) {
                             var row: array<f32, KERNEL + 1>;
                             for (var x = 0u; x < KERNEL + 1u; x++) {
-                                row[x] = select(inputs[ky][x], inputs[ky + 1u][x], code >= 2u);
+                                row[x] = select(inputs[ky][x], inputs[ky + 1u][x], winner >= 2u);
                             }
                             for (var kx = 0u; kx < KERNEL; kx++) {
-                                let value = select(row[kx], row[kx + 1u], (code & 1u) == 1u);
+                                let value = select(row[kx], row[kx + 1u], (winner & 1u) == 1u);
                                 weight_sums[channel][ky][kx] = fma(grad, value, weight_sums[channel][ky][kx]);
                             }
                         }

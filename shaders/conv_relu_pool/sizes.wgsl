@@ -11,4 +11,7 @@ const TAPS: u32 = KERNEL * KERNEL;
 const POOLED_HEIGHT: u32 = HEIGHT / 2;
 const POOLED_WIDTH: u32 = WIDTH / 2;
 const POOLED: u32 = POOLED_HEIGHT * POOLED_WIDTH;
-const CODE_WORDS: u32 = (OUT_CHANNELS + 3) / 4;
+const ARGMAX_WORDS: u32 = (OUT_CHANNELS + 3) / 4;
+
+// The argmax of a window whose ReLU is inactive.
+const INACTIVE: u32 = {{ inactive }};

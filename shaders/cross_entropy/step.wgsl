@@ -22,7 +22,7 @@ const INVOCATIONS: u32 = {{ invocations }};
 @group(0) @binding(3) var<storage, read_write> tally: array<f32>;
 @group(0) @binding(4) var<storage, read_write> loss: array<f32>;
 
-// Loss and correct answers.
+// Loss and right predictions.
 alias Summand = vec2<f32>;
 
 @compute @workgroup_size(INVOCATIONS)
@@ -33,13 +33,13 @@ fn main(@builtin(local_invocation_index) local: u32) {
 
         var largest_logit = logits[first];
         var largest_target = targets[first];
-        var answer = 0u;
+        var prediction = 0u;
         var label = 0u;
         for (var k = 1u; k < CLASSES; k++) {
             let logit = logits[first + k];
             if (logit > largest_logit) {
                 largest_logit = logit;
-                answer = k;
+                prediction = k;
             }
             let expected = targets[first + k];
             if (expected > largest_target) {
@@ -61,7 +61,7 @@ fn main(@builtin(local_invocation_index) local: u32) {
             sum.x += select(0.0, expected * (log_sum - logit), expected != 0.0);
             grad_logits[first + k] = (exp(logit) / exponentials - expected) / f32(BATCH);
         }
-        sum.y += select(0.0, 1.0, answer == label);
+        sum.y += select(0.0, 1.0, prediction == label);
     }
 
     let total = sum_of_all(local, sum);

@@ -54,8 +54,8 @@ fn start(split: u32, column: u32) -> vec4<f32> {
 
 fn store(split: u32, row: u32, column: u32, sums: vec4<f32>) {
     // `max` may turn NaN into 0.
-    let closed = vec4<bool>(RELU) & (sums <= vec4<f32>());
-    let values = select(sums, vec4<f32>(), closed);
+    let inactive = vec4<bool>(RELU) & (sums <= vec4<f32>());
+    let values = select(sums, vec4<f32>(), inactive);
     for (var i = 0u; i < 4u; i += LANES) {
         if (row < BATCH && column + i < OUTPUTS) {
             output[((split * BATCH + row) * OUTPUTS + column + i) / LANES] = extract(values, i);

@@ -1,4 +1,4 @@
-// The gradient of a linear layer's output before the ReLU: zero where the ReLU is closed.
+// The gradient of a linear layer's output before the ReLU: zero where the ReLU is inactive.
 //
 // grad_output  [BATCH, OUTPUTS]
 // output       [BATCH, OUTPUTS], after the ReLU; the kernel's last binding
@@ -11,10 +11,10 @@ fn load_gradient(row: u32, column: u32) -> vec4<f32> {
     for (var i = 0u; i < 4u; i += LANES) {
         if (row < BATCH && column + i < OUTPUTS) {
             let at = (row * OUTPUTS + column + i) / LANES;
-            // The output of a ReLU is never negative. NaN is open: it is not equal to zero (but
+            // The output of a ReLU is never negative. NaN is active: it is not equal to zero (but
             // `!=` is translated to a comparison that is false for NaN as well).
-            let closed = output[at] == Element();
-            values = insert(values, i, select(grad_output[at], Element(), closed));
+            let inactive = output[at] == Element();
+            values = insert(values, i, select(grad_output[at], Element(), inactive));
         }
     }
     return values;

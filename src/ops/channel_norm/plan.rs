@@ -3,6 +3,7 @@
 //! The kernels' files, in `shaders/channel_norm/`, say what they compute and in which order they bind
 //! their buffers.
 
+use super::EPSILON;
 use crate::ops::wgsl::{Launch, grid, template};
 
 const INVOCATIONS: usize = 256;
@@ -36,6 +37,7 @@ fn launch(name: &'static str, template: &'static str, dims: [usize; 4]) -> Launc
             ("batch", batch),
             ("channels", channels),
             ("plane", height * width),
+            ("epsilon_bits", EPSILON.to_bits() as usize),
             ("invocations", INVOCATIONS),
         ],
         grid: grid([channels, 1, 1]),

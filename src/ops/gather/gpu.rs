@@ -1,7 +1,7 @@
 //! Batches on `burn-wgpu`: tensors in and out of the kernel in `shaders/gather/`.
 
-use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::DType;
+use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn_wgpu::{CubeBackend, into_contiguous};
 
 use super::{Gather, Selection, plan};
