@@ -11,7 +11,11 @@ macro_rules! on_each_device {
 }
 
 pub mod block;
+pub mod idx_files;
 pub mod naive;
+pub mod network;
+pub mod pictures;
+pub mod process;
 pub mod shapes;
 
 use std::path::PathBuf;

@@ -1,0 +1,7 @@
+//! The commands as a user gives them.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod commands;
+mod messages;

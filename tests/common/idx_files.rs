@@ -1,0 +1,33 @@
+//! Writes files in the IDX format, independently of the reader.
+
+use std::io::Write;
+
+use flate2::{Compression, write::GzEncoder};
+
+/// An IDX file of 28×28 images.
+pub fn images_file(pixels: &[u8]) -> Vec<u8> {
+    let count = u32::try_from(pixels.len() / 784).unwrap();
+    let mut file = Vec::new();
+    for word in [2051, count, 28, 28] {
+        file.extend(u32::to_be_bytes(word));
+    }
+    file.extend(pixels);
+    file
+}
+
+/// An IDX file of labels.
+pub fn labels_file(labels: &[u8]) -> Vec<u8> {
+    let mut file = Vec::new();
+    for word in [2049, u32::try_from(labels.len()).unwrap()] {
+        file.extend(u32::to_be_bytes(word));
+    }
+    file.extend(labels);
+    file
+}
+
+/// `bytes` as one gzip member.
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}

@@ -1,0 +1,585 @@
+//! Batches made on each device, against definitions of their own.
+
+use crate::common::{cpu, fashion_mnist, first, values, wgpu};
+use burn::tensor::Device;
+use fmnist::dataset::{CLASSES, PIXELS, SIDE, Split};
+use fmnist::ops::gather::{Augment, Normalization, target_values};
+use fmnist::train::{Batches, DeviceSplit, shuffled};
+
+on_each_device!(
+    batches_are_the_images_and_their_labels,
+    every_augmentation_is_its_definition,
+    an_epoch_is_shuffled_and_augmented_by_its_seed_and_number,
+    flips_and_shifts_are_uniform,
+    erased_rectangles_have_their_size_and_place,
+    cut_targets_are_the_areas_shown,
+    blended_targets_are_the_weights_shown,
+    every_other_image_can_be_the_partner,
+    numbers_beyond_their_range_count_as_its_end,
+);
+
+const NONE: Augment = Augment::NONE;
+
+/// Images `[len][784]`, targets `[len][10]`, and the sizes of the batches.
+struct Made {
+    images: Vec<Vec<f32>>,
+    targets: Vec<Vec<f32>>,
+    sizes: Vec<usize>,
+}
+
+fn make(batches: Batches) -> Made {
+    let mut made = Made {
+        images: Vec::new(),
+        targets: Vec::new(),
+        sizes: Vec::new(),
+    };
+    for batch in batches {
+        assert_eq!(batch.images.dims(), [batch.len(), 1, SIDE, SIDE]);
+        assert_eq!(batch.targets.dims(), [batch.len(), CLASSES]);
+        made.sizes.push(batch.len());
+        let rows = |values: Vec<f32>, width| -> Vec<Vec<f32>> {
+            values.chunks(width).map(<[f32]>::to_vec).collect()
+        };
+        made.images.extend(rows(values(batch.images), PIXELS));
+        made.targets.extend(rows(values(batch.targets), CLASSES));
+    }
+    made
+}
+
+/// `len` images by a formula of index and pixel, with labels that count through the classes.
+fn split(len: usize, pixel: impl Fn(usize, usize) -> u8) -> Split {
+    Split {
+        images: (0..len * PIXELS)
+            .map(|i| pixel(i / PIXELS, i % PIXELS))
+            .collect(),
+        labels: (0..len).map(|i| (i % CLASSES) as u8).collect(),
+    }
+}
+
+fn bytes(image: &[f32]) -> Vec<u8> {
+    image.iter().map(|x| (255.0 * x).round() as u8).collect()
+}
+
+fn batches_are_the_images_and_their_labels(device: &Device) {
+    let data = first(&fashion_mnist().test, 300);
+    let on_device = DeviceSplit::upload(data.clone(), device);
+    assert_eq!(on_device.len(), 300);
+    let batches = on_device.batches(128);
+    assert_eq!(batches.len(), 3);
+    let made = make(batches);
+    assert_eq!(made.sizes, [128, 128, 44]);
+    for (index, (image, targets)) in made.images.iter().zip(&made.targets).enumerate() {
+        let expected = data
+            .image(index)
+            .iter()
+            .map(|&p| f32::from(p) * (1.0 / 255.0));
+        assert!(image.iter().copied().eq(expected), "image {index}");
+        let mut expected = [0.0; CLASSES];
+        expected[usize::from(data.labels[index])] = 1.0;
+        assert_eq!(*targets, expected);
+    }
+    let centered = make(on_device.batches(128).normalized(Normalization::Centered));
+    for (index, image) in centered.images.iter().enumerate() {
+        let bytes = data.image(index).iter();
+        let expected = bytes.map(|&p| (f32::from(p) - 73.0) * (1.0 / 90.0));
+        assert!(image.iter().copied().eq(expected), "image {index}");
+    }
+    let empty = DeviceSplit::upload(Split::default(), device);
+    assert!(empty.is_empty() && empty.batches(8).next().is_none());
+}
+
+/// pcg4d, word by word as the paper prints it, in arithmetic that does not wrap by itself.
+fn pcg4d(words: [u64; 4]) -> [u64; 4] {
+    const WORD: u64 = 1 << 32;
+    let mut v = words.map(|word| (word * 1_664_525 + 1_013_904_223) % WORD);
+    for round in 0..2 {
+        for (to, a, b) in [(0, 1, 3), (1, 2, 0), (2, 0, 1), (3, 1, 2)] {
+            v[to] = (v[to] + v[a] * v[b] % WORD) % WORD;
+        }
+        if round == 0 {
+            v = v.map(|word| word ^ (word / 65_536));
+        }
+    }
+    v
+}
+
+#[test]
+fn the_hash_has_known_values() {
+    // From a third implementation, in Python.
+    let cases = [
+        ([0; 4], [0x0f02_f829, 0x2d56_8769, 0x32b0_c43b, 0xd325_48ea]),
+        (
+            [1, 2, 3, 4],
+            [0x3622_cd16, 0xf114_71d8, 0xe110_9b3f, 0x02b9_4c2f],
+        ),
+        (
+            [0xffff_ffff; 4],
+            [0x974e_d892, 0xc015_dc67, 0x9f95_5760, 0xa1bb_a208],
+        ),
+        (
+            [0xdead_beef, 0x1234_5678, 7, 0x8000_0000],
+            [0xa29c_3ab6, 0x86a9_4a63, 0x762b_b365, 0x5af4_b0c1],
+        ),
+    ];
+    for (words, hash) in cases {
+        assert_eq!(pcg4d(words), hash);
+    }
+}
+
+/// What batches look like, pixel by pixel from the documentation of [`Augment`].
+struct Definition<'a> {
+    data: &'a Split,
+    augment: Augment,
+    key: [u64; 2],
+}
+
+impl<'a> Definition<'a> {
+    fn new(data: &'a Split, augment: Augment, seed: u64, epoch: u64) -> Self {
+        let [x, y, _, _] = pcg4d([seed % (1 << 32), seed >> 32, epoch, 0]);
+        Self {
+            data,
+            augment,
+            key: [x, y],
+        }
+    }
+
+    fn words(&self, image: usize, stream: usize) -> [u64; 4] {
+        pcg4d([self.key[0], self.key[1], image as u64, stream as u64])
+    }
+
+    fn picture(&self, image: usize) -> Vec<u8> {
+        let augment = &self.augment;
+        let shift = isize::from(augment.shift);
+        let [flip, right, down, erase] = self.words(image, 0);
+        let is_flipped = augment.flip && below(flip, 2) == 1;
+        let [right, down] = [right, down].map(|word| below(word, 2 * shift + 1) - shift);
+        let is_erased = below(erase, 100) < augment.erase.into();
+        let [width, height, left, top] = self.words(image, 1);
+        let size = [width, height].map(|word| 1 + below(word, augment.erase_side.into()));
+        let corner = [(left, 0), (top, 1)].map(|(word, axis)| below(word, 29 - size[axis]));
+
+        let pixel = |place: [isize; 2]| {
+            let [x, y] = place;
+            let inside =
+                |axis: usize| (corner[axis]..corner[axis] + size[axis]).contains(&place[axis]);
+            if is_erased && inside(0) && inside(1) {
+                return 0;
+            }
+            let (column, row) = (x - right, y - down);
+            if !(0..28).contains(&column) || !(0..28).contains(&row) {
+                return 0;
+            }
+            let column = if is_flipped { 27 - column } else { column };
+            self.data.image(image)[(row * 28 + column) as usize]
+        };
+        places().map(pixel).collect()
+    }
+
+    /// A row of a batch, of which `pictures` has every image by itself, and how many of 784 parts of
+    /// it each class has.
+    fn row(&self, pictures: &[Vec<u8>], batch: &[u32], row: usize) -> (Vec<u8>, [usize; CLASSES]) {
+        let image = batch[row] as usize;
+        let [kind, distance, a, b] = self.words(image, 2);
+        let distance = 1 + below(distance, batch.len() as isize - 1) as usize;
+        let partner = batch[(row + distance) % batch.len()] as usize;
+        let [mut own, other] = [image, partner].map(|index| pictures[index].clone());
+        let mut parts = PIXELS;
+        let kind = below(kind, 100);
+        let (cutmix, mixup) = (self.augment.cutmix.into(), isize::from(self.augment.mixup));
+        if kind < cutmix {
+            let size = 1 + below(a, 28).max(below(b, 28));
+            let [x, y, _, _] = self.words(image, 3);
+            let corner = [x, y].map(|word| below(word, 28) - size / 2);
+            for (i, place) in places().enumerate() {
+                if (0..2).all(|axis| (corner[axis]..corner[axis] + size).contains(&place[axis])) {
+                    own[i] = other[i];
+                    parts -= 1;
+                }
+            }
+        } else if kind < cutmix + mixup {
+            parts = below(a, 785) as usize;
+            for (own, other) in own.iter_mut().zip(other) {
+                let [a, b] = [(*own, parts), (other, PIXELS - parts)]
+                    .map(|(pixel, parts)| f64::from(pixel) * parts as f64);
+                *own = ((a + b) / 784.0).round() as u8;
+            }
+        }
+        let mut of_class = [0; CLASSES];
+        of_class[usize::from(self.data.labels[image])] += parts;
+        of_class[usize::from(self.data.labels[partner])] += PIXELS - parts;
+        (own, of_class)
+    }
+}
+
+/// A number below `n` from the upper half of a word.
+fn below(word: u64, n: isize) -> isize {
+    ((word / 65_536) as isize * n) / 65_536
+}
+
+/// `[x, y]` of every pixel.
+fn places() -> impl Iterator<Item = [isize; 2]> {
+    (0..784).map(|i| [i % 28, i / 28])
+}
+
+/// All combinations, with label smoothing in every other one.
+fn combinations() -> impl Iterator<Item = (Augment, f64)> {
+    (0..32).map(|bits: u8| {
+        let on = |bit: u8, value: u8| if bits >> bit & 1 == 1 { value } else { 0 };
+        let augment = Augment {
+            flip: on(0, 1) == 1,
+            shift: on(1, 3),
+            erase: on(2, 60),
+            erase_side: 12,
+            cutmix: on(3, 40),
+            mixup: on(4, 50),
+        };
+        (augment, f64::from(bits % 2) * 0.1)
+    })
+}
+
+fn every_augmentation_is_its_definition(device: &Device) {
+    let images = first(&fashion_mnist().train, 320);
+    for (case, (augment, label_smoothing)) in combinations().enumerate() {
+        for batch_size in [1usize, 2, 3, 125, 128] {
+            // The last batch is a partial one.
+            let data = first(&images, 2 * batch_size + batch_size.div_ceil(2));
+            let (seed, epoch) = (case as u64 * 0x1_2345_6789, 1 + case);
+            let made = make(
+                DeviceSplit::upload(data.clone(), device)
+                    .epoch(batch_size, seed, epoch)
+                    .augmented(augment)
+                    .smoothed(label_smoothing),
+            );
+            let definition = Definition::new(&data, augment, seed, epoch as u64);
+            let pictures: Vec<_> = (0..data.len()).map(|i| definition.picture(i)).collect();
+            let values = target_values(label_smoothing);
+            let order = shuffled(data.len(), seed, epoch);
+            let rows = order
+                .chunks(batch_size)
+                .flat_map(|batch| (0..batch.len()).map(move |row| (batch, row)));
+            for (i, (batch, row)) in rows.enumerate() {
+                let (pixels, parts) = definition.row(&pictures, batch, row);
+                let expected = pixels.iter().map(|&p| f32::from(p) * (1.0 / 255.0));
+                assert!(
+                    made.images[i].iter().copied().eq(expected),
+                    "{augment:?}, batch size {batch_size}, image {i}"
+                );
+                let expected = parts.iter().map(|&parts| values[parts]);
+                assert!(
+                    made.targets[i].iter().copied().eq(expected),
+                    "{augment:?}, batch size {batch_size}, targets {i}"
+                );
+            }
+            assert_eq!(made.images.len(), data.len());
+        }
+    }
+}
+
+#[test]
+fn smoothed_targets_have_known_values() {
+    let plain = target_values(0.0);
+    assert_eq!([plain[0], plain[392], plain[784]], [0.0, 0.5, 1.0]);
+    let smoothed = target_values(0.1);
+    assert_eq!(
+        [smoothed[0], smoothed[392], smoothed[784]],
+        [0.01, 0.46, 0.91]
+    );
+    let all = target_values(0.75);
+    assert_eq!([all[0], all[196], all[784]], [0.075, 0.1375, 0.325]);
+    assert_eq!(plain.len(), 785);
+}
+
+fn an_epoch_is_shuffled_and_augmented_by_its_seed_and_number(device: &Device) {
+    // Images that differ in their first pixel only.
+    let data = split(200, |image, pixel| match pixel {
+        0 => image as u8,
+        _ => (pixel % 251) as u8,
+    });
+    let on_device = DeviceSplit::upload(data, device);
+    let augment = Augment {
+        shift: 4,
+        erase: 50,
+        erase_side: 10,
+        ..NONE
+    };
+    let order = |seed, epoch| -> Vec<u8> {
+        let made = make(on_device.epoch(64, seed, epoch));
+        made.images.iter().map(|image| bytes(image)[0]).collect()
+    };
+    let in_order: Vec<u8> = (0..200).collect();
+    for (seed, epoch) in [(1, 1), (1, 2), (2, 1), (1 + (1 << 32), 1)] {
+        let mut seen = order(seed, epoch);
+        assert_eq!(seen, order(seed, epoch), "repeatable");
+        assert!((seed, epoch) == (1, 1) || seen != order(1, 1));
+        seen.sort_unstable();
+        assert_eq!(seen, in_order, "each image once");
+    }
+
+    // All images the same: now the order does not show, but how they are changed does.
+    let same = DeviceSplit::upload(split(200, |_, pixel| (pixel % 251) as u8), device);
+    let changes = |seed, epoch| {
+        let mut images = make(same.epoch(64, seed, epoch).augmented(augment)).images;
+        images.sort_by(|a, b| a.partial_cmp(b).expect("no NaN"));
+        images
+    };
+    assert!(changes(1, 1) == changes(1, 1));
+    for other in [(1, 2), (2, 1), (1 + (1 << 32), 1)] {
+        assert!(changes(1, 1) != changes(other.0, other.1));
+    }
+}
+
+const MANY: usize = 10_000;
+
+/// Whether `count` of [`MANY`] is what a probability of `p` gives, within four standard deviations.
+fn is_likely(count: usize, p: f64) -> bool {
+    let deviation = (MANY as f64 * p * (1.0 - p)).sqrt();
+    (count as f64 - MANY as f64 * p).abs() <= 4.0 * deviation
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// Sum of squared deviations from equal counts, relative to them.
+fn chi_square(counts: &[usize]) -> f64 {
+    let expected = counts.iter().sum::<usize>() as f64 / counts.len() as f64;
+    let squares = counts.iter().map(|&n| (n as f64 - expected).powi(2));
+    squares.sum::<f64>() / expected
+}
+
+/// [`MANY`] images of a formula, augmented.
+fn many(device: &Device, augment: Augment, pixel: impl Fn(usize, usize) -> u8) -> Made {
+    let data = DeviceSplit::upload(split(MANY, pixel), device);
+    make(data.epoch(1000, 7, 3).augmented(augment))
+}
+
+fn flips_and_shifts_are_uniform(device: &Device) {
+    let augment = Augment {
+        flip: true,
+        shift: 2,
+        ..NONE
+    };
+    // One pixel is lit, at column 10 of row 20.
+    let made = many(device, augment, |_, pixel| {
+        u8::from(pixel == 20 * SIDE + 10) * 255
+    });
+    let mut counts = [0; 50];
+    for image in &made.images {
+        let lit: Vec<usize> = (0..PIXELS).filter(|&i| image[i] != 0.0).collect();
+        let [place] = lit[..] else {
+            panic!("lit: {lit:?}")
+        };
+        let (x, y) = (place % SIDE, place / SIDE);
+        let (flipped, shifted) = if x < 14 { (0, x - 8) } else { (1, x - 15) };
+        counts[(flipped * 5 + shifted) * 5 + y - 18] += 1;
+    }
+    assert!(
+        is_likely(counts[25..].iter().sum(), 0.5),
+        "flips: {counts:?}"
+    );
+    // 49 degrees of freedom: beyond 95 once in ten thousand times.
+    let chi_square = chi_square(&counts);
+    assert!(chi_square < 95.0, "{chi_square}: {counts:?}");
+}
+
+fn erased_rectangles_have_their_size_and_place(device: &Device) {
+    let augment = Augment {
+        erase: 30,
+        erase_side: 9,
+        ..NONE
+    };
+    let made = many(device, augment, |_, _| 255);
+    let (mut areas, mut sizes, mut erased) = (Vec::new(), [0; 81], [0; PIXELS]);
+    for image in &made.images {
+        let dark: Vec<usize> = (0..PIXELS).filter(|&i| image[i] == 0.0).collect();
+        let (Some(first), Some(last)) = (dark.first(), dark.last()) else {
+            continue;
+        };
+        let (width, height) = (
+            last % SIDE - first % SIDE + 1,
+            last / SIDE - first / SIDE + 1,
+        );
+        let rectangle = (0..height).flat_map(|y| (0..width).map(move |x| first + y * SIDE + x));
+        assert!(rectangle.eq(dark.iter().copied()), "{dark:?}");
+        areas.push(dark.len() as f64);
+        sizes[(height - 1) * 9 + width - 1] += 1;
+        dark.iter().for_each(|&place| erased[place] += 1);
+    }
+    assert!(is_likely(areas.len(), 0.3), "{} erased", areas.len());
+    // The mean of 1 to 9, squared; the standard deviation is the area's, 19.4.
+    let deviation = 19.4 / (areas.len() as f64).sqrt();
+    let error = mean(&areas) - 25.0;
+    assert!(error.abs() <= 4.0 * deviation, "{}", mean(&areas));
+    // 80 degrees of freedom: beyond 133 once in ten thousand times.
+    let chi_square = chi_square(&sizes);
+    assert!(chi_square < 133.0, "{chi_square}: {sizes:?}");
+    assert!(
+        erased.iter().all(|&n| n > 0),
+        "every pixel is erased at times"
+    );
+}
+
+/// A grey of its own for each class.
+fn grey(class: usize) -> u8 {
+    (20 * class + 30) as u8
+}
+
+/// The shares of [`MANY`] mixed images that are not their own, of those with a partner of another
+/// class; `check` sees their bytes and targets.
+fn foreign_shares(made: &Made, check: impl Fn(&[u8], &[f32])) -> Vec<f64> {
+    let order = shuffled(MANY, 7, 3);
+    let mut shares = Vec::new();
+    for ((image, targets), index) in made.images.iter().zip(&made.targets).zip(order) {
+        check(&bytes(image), targets);
+        assert!((targets.iter().sum::<f32>() - 1.0).abs() <= 1e-6);
+        let own = targets[index as usize % CLASSES];
+        if own < 1.0 {
+            shares.push(1.0 - f64::from(own));
+        }
+    }
+    shares
+}
+
+fn cut_targets_are_the_areas_shown(device: &Device) {
+    let augment = Augment {
+        flip: true,
+        cutmix: 40,
+        ..NONE
+    };
+    let made = many(device, augment, |image, _| grey(image % CLASSES));
+    let shares = foreign_shares(&made, |image, targets| {
+        for (class, &target) in targets.iter().enumerate() {
+            let shown = image.iter().filter(|&&pixel| pixel == grey(class)).count();
+            assert_eq!(target, shown as f32 / 784.0);
+        }
+    });
+    // One partner in ten is of the same class.
+    assert!(is_likely(shares.len(), 0.4 * 0.9), "{} cut", shares.len());
+    // Mean and standard deviation of a square's area by its definition: of side s with probability
+    // (2s - 1) / 784, around any pixel, as far as it lies in the image.
+    let (mut first, mut second) = (0.0, 0.0);
+    for side in 1..=28_i32 {
+        for center in places() {
+            let covered = center.map(|center| {
+                let low = center as i32 - side / 2;
+                f64::from((low + side).min(28) - low.max(0))
+            });
+            let share = covered[0] * covered[1] / 784.0;
+            let probability = f64::from(2 * side - 1) / 784.0 / 784.0;
+            first += probability * share;
+            second += probability * share * share;
+        }
+    }
+    let deviation = (second - first * first).sqrt() / (shares.len() as f64).sqrt();
+    let error = mean(&shares) - first;
+    assert!(
+        error.abs() <= 4.0 * deviation,
+        "{} and {first}",
+        mean(&shares)
+    );
+}
+
+fn blended_targets_are_the_weights_shown(device: &Device) {
+    let augment = Augment { mixup: 60, ..NONE };
+    let made = many(device, augment, |image, _| grey(image % CLASSES));
+    let shares = foreign_shares(&made, |image, targets| {
+        let greys = targets.iter().enumerate();
+        let blend: f32 = greys.map(|(class, t)| t * f32::from(grey(class))).sum();
+        for &pixel in image {
+            assert!(
+                (f32::from(pixel) - blend).abs() <= 0.501,
+                "{pixel}, not {blend}"
+            );
+        }
+    });
+    assert!(
+        is_likely(shares.len(), 0.6 * 0.9),
+        "{} blended",
+        shares.len()
+    );
+    let mut counts = [0; 16];
+    for share in &shares {
+        counts[((16.0 * share) as usize).min(15)] += 1;
+    }
+    // 15 degrees of freedom: beyond 45 once in ten thousand times.
+    let chi_square = chi_square(&counts);
+    assert!(chi_square < 45.0, "{chi_square}: {counts:?}");
+}
+
+fn every_other_image_can_be_the_partner(device: &Device) {
+    // Black images of eight classes, so that the targets alone tell the partner.
+    let data = DeviceSplit::upload(split(8, |_, _| 0), device);
+    let augment = Augment {
+        cutmix: 100,
+        ..NONE
+    };
+    let mut partners = vec![0; 8 * 8];
+    for seed in 0..300 {
+        let order = shuffled(8, seed, 1);
+        for (image, targets) in order
+            .iter()
+            .zip(make(data.epoch(8, seed, 1).augmented(augment)).targets)
+        {
+            let own = *image as usize;
+            let partner = (0..8).find(|&class| class != own && targets[class] > 0.0);
+            partners[8 * own + partner.expect("all images are cut")] += 1;
+        }
+    }
+    assert!((0..8).all(|own| partners[9 * own] == 0));
+    let others: Vec<usize> = (0..64)
+        .filter(|i| i % 9 != 0)
+        .map(|i| partners[i])
+        .collect();
+    // 55 degrees of freedom, less the eight sums: beyond 92 once in ten thousand times.
+    let chi_square = chi_square(&others);
+    assert!(chi_square < 92.0, "{chi_square}: {partners:?}");
+}
+
+fn numbers_beyond_their_range_count_as_its_end(device: &Device) {
+    let data = DeviceSplit::upload(first(&fashion_mnist().test, 40), device);
+    let made = |augment| {
+        let made = make(data.epoch(20, 1, 1).augmented(augment));
+        (made.images, made.targets)
+    };
+    let beyond = Augment {
+        flip: true,
+        shift: 255,
+        erase: 255,
+        erase_side: 255,
+        cutmix: 255,
+        mixup: 255,
+    };
+    let within = Augment {
+        flip: true,
+        shift: 28,
+        erase: 100,
+        erase_side: 28,
+        cutmix: 100,
+        mixup: 0,
+    };
+    assert!(made(beyond) == made(within));
+    let sideless = Augment {
+        erase: 100,
+        erase_side: 0,
+        ..NONE
+    };
+    assert!(made(sideless) == made(NONE));
+}
+
+#[test]
+fn an_augmentation_shows_all_its_values_in_json() {
+    let augment = Augment {
+        flip: true,
+        shift: 2,
+        erase: 50,
+        erase_side: 12,
+        cutmix: 25,
+        mixup: 10,
+    };
+    let json = serde_json::json!({
+        "flip": true, "shift": 2, "erase": 50, "erase_side": 12, "cutmix": 25, "mixup": 10
+    });
+    assert_eq!(serde_json::to_value(augment).unwrap(), json);
+    assert_eq!(serde_json::from_value::<Augment>(json).unwrap(), augment);
+    assert_eq!(Augment::default(), NONE);
+}

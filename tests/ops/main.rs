@@ -1,0 +1,14 @@
+//! The layers, the optimizer and what feeds them: each against its definition.
+
+#[macro_use]
+#[path = "../common/mod.rs"]
+mod common;
+
+mod adamw;
+mod channel_norm;
+mod conv_relu_pool;
+mod conv_relu_pool_cpu;
+mod dropout;
+mod gather;
+mod layers;
+mod linear_cpu;

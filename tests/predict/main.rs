@@ -1,0 +1,12 @@
+//! Pictures of the user's own, and models for other programs.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod cli;
+mod export;
+mod files;
+mod ground;
+mod hostile;
+mod orientation;
+mod output;

@@ -1,0 +1,9 @@
+//! What is shown of runs: figures, tables, pages.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod evaluation;
+mod grid;
+mod html;
+mod training;

@@ -1,0 +1,74 @@
+//! Both models learn on real data, on each backend.
+
+use crate::common::{cpu, fashion_mnist, first, plain, wgpu};
+use anyhow::Result;
+use burn::tensor::Device;
+use fmnist::model::ModelKind;
+use fmnist::train::DeviceSplit;
+use fmnist::train::history::History;
+use fmnist::train::{Callback, Learner, Settings, Step, train};
+
+/// What a callback is told.
+#[derive(Default)]
+struct Seen {
+    steps: usize,
+    epochs: usize,
+}
+
+impl Callback for Seen {
+    fn after_step(&mut self, _: &Learner, _: &Step) -> Result<()> {
+        self.steps += 1;
+        Ok(())
+    }
+
+    fn after_epoch(&mut self, _: &Learner, history: &History) -> Result<()> {
+        self.epochs += 1;
+        assert_eq!(history.records.len(), self.epochs);
+        Ok(())
+    }
+}
+
+/// Trains both models for two epochs; the training loss must fall below `loss_factor` times the
+/// first epoch's, and the test accuracy must exceed `accuracy`.
+fn both_models_learn(device: &Device, samples: usize, loss_factor: f64, accuracy: f64) {
+    let data = fashion_mnist();
+    let settings = Settings {
+        epochs: 2,
+        ..plain(&ModelKind::ALL, 32, 1)
+    };
+    let [training, test] = [first(&data.train, samples), first(&data.test, 1000)]
+        .map(|split| DeviceSplit::upload(split, device));
+    let models = settings.models.iter();
+    let mut learners: Vec<Learner> = models
+        .map(|model| Learner::new(model, &settings, &training, device))
+        .collect();
+    let mut seen = Seen::default();
+    let history = train(2, &mut learners, History::default(), &test, &mut seen)
+        .expect("training does not fail");
+    assert_eq!(seen.epochs, 4, "two models, two epochs");
+    assert_eq!(seen.steps, 4 * samples.div_ceil(32));
+    for learner in &mut learners {
+        let kind = learner.kind();
+        let losses: Vec<f64> = history.of(kind.name()).map(|e| e.train_loss).collect();
+        assert!(
+            losses[1] < loss_factor * losses[0],
+            "{kind}: losses {losses:?}"
+        );
+        let test = learner.evaluate(&test).expect("the device works");
+        println!("{kind}: losses {losses:?}, {test:?}");
+        assert!(test.accuracy > accuracy, "{kind}: {test:?}");
+        let last = history.of(kind.name()).last().expect("there are two");
+        assert_eq!(last.validation_accuracy, test.accuracy);
+        assert_eq!(last.validation_loss, test.loss);
+    }
+}
+
+#[test]
+fn on_cpu() {
+    both_models_learn(&cpu(), 8_000, 0.7, 0.80);
+}
+
+#[test]
+fn on_wgpu() {
+    both_models_learn(&wgpu(), 2_000, 0.7, 0.65);
+}

@@ -1,0 +1,12 @@
+//! Training: whole networks, recipes, checkpoints.
+
+#[macro_use]
+#[path = "../common/mod.rs"]
+mod common;
+
+mod checkpoint;
+mod fused_training;
+mod learns;
+mod parity;
+mod recipes;
+mod resume;

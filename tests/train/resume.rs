@@ -1,0 +1,159 @@
+//! A learner goes on from a checkpoint as if it had never stopped, on each backend.
+
+use crate::common::{cpu, fashion_mnist, first, learner, plain, wgpu};
+use anyhow::{Result, bail};
+use burn::tensor::Device;
+use fmnist::model::{Kernels, ModelKind};
+use fmnist::ops::adamw;
+use fmnist::run::checkpoint::{Checkpoint, RunIdentity};
+use fmnist::train::DeviceSplit;
+use fmnist::train::recipe::Recipe;
+use fmnist::train::{Callback, Diverged, Learner, Settings, State, Step, Tally};
+
+on_each_device!(
+    goes_on_bit_for_bit_from_any_step,
+    goes_on_bit_for_bit_with_burns_own_operations,
+    another_models_state_is_refused,
+    divergence_is_found_and_its_step_named,
+);
+
+/// Ends the training after a number of steps.
+struct StopAfter(usize);
+
+impl Callback for StopAfter {
+    fn after_step(&mut self, _: &Learner, _: &Step) -> Result<()> {
+        if self.0 == 0 {
+            bail!("stopped");
+        }
+        self.0 -= 1;
+        Ok(())
+    }
+}
+
+fn settings(recipe: Recipe, kind: ModelKind, kernels: Kernels) -> Settings {
+    Settings {
+        recipe,
+        models: vec![recipe.model(kind)],
+        epochs: 2,
+        kernels,
+        ..plain(&[kind], 24, 3)
+    }
+}
+
+/// The state without what a clock measured.
+fn untimed(learner: &Learner) -> State {
+    let mut state = learner.state().expect("the device works");
+    state.position.seconds = 0.0;
+    state.position.busy_seconds = 0.0;
+    state
+}
+
+/// Trains two epochs without a stop, and with stops after so many steps; each time another learner
+/// goes on, from the bytes of a checkpoint.
+fn assert_resumes(settings: &Settings, images: usize, stops: &[usize], device: &Device) {
+    let images = DeviceSplit::upload(first(&fashion_mnist().train, images), device);
+    let mut straight = learner(settings, &images, device);
+    let expected = [(); 2].map(|()| straight.train_epoch(&mut ()).expect("it trains").0);
+
+    let mut metrics = Vec::new();
+    let mut stops = stops.iter().copied();
+    let mut stopped = learner(settings, &images, device);
+    while stopped.position().epochs < 2 {
+        let mut stop = StopAfter(stops.next().unwrap_or(usize::MAX));
+        match stopped.train_epoch(&mut stop) {
+            Ok((of_epoch, _)) => metrics.push(of_epoch),
+            Err(error) => assert_eq!(error.to_string(), "stopped"),
+        }
+        let checkpoint = Checkpoint {
+            run: RunIdentity {
+                model: settings.models[0].architecture.model,
+                settings: settings.clone(),
+                images: String::new(),
+            },
+            history: Vec::new(),
+            state: stopped.state().expect("the device works"),
+        };
+        // A history is not part of this.
+        let mut without_epochs = checkpoint.clone();
+        without_epochs.state.position.epochs = 0;
+        let bytes = without_epochs.encode().expect("it has a form");
+        let mut read = Checkpoint::decode(&bytes).expect("it is whole").state;
+        read.position.epochs = checkpoint.state.position.epochs;
+        assert_eq!(read, checkpoint.state);
+        stopped = learner(settings, &images, device);
+        stopped.restore(read).expect("it fits");
+    }
+    assert_eq!(metrics, expected);
+    assert_eq!(untimed(&stopped), untimed(&straight));
+    let fresh = learner(settings, &images, device);
+    assert_ne!(untimed(&fresh).weights, untimed(&straight).weights);
+}
+
+fn goes_on_bit_for_bit_from_any_step(device: &Device) {
+    for recipe in [Recipe::Plain, Recipe::Best] {
+        for kind in ModelKind::ALL {
+            // 100 images are five steps: within an epoch, before its first and after its last.
+            let settings = settings(recipe, kind, Kernels::Fused);
+            assert_resumes(&settings, 100, &[0, 2, 1, usize::MAX, 4], device);
+        }
+    }
+}
+
+fn goes_on_bit_for_bit_with_burns_own_operations(device: &Device) {
+    let settings = settings(Recipe::Best, ModelKind::Dense, Kernels::Reference);
+    assert_resumes(&settings, 100, &[2], device);
+}
+
+fn another_models_state_is_refused(device: &Device) {
+    let images = DeviceSplit::upload(first(&fashion_mnist().train, 30), device);
+    let of = |recipe, kind| {
+        let mut learner = learner(&settings(recipe, kind, Kernels::Fused), &images, device);
+        learner.train_epoch(&mut ()).expect("it trains");
+        learner
+    };
+    let dense = of(Recipe::Plain, ModelKind::Dense);
+    let state = dense.state().expect("the device works");
+
+    let mut other = of(Recipe::Best, ModelKind::Dense);
+    let error = other.restore(state.clone()).expect_err("wider layers");
+    assert!(error.to_string().contains("other shapes"), "{error}");
+
+    let mut cut = state.clone();
+    cut.optimizer.memory.moments_2.pop();
+    let mut averaged = state.clone();
+    averaged.optimizer.memory.averages = Some(state.weights.clone());
+    let mut ahead = state.clone();
+    ahead.position.steps = 1;
+    let mut weights_only = state;
+    weights_only.optimizer = adamw::State::default();
+    for (state, part) in [
+        (cut, "optimizer's state"),
+        (averaged, "optimizer's state"),
+        (ahead, "after step 1 of epoch 2"),
+        (weights_only, "after step 0 of epoch 2"),
+    ] {
+        let mut dense = of(Recipe::Plain, ModelKind::Dense);
+        let error = dense.restore(state).expect_err("it does not fit");
+        assert!(error.to_string().contains(part), "{error}");
+    }
+}
+
+fn divergence_is_found_and_its_step_named(device: &Device) {
+    let images = DeviceSplit::upload(first(&fashion_mnist().train, 400), device);
+    let mut settings = settings(Recipe::Plain, ModelKind::Cnn, Kernels::Fused);
+    settings.models[0].training.learning_rate = 1e12;
+    let mut diverging = learner(&settings, &images, device);
+    let error = diverging.train_epoch(&mut ()).expect_err("it diverges");
+    let diverged = error.downcast_ref::<Diverged>().expect("that is why");
+
+    // The same steps one by one.
+    let mut blind = learner(&settings, &images, device);
+    let batches: Vec<_> = blind.batches(1).collect();
+    let first = batches.iter().enumerate().position(|(step, batch)| {
+        let mut tally = Tally::default();
+        blind.step(batch, step, 1e12, &mut tally);
+        !tally.read().expect("the device works").loss.is_finite()
+    });
+    assert_eq!(diverged.step, first.expect("it diverges") + 1);
+    assert_eq!((diverged.model, diverged.epoch), (ModelKind::Cnn, 1));
+}
