@@ -15,6 +15,9 @@
 //! (launches and sizes, without a device) and `gpu.rs` (the launches of its shaders in `shaders/`).
 //! What several share lies beside them.
 
+// burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
+#![allow(deprecated)]
+
 pub mod adamw;
 pub mod channel_norm;
 pub mod conv_relu_pool;

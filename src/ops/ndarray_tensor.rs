@@ -1,8 +1,5 @@
 //! The tensors of `burn-ndarray` as slices, which the CPU kernels work on.
 
-// burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
-#![allow(deprecated)]
-
 use std::ops::Deref;
 
 use burn_ndarray::{NdArrayTensor, SharedArray};

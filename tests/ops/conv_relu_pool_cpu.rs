@@ -178,7 +178,7 @@ fn forward(
 ) -> (Vec<f32>, Vec<u8>) {
     let mut output = vec![f32::NAN; s.batch * sizes(s).pooled];
     let mut codes = vec![0xcc; output.len()];
-    cpu::forward_with(isa, s, input, weight, bias, &mut output, &mut codes);
+    cpu::forward(isa, s, input, weight, bias, &mut output, &mut codes);
     (output, codes)
 }
 
@@ -194,7 +194,7 @@ fn gradients(
     let mut grad_weight = vec![f32::NAN; sizes.weights];
     let mut grad_bias = vec![f32::NAN; s.out_channels];
     let mut grad_input = vec![f32::NAN; s.batch * sizes.image];
-    cpu::grad_weight_bias_with(
+    cpu::grad_weight_bias(
         isa,
         s,
         input,
@@ -203,7 +203,7 @@ fn gradients(
         &mut grad_weight,
         &mut grad_bias,
     );
-    cpu::grad_input_with(isa, s, weight, codes, grad_output, &mut grad_input);
+    cpu::grad_input(isa, s, weight, codes, grad_output, &mut grad_input);
     [grad_weight, grad_bias, grad_input]
 }
 

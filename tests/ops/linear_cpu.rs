@@ -88,7 +88,7 @@ impl Problem {
 
     fn forward(&self, isa: Isa, relu: bool) -> Vec<f32> {
         fill(self.shape.batch * self.shape.outputs, |output| {
-            cpu::forward_with(
+            cpu::forward(
                 isa,
                 &self.shape,
                 relu,
@@ -108,7 +108,7 @@ impl Problem {
         let mut grad_bias = Vec::new();
         let grad_weight = fill(self.shape.inputs * self.shape.outputs, |grad_weight| {
             grad_bias = fill(self.shape.outputs, |grad_bias| {
-                cpu::grad_weight_bias_with(
+                cpu::grad_weight_bias(
                     isa,
                     &self.shape,
                     self.relu_output(relu),
@@ -124,7 +124,7 @@ impl Problem {
 
     fn grad_input(&self, isa: Isa, relu: bool) -> Vec<f32> {
         fill(self.shape.batch * self.shape.inputs, |grad_input| {
-            cpu::grad_input_with(
+            cpu::grad_input(
                 isa,
                 &self.shape,
                 self.relu_output(relu),

@@ -7,9 +7,6 @@
 //! all weights in one buffer and updates them in one launch. Burn's extension macro takes no lists
 //! of tensors: here the backends are told apart by hand.
 
-// burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
-#![allow(deprecated)]
-
 pub mod cpu;
 mod gpu;
 mod ndarray;

@@ -6,9 +6,6 @@
 //!
 //! Shapes: input and output `[batch, channels, height, width]`, factors `[channels]`.
 
-// burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
-#![allow(deprecated)]
-
 mod cpu;
 mod gpu;
 mod ndarray;

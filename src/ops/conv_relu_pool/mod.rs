@@ -25,9 +25,6 @@
 //! - The ReLU is open where the maximum is > 0; at 0 its gradient is 0.
 //! - A NaN in a window makes the output NaN; the gradient goes to the first NaN.
 
-// burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
-#![allow(deprecated)]
-
 pub mod cpu;
 mod gpu;
 mod ndarray;

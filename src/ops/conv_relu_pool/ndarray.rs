@@ -6,6 +6,7 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use super::{BlockKernels, BlockShape, block_shape, cpu};
 use crate::device::recorder;
 use crate::ops::ndarray_tensor::{bytes, floats, tensor};
+use crate::ops::simd::Isa;
 
 /// Codes are one `u8` for each element of the output.
 impl BlockKernels for NdArray {
@@ -20,6 +21,7 @@ impl BlockKernels for NdArray {
         let mut output = vec![0.0; len];
         let mut codes = vec![0; len];
         cpu::forward(
+            Isa::detect(),
             &shape,
             &floats(input),
             &floats(weight),
@@ -42,6 +44,7 @@ impl BlockKernels for NdArray {
         let _timed = recorder::operation("conv_relu_pool/grad_input");
         let mut grad_input = vec![0.0; shape.input_dims().iter().product()];
         cpu::grad_input(
+            Isa::detect(),
             &shape,
             &floats(weight),
             &bytes(codes),
@@ -61,6 +64,7 @@ impl BlockKernels for NdArray {
         let mut grad_weight = vec![0.0; shape.weight_dims().iter().product()];
         let mut grad_bias = vec![0.0; shape.out_channels];
         cpu::grad_weight_bias(
+            Isa::detect(),
             &shape,
             &floats(input),
             &bytes(codes),

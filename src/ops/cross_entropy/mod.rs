@@ -1,8 +1,5 @@
 //! Softmax and cross-entropy as one operation, which also counts the right predictions.
 
-// burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
-#![allow(deprecated)]
-
 pub mod cpu;
 mod gpu;
 mod ndarray;

@@ -4,9 +4,6 @@
 //! Which ones is a hash of seed, step, layer and place: every backend drops the same, and the
 //! backward pass finds them again without a mask in memory.
 
-// burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
-#![allow(deprecated)]
-
 mod cpu;
 mod gpu;
 mod ndarray;

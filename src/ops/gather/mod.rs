@@ -5,9 +5,6 @@
 //! (`random.rs`), and the values of the targets come from a table: so all backends give the same
 //! batches, bit for bit.
 
-// burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
-#![allow(deprecated)]
-
 mod augment;
 pub mod cpu;
 mod gpu;

@@ -3,9 +3,6 @@
 //! Shapes: input `[batch, inputs]`, weight `[inputs, outputs]`, bias `[outputs]`, output
 //! `[batch, outputs]`. The backward pass knows by the output where the ReLU was open.
 
-// burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
-#![allow(deprecated)]
-
 pub mod cpu;
 mod gpu;
 mod ndarray;

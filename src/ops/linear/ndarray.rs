@@ -6,6 +6,7 @@ use burn::backend::tensor::FloatTensor;
 use super::{LinearKernels, LinearLayer, LinearShape, cpu, linear_shape};
 use crate::device::recorder;
 use crate::ops::ndarray_tensor::{floats, tensor};
+use crate::ops::simd::Isa;
 
 impl LinearLayer for NdArray {
     fn linear_layer(
@@ -18,6 +19,7 @@ impl LinearLayer for NdArray {
         let shape = linear_shape(&input, &weight);
         let mut output = vec![0.0; shape.batch * shape.outputs];
         cpu::forward(
+            Isa::detect(),
             &shape,
             relu,
             &floats(input),
@@ -39,6 +41,7 @@ impl LinearKernels for NdArray {
         let _timed = recorder::operation("linear/grad_input");
         let mut grad_input = vec![0.0; shape.batch * shape.inputs];
         cpu::grad_input(
+            Isa::detect(),
             &shape,
             relu_output.map(floats).as_deref(),
             &floats(weight),
@@ -58,6 +61,7 @@ impl LinearKernels for NdArray {
         let mut grad_weight = vec![0.0; shape.inputs * shape.outputs];
         let mut grad_bias = vec![0.0; shape.outputs];
         cpu::grad_weight_bias(
+            Isa::detect(),
             &shape,
             relu_output.map(floats).as_deref(),
             &floats(input),

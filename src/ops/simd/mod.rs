@@ -5,7 +5,6 @@
 //! once per instruction set, with its registers. Kernels must therefore not call closures or
 //! functions that might not be inlined while vectors are alive.
 
-#![warn(clippy::undocumented_unsafe_blocks)]
 #![expect(
     clippy::needless_range_loop,
     reason = "arrays of registers are indexed by constants, several at once"

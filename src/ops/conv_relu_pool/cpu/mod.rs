@@ -23,7 +23,6 @@
 //!
 //! Dense arithmetic at the peak of both cores would take 0.12 and 1.96 for each of them.
 
-#![warn(clippy::undocumented_unsafe_blocks)]
 #![expect(
     clippy::needless_range_loop,
     reason = "register blocks are indexed by constants in several arrays at once"
@@ -46,24 +45,12 @@ use super::{BlockShape, CLOSED};
 /// 28 × 28 1.2 against 1.6, 8→32 at 14 × 14 0.47 against 0.62, 32→64 at 14 × 14 1.6 against 4.2.
 const WINOGRAD_CHANNELS: usize = 8;
 
-/// Computes the pooled activation and the codes.
+/// Computes the pooled activation and the codes, on the given instruction set.
 ///
 /// # Panics
 /// If the kernel size is neither 3 nor 5, there are no channels, a slice's length does not fit,
 /// or an image or the weights have too many values for offsets of 32 bits.
 pub fn forward(
-    shape: &BlockShape,
-    input: &[f32],
-    weight: &[f32],
-    bias: &[f32],
-    output: &mut [f32],
-    codes: &mut [u8],
-) {
-    forward_with(Isa::detect(), shape, input, weight, bias, output, codes);
-}
-
-/// [`forward`] on a given instruction set.
-pub fn forward_with(
     isa: Isa,
     shape: &BlockShape,
     input: &[f32],
@@ -99,27 +86,6 @@ pub fn forward_with(
 /// If the kernel size is neither 3 nor 5, there are no channels, a slice's length does not fit,
 /// or an image or the weights have too many values for offsets of 32 bits.
 pub fn grad_weight_bias(
-    shape: &BlockShape,
-    input: &[f32],
-    codes: &[u8],
-    grad_output: &[f32],
-    grad_weight: &mut [f32],
-    grad_bias: &mut [f32],
-) {
-    let isa = Isa::detect();
-    grad_weight_bias_with(
-        isa,
-        shape,
-        input,
-        codes,
-        grad_output,
-        grad_weight,
-        grad_bias,
-    );
-}
-
-/// [`grad_weight_bias`] on a given instruction set.
-pub fn grad_weight_bias_with(
     isa: Isa,
     shape: &BlockShape,
     input: &[f32],
@@ -160,17 +126,6 @@ pub fn grad_weight_bias_with(
 /// If the kernel size is neither 3 nor 5, there are no channels, a slice's length does not fit,
 /// or an image or the weights have too many values for offsets of 32 bits.
 pub fn grad_input(
-    shape: &BlockShape,
-    weight: &[f32],
-    codes: &[u8],
-    grad_output: &[f32],
-    grad_input: &mut [f32],
-) {
-    grad_input_with(Isa::detect(), shape, weight, codes, grad_output, grad_input);
-}
-
-/// [`grad_input()`] on a given instruction set.
-pub fn grad_input_with(
     isa: Isa,
     shape: &BlockShape,
     weight: &[f32],

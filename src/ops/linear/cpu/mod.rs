@@ -8,7 +8,6 @@
 //! Each element is summed in a fixed order by one thread: results are the same bits for any number
 //! of threads.
 
-#![warn(clippy::undocumented_unsafe_blocks)]
 #![expect(
     clippy::needless_range_loop,
     reason = "register tiles are indexed by constants in several arrays at once"
@@ -34,18 +33,6 @@ const PANEL: usize = 64;
 /// # Panics
 /// If a slice's length does not fit the shape.
 pub fn forward(
-    shape: &LinearShape,
-    relu: bool,
-    input: &[f32],
-    weight: &[f32],
-    bias: &[f32],
-    output: &mut [f32],
-) {
-    forward_with(Isa::detect(), shape, relu, input, weight, bias, output);
-}
-
-/// [`forward`] on a given instruction set.
-pub fn forward_with(
     isa: Isa,
     shape: &LinearShape,
     relu: bool,
@@ -110,27 +97,6 @@ pub fn forward_with(
 /// # Panics
 /// If a slice's length does not fit the shape.
 pub fn grad_weight_bias(
-    shape: &LinearShape,
-    relu_output: Option<&[f32]>,
-    input: &[f32],
-    grad_output: &[f32],
-    grad_weight: &mut [f32],
-    grad_bias: &mut [f32],
-) {
-    let isa = Isa::detect();
-    grad_weight_bias_with(
-        isa,
-        shape,
-        relu_output,
-        input,
-        grad_output,
-        grad_weight,
-        grad_bias,
-    );
-}
-
-/// [`grad_weight_bias`] on a given instruction set.
-pub fn grad_weight_bias_with(
     isa: Isa,
     shape: &LinearShape,
     relu_output: Option<&[f32]>,
@@ -198,24 +164,6 @@ pub fn grad_weight_bias_with(
 /// # Panics
 /// If a slice's length does not fit the shape.
 pub fn grad_input(
-    shape: &LinearShape,
-    relu_output: Option<&[f32]>,
-    weight: &[f32],
-    grad_output: &[f32],
-    grad_input: &mut [f32],
-) {
-    grad_input_with(
-        Isa::detect(),
-        shape,
-        relu_output,
-        weight,
-        grad_output,
-        grad_input,
-    );
-}
-
-/// [`grad_input`] on a given instruction set.
-pub fn grad_input_with(
     isa: Isa,
     shape: &LinearShape,
     relu_output: Option<&[f32]>,
