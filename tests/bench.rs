@@ -6,13 +6,15 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use std::{panic, thread};
 
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 use common::{cpu, data_dir, learner, plain, values, wgpu};
 use fmnist::bench::ceilings::{ADDEND, FACTOR, GRANULE, ROUNDS, copy, multiply_add};
 use fmnist::dataset::synthetic;
-use fmnist::device::recorder::record;
+use fmnist::device::recorder::{operation, read_back, record, uploaded};
 use fmnist::model::ModelKind;
 use fmnist::train::DeviceSplit;
 use fmnist::train::Tally;
@@ -377,6 +379,39 @@ impl log::Log for ApiLog {
     }
 
     fn flush(&self) {}
+}
+
+#[test]
+fn only_what_happens_inside_is_recorded() {
+    let _alone = alone();
+    let pause = || {
+        let _operation = operation("pause");
+        thread::sleep(Duration::from_millis(2));
+    };
+    uploaded(1);
+    pause();
+    let (result, inside) = record(|| {
+        uploaded(5);
+        uploaded(2);
+        read_back(3);
+        pause();
+        pause();
+        "result"
+    });
+    assert_eq!(result, "result");
+    assert_eq!((inside.uploaded_bytes, inside.read_back_bytes), (7, 3));
+    assert_eq!(inside.calls(), 2);
+    assert_eq!(inside.kernels.len(), 1);
+    assert!(inside.kernels["pause"].seconds >= 4e-3);
+    assert!(!inside.device_clock, "the host's clock timed it");
+
+    let panicked = panic::catch_unwind(|| record(|| panic!("on purpose")));
+    assert!(panicked.is_err());
+    assert!(operation("after a panic").is_none());
+
+    let ((), nothing) = record(|| ());
+    assert!(nothing.kernels.is_empty());
+    assert_eq!(nothing.uploaded_bytes, 0);
 }
 
 #[test]
