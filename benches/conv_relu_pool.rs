@@ -16,7 +16,7 @@ use fmnist::dataset::synthetic;
 use fmnist::device::{self, BackendChoice, Selected};
 use fmnist::model::{Kernels, ModelKind};
 use fmnist::ops::conv_relu_pool::{BlockShape, conv_relu_pool, reference};
-use fmnist::train::recipe::{Recipe, VALIDATION_IMAGES};
+use fmnist::train::recipe::Recipe;
 use fmnist::train::{Batch, DeviceSplit};
 use fmnist::train::{Learner, Settings, Tally};
 
@@ -174,14 +174,9 @@ struct StepCase {
 impl StepCase {
     fn new(kernels: Kernels, batch_size: usize, device: &Device) -> Self {
         let settings = Settings {
-            recipe: Recipe::Plain,
-            models: vec![Recipe::Plain.model(ModelKind::Cnn)],
-            epochs: 1,
             batch_size,
-            samples: None,
-            validation: VALIDATION_IMAGES,
-            seed: 0,
             kernels,
+            ..Settings::new(Recipe::Plain, &[ModelKind::Cnn])
         };
         let images = synthetic::split(0, synthetic::Part::Train, batch_size);
         let images = DeviceSplit::upload(images, device);

@@ -13,7 +13,7 @@ use fmnist::device::{self, BackendChoice};
 use fmnist::model::{ConvReluPool, ConvReluPoolConfig, LinearRelu, LinearReluConfig};
 use fmnist::train::DeviceSplit;
 
-/// A convolution, bias, ReLU and pool in one operation each, then the logits.
+/// Blocks of convolution, bias, ReLU and pool, each one operation; then the logits.
 #[derive(Module, Debug)]
 struct Net {
     blocks: Vec<ConvReluPool>,

@@ -8,7 +8,7 @@
 //!                └── ops ◀──┘   forward, backward and update, in shaders/*.wgsl or on the CPU
 //! ```
 //!
-//! | room | what it is for |
+//! | module | what it is for |
 //! | --- | --- |
 //! | [`dataset`] | finds, downloads, reads and draws images with their labels |
 //! | [`ops`] | the operations of a training step, each with its reference, CPU kernels and shaders |
@@ -28,7 +28,7 @@
 //! `cli`, on by default, is the program: [`mod@bench`], [`cli`], [`predict`], [`report`], [`run`] and the
 //! download in [`dataset`]. A crate that only wants operations, models or training takes this one with
 //! `default-features = false`, and gets no parser of command lines, no plots, no network and no signal
-//! handling. Nothing in the other rooms ends the process.
+//! handling. Nothing in the other modules ends the process.
 //!
 //! # Errors
 //!
@@ -51,7 +51,6 @@ pub mod dataset;
 pub mod device;
 pub mod export;
 pub mod model;
-mod no_fusion;
 pub mod ops;
 #[cfg(feature = "cli")]
 pub mod predict;

@@ -3,7 +3,7 @@
 mod common;
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,13 +11,13 @@ use std::{panic, thread};
 
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
+use common::process::output;
 use common::{cpu, data_dir, learner, plain, values, wgpu};
 use fmnist::bench::ceilings::{ADDEND, FACTOR, GRANULE, ROUNDS, copy, multiply_add};
 use fmnist::dataset::synthetic;
 use fmnist::device::recorder::{operation, read_back, record, uploaded};
 use fmnist::model::ModelKind;
-use fmnist::train::DeviceSplit;
-use fmnist::train::Tally;
+use fmnist::train::{DeviceSplit, Tally};
 use serde_json::Value;
 
 /// A recording sees the whole process, so tests that record or launch take turns.
@@ -31,10 +31,6 @@ fn fmnist(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fmnist"));
     command.args(args).env("FMNIST_DATA_DIR", data_dir());
     command
-}
-
-fn output(mut command: Command) -> Output {
-    command.output().expect("the program can be started")
 }
 
 fn text(bytes: &[u8]) -> &str {
@@ -450,7 +446,7 @@ fn every_launch_and_every_byte_of_a_step_is_counted() {
 
         let (metrics, reading) = record_reading(&tally);
         assert!(metrics.is_finite());
-        assert_eq!(reading, 3 * 4, "losses, right answers, finite losses");
+        assert_eq!(reading, 3 * 4, "losses, correct predictions, finite losses");
     }
 }
 

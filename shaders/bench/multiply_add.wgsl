@@ -10,8 +10,8 @@ const ROUNDS: u32 = {{ rounds }};
 const INVOCATIONS: u32 = {{ invocations }};
 
 // Their fixed point is 1, which values approach slowly: they stay ordinary numbers.
-const FACTOR = vec4<f32>(1.0 - 1.0 / 1024.0);
-const ADDEND = vec4<f32>(1.0 / 1024.0);
+const FACTOR = vec4<f32>(1.0 - 1.0 / {{ slowness }}.0);
+const ADDEND = vec4<f32>(1.0 / {{ slowness }}.0);
 
 @group(0) @binding(0) var<storage, read_write> values: array<vec4<f32>>;
 

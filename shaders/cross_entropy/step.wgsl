@@ -22,7 +22,7 @@ const INVOCATIONS: u32 = {{ invocations }};
 @group(0) @binding(3) var<storage, read_write> tally: array<f32>;
 @group(0) @binding(4) var<storage, read_write> loss: array<f32>;
 
-// Loss and right predictions.
+// Loss and correct predictions.
 alias Summand = vec2<f32>;
 
 @compute @workgroup_size(INVOCATIONS)

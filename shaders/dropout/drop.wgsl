@@ -8,9 +8,9 @@
 //               takes several places
 //
 // values, dropped  [LENGTH]
-// drop             one Drop, new for every call
+// mask             one Mask, new for every call
 
-struct Drop {
+struct Mask {
     key: array<u32, 3>,
     threshold: u32,
     scale: f32,
@@ -20,7 +20,7 @@ const LENGTH: u32 = {{ length }};
 const INVOCATIONS: u32 = {{ invocations }};
 
 @group(0) @binding(0) var<storage, read_write> values: array<f32>;
-@group(0) @binding(1) var<storage, read_write> drop: Drop;
+@group(0) @binding(1) var<storage, read_write> mask: Mask;
 @group(0) @binding(2) var<storage, read_write> dropped: array<f32>;
 
 @compute @workgroup_size(INVOCATIONS)
@@ -30,12 +30,12 @@ fn main(
 ) {
     let quarter = (LENGTH + 3u) / 4u;
     for (var i = invocation.x; i < quarter; i += workgroups.x * INVOCATIONS) {
-        let words = pcg4d(vec4<u32>(drop.key[0], drop.key[1], drop.key[2], i));
+        let words = pcg4d(vec4<u32>(mask.key[0], mask.key[1], mask.key[2], i));
         for (var part = 0u; part < 4u; part++) {
             let at = part * quarter + i;
             if (at < LENGTH) {
-                let kept = words[part] >= drop.threshold;
-                dropped[at] = select(0.0, values[at] * drop.scale, kept);
+                let kept = words[part] >= mask.threshold;
+                dropped[at] = select(0.0, values[at] * mask.scale, kept);
             }
         }
     }

@@ -40,10 +40,10 @@ const ROW_WORDS: u32 = SIDE / 4;
 const WORDS: u32 = SIDE * ROW_WORDS;
 
 // What a random word is for.
-const POSE: u32 = 0;
-const ERASE: u32 = 1;
-const MIX: u32 = 2;
-const CUT: u32 = 3;
+const POSE: u32 = {{ pose }};
+const ERASE: u32 = {{ erase }};
+const MIX: u32 = {{ mix }};
+const CUT: u32 = {{ cut }};
 
 @group(0) @binding(0) var<storage, read_write> images: array<u32>;
 @group(0) @binding(1) var<storage, read_write> labels: array<u32>;
@@ -54,8 +54,8 @@ const CUT: u32 = 3;
 @group(0) @binding(6) var<storage, read_write> batch_targets: array<f32>;
 
 // Random words for an image, from what all choices of the epoch depend on and what they are for.
-fn words(image: u32, stream: u32) -> vec4<u32> {
-    return pcg4d(vec4<u32>(selection.key, image, stream));
+fn words(image: u32, purpose: u32) -> vec4<u32> {
+    return pcg4d(vec4<u32>(selection.key, image, purpose));
 }
 
 // A number below n <= 2^16 from the upper half of a random word.

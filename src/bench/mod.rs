@@ -13,11 +13,10 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::dataset::Split;
-use crate::device::{Backend, Selected};
+use crate::device::{Backend, Selected, proc_bytes};
 use crate::model::{Architecture, ModelKind};
-use crate::train::DeviceSplit;
-use crate::train::Settings;
 use crate::train::recipe::Recipe;
+use crate::train::{DeviceSplit, Settings};
 use ceilings::Ceilings;
 use step::Steps;
 
@@ -241,9 +240,5 @@ fn driver(selected: &Selected) -> Option<String> {
 /// The most memory that this process has had, where the system tells it.
 fn peak_process_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
+    proc_bytes(&status, "VmHWM")
 }

@@ -8,9 +8,8 @@ use burn::tensor::Device;
 use serde::Serialize;
 
 use crate::model::ModelKind;
-use crate::train::DeviceSplit;
 use crate::train::recipe::Recipe;
-use crate::train::{Learner, ModelSettings, Settings, Tally};
+use crate::train::{DeviceSplit, Learner, ModelSettings, Settings, Tally};
 use crate::util::statistics::MeanStd;
 use crate::util::text;
 

@@ -12,8 +12,7 @@ use super::{DeviceArgs, positive};
 use crate::bench::{self, UntilReport, table, until_table};
 use crate::dataset::{self, DatasetChoice, SearchPaths, Split, synthetic};
 use crate::device::advise_without_memory;
-use crate::train::DeviceSplit;
-use crate::train::{self, Diverged, Settings};
+use crate::train::{self, DeviceSplit, Diverged, Settings};
 use crate::util::text::count;
 
 /// Flags of `fmnist bench`.

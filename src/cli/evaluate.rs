@@ -14,8 +14,7 @@ use crate::report::evaluation::{Evaluation, tables::tables};
 use crate::report::summary::Summary;
 use crate::report::test_set::TestSet;
 use crate::run::{CheckpointKind, Config, RunFolder};
-use crate::train::DeviceSplit;
-use crate::train::Inference;
+use crate::train::{DeviceSplit, Inference};
 use crate::util::text;
 
 /// Flags of `fmnist evaluate`.

@@ -105,14 +105,8 @@ mod tests {
     #[test]
     fn batches_that_a_kernel_cannot_count_are_refused() {
         let mut settings = Settings {
-            recipe: Recipe::Plain,
-            epochs: 1,
             batch_size: 40_281,
-            seed: 0,
-            samples: None,
-            validation: 0,
-            kernels: Kernels::Fused,
-            models: vec![Recipe::Plain.model(ModelKind::Cnn)],
+            ..Settings::new(Recipe::Plain, &[ModelKind::Cnn])
         };
         settings.models[0].architecture.widths = vec![65, 8];
         let mut selected = device::select(BackendChoice::Cpu, None).unwrap();

@@ -104,17 +104,17 @@ pub fn run(args: PredictArgs, device_args: &DeviceArgs) -> Result<()> {
 fn see(path: &Path) -> Result<Fitted> {
     load(path)?.fit().ok_or_else(|| {
         anyhow!(
-            "{} shows nothing but its background — use a picture of one thing on a plain ground",
+            "{} shows nothing but its background — use a picture of one thing on a plain background",
             path.display()
         )
     })
 }
 
-/// What is said of a picture without a plain ground.
+/// What is said of a picture without a plain background.
 fn unsure(path: &Path) -> String {
     format!(
-        "{} shows no plain ground, so that the object may not have been found — use a picture of \
-         one thing on a plain ground, or see with --show what the models saw",
+        "{} shows no plain background, so that the object may not have been found — use a picture of \
+         one thing on a plain background, or see with --show what the models saw",
         path.display()
     )
 }

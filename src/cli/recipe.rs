@@ -53,13 +53,13 @@ pub struct RecipeArgs {
     #[arg(long, value_name = "BOOL", help_heading = MODEL)]
     normalize: Option<bool>,
 
-    /// Largest step size; by default the recipe's, times the root of the batch size over 128
+    /// Largest learning rate; by default the recipe's, times the root of the batch size over 128
     #[arg(long, value_name = "RATE", value_parser = rate, allow_negative_numbers = true, help_heading = LEARNING)]
     learning_rate: Option<f64>,
-    /// Epochs over which the step size grows
+    /// Epochs over which the learning rate grows
     #[arg(long, value_name = "N", value_parser = amount, allow_negative_numbers = true, help_heading = LEARNING)]
     warm_up_epochs: Option<f64>,
-    /// What the step size does after the warm-up
+    /// What the learning rate does after the warm-up
     #[arg(long, value_enum, help_heading = LEARNING)]
     decay: Option<Decay>,
     /// AdamW's weight decay
@@ -146,7 +146,7 @@ impl RecipeArgs {
         if let Some(epochs) = self.warm_up_epochs {
             ensure!(
                 epochs <= settings.epochs as f64,
-                "--warm-up-epochs {epochs}: the step size would still grow when the run ends after {} — \
+                "--warm-up-epochs {epochs}: the learning rate would still grow when the run ends after {} — \
                  use fewer",
                 count(settings.epochs, "epoch")
             );

@@ -108,7 +108,7 @@ pub enum InvalidSplit {
     /// A label stands for no class.
     #[error("label {label} of image {index} is not below {CLASSES}")]
     Label {
-        /// Place of the image, counted from 0.
+        /// Index of the image.
         index: usize,
         /// Its label.
         label: u8,
@@ -120,7 +120,7 @@ impl Split {
     ///
     /// # Errors
     ///
-    /// If there are not as many of both, or a label is none.
+    /// If there are not as many of both, or a label is not below [`CLASSES`].
     pub fn new(images: Vec<u8>, labels: Vec<u8>) -> Result<Self, InvalidSplit> {
         if Some(images.len()) != labels.len().checked_mul(PIXELS) {
             return Err(InvalidSplit::Length {

@@ -5,11 +5,13 @@
 //! waits for results.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Result, ensure};
 use burn_wgpu::wgpu;
 use thiserror::Error;
+
+use crate::util::lock;
 
 /// A device had no memory left for a tensor. What it computed since then is worthless. Shown with
 /// [what to do](advise_without_memory).
@@ -39,11 +41,6 @@ static ADVICE: Mutex<Advice> = Mutex::new(Advice {
 
 static LOST: Mutex<Option<DeviceLost>> = Mutex::new(None);
 static WHEN_LOST: Mutex<Option<fn(&str)>> = Mutex::new(None);
-
-/// What is kept here is replaced as a whole, so a panic elsewhere does no harm.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// What the user is told to do without memory.
 fn without_memory() -> String {

@@ -45,7 +45,7 @@ fn of_files(root: &Path) -> Vec<Memory> {
     let machine = fs::read_to_string(root.join("proc/meminfo"));
     let machine = machine
         .ok()
-        .and_then(|text| total(&text))
+        .and_then(|text| proc_bytes(&text, "MemTotal"))
         .map(|bytes| Memory {
             bytes,
             of: "this machine with its",
@@ -53,11 +53,11 @@ fn of_files(root: &Path) -> Vec<Memory> {
     machine.into_iter().chain(groups).collect()
 }
 
-/// Bytes of memory in the machine, by the text of `/proc/meminfo`.
-fn total(meminfo: &str) -> Option<u64> {
-    let mut lines = meminfo.lines();
-    let line = lines.find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+/// Bytes in a line such as `MemTotal: 16318480 kB`, which files in `/proc` have.
+pub fn proc_bytes(text: &str, name: &str) -> Option<u64> {
+    let mut lines = text.lines();
+    let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    let kib: u64 = value.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kib.checked_mul(1024)
 }
 

@@ -25,6 +25,8 @@ pub use failure::{
     DeviceLost, OutOfMemory, advise_if_lost, advise_without_memory, ran_out_of_memory, when_lost,
 };
 pub use memory::Memory;
+#[cfg(feature = "cli")]
+pub(crate) use memory::proc_bytes;
 pub(crate) use read_back::{read, wait};
 
 /// The value of `--backend`.

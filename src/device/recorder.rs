@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use burn_cubecl::cubecl::config::{TypeNameFormatLevel, type_name_format};
@@ -16,12 +16,14 @@ use burn_cubecl::cubecl::logging::{
     LaunchObservation, LaunchObserver, ProfileDuration, TimingMethod, TimingRequest,
 };
 
+use crate::util::lock;
+
 /// What [`record`] saw.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Record {
     /// By name: a shader's file in `shaders`, the same operation on the CPU, or `Burn: ` and its
     /// kernel's type.
-    pub kernels: BTreeMap<String, Kernel>,
+    pub kernels: BTreeMap<String, KernelTime>,
     /// Bytes sent to the device.
     pub uploaded_bytes: usize,
     /// Bytes fetched from the device.
@@ -33,7 +35,7 @@ pub struct Record {
 
 /// One kernel's part of a [`Record`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Kernel {
+pub struct KernelTime {
     /// How often it ran.
     pub calls: usize,
     /// How long all its calls took.
@@ -112,11 +114,6 @@ fn note(event: impl FnOnce() -> Event) {
     if RECORDING.load(Ordering::Relaxed) {
         lock(&EVENTS).push(event());
     }
-}
-
-/// An event is noted as a whole or not at all, so a panic elsewhere does no harm.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Notes events until it is dropped.

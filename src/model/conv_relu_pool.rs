@@ -9,7 +9,7 @@ use super::Kernels;
 use super::init::Init;
 use crate::ops::conv_relu_pool::{conv_relu_pool, reference};
 
-/// Side of the convolution's window in this project's own models.
+/// Side of the convolution's kernel in this project's own models.
 pub(super) const KERNEL: usize = 3;
 
 /// Configuration of a [`ConvReluPool`]; [`init`](Self::init) makes it.
@@ -17,7 +17,7 @@ pub(super) const KERNEL: usize = 3;
 pub struct ConvReluPoolConfig {
     /// Channels of the input and of the output.
     pub channels: [usize; 2],
-    /// Side of the convolution's window, 3 or 5.
+    /// Side of the convolution's kernel, 3 or 5.
     #[config(default = 3)]
     pub kernel_size: usize,
 }
@@ -81,7 +81,7 @@ impl ConvReluPool {
     ///
     /// # Panics
     ///
-    /// If the input has another number of channels or is smaller than 2×2, or if the window is neither
+    /// If the input has another number of channels or is smaller than 2×2, or if the kernel is neither
     /// 3×3 nor 5×5.
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         let (weight, bias) = (self.weight.val(), self.bias.val());
@@ -92,7 +92,7 @@ impl ConvReluPool {
     }
 
     /// Multiplies each channel of the output with a positive factor `[1, out_channels, 1, 1]`: ReLU
-    /// and maximum let it through, so that it can stand in the weights.
+    /// and maximum let it through, so that it can be a part of the weights.
     pub(super) fn scale(&mut self, factor: Tensor<4>) {
         let [channels] = self.bias.dims();
         let of_weight = factor.clone().reshape([channels, 1, 1, 1]);

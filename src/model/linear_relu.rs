@@ -16,7 +16,7 @@ pub struct LinearReluConfig {
     pub inputs: usize,
     /// Values of an output.
     pub outputs: usize,
-    /// Whether a ReLU follows, as it does not behind a model's last layer.
+    /// Whether a ReLU follows, as it does not after a model's last layer.
     #[config(default = true)]
     pub relu: bool,
 }

@@ -25,7 +25,7 @@ pub use linear_relu::{LinearRelu, LinearReluConfig};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kernels {
-    /// The project's own: the fused block, layer, loss and optimizer.
+    /// The project's own: the fused block, normalisation, layer, loss and optimizer.
     #[default]
     Fused,
     /// Burn's, one after the other: slow, obvious, and what the others are compared with.
@@ -94,7 +94,7 @@ impl Classifier {
         self.classify(features, &mut Dropout::off())
     }
 
-    /// The logits of a training step: with normalisation behind each block if the model is to have
+    /// The logits of a training step: with normalisation after each block if the model is to have
     /// it, and `dropout` before each fully connected layer, but not on the images themselves.
     pub fn forward_training(&self, images: Tensor<4>, dropout: &mut Dropout) -> Tensor<2> {
         let features = self.blocks.iter().fold(images, |x, block| {

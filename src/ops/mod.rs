@@ -4,14 +4,14 @@
 //! | --- | --- |
 //! | [`gather`] | a batch: picks, augments and scales images |
 //! | [`conv_relu_pool`] | the convolutional block: 3×3 convolution, bias, ReLU and 2×2 max-pooling |
-//! | [`channel_norm`] | the normalisation behind it |
+//! | [`channel_norm`] | the normalisation after it |
 //! | [`linear`] | the fully connected layer, with or without ReLU |
 //! | [`dropout`] | zeros at random, without a mask in memory |
-//! | [`cross_entropy`] | softmax, loss and the number of right predictions |
+//! | [`cross_entropy`] | softmax, loss and the number of correct predictions |
 //! | [`adamw`] | the optimizer, for all parameters at once |
 //!
 //! Each has a `mod.rs` (its API and gradient), `reference.rs` (the definition, with Burn's own
-//! operations), `cpu.rs` or `cpu/` (kernels on slices), `ndarray.rs` (these on tensors), `plan.rs`
+//! operations; `gather` and `dropout` are defined by their random choices instead), `cpu.rs` or `cpu/` (kernels on slices), `ndarray.rs` (these on tensors), `plan.rs`
 //! (launches and sizes, without a device) and `gpu.rs` (the launches of its shaders in `shaders/`).
 //! What several share lies beside them.
 
@@ -28,6 +28,7 @@ pub mod linear;
 
 mod autodiff;
 pub(crate) mod ndarray_tensor;
+mod no_fusion;
 mod pcg4d;
 mod scratch;
 pub mod simd;

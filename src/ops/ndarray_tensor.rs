@@ -50,7 +50,7 @@ pub fn floats(tensor: NdArrayTensor) -> RowMajor<f32> {
 pub fn bytes(tensor: NdArrayTensor) -> RowMajor<u8> {
     RowMajor::new(tensor, |tensor| match tensor {
         NdArrayTensor::U8(storage) => storage.view(),
-        _ => panic!("codes and pixels are u8"),
+        _ => panic!("the argmax and pixels are u8"),
     })
 }
 

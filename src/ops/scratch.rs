@@ -21,7 +21,7 @@ thread_local! {
 }
 
 /// Lends `f` the first `len` values of the buffer, whose contents are arbitrary. Debug builds fill
-/// them with NaN, and check that nothing was written behind them.
+/// them with NaN, and check that nothing was written past them.
 pub fn with<R>(buffer: &'static Buffer, len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
     const GUARD: f32 = 1.234e-5;
     // Taken out meanwhile: should `f` come back here on this thread, it gets another buffer.
@@ -42,7 +42,7 @@ pub fn with<R>(buffer: &'static Buffer, len: usize, f: impl FnOnce(&mut [f32]) -
     let result = f(values);
     debug_assert!(
         guard.iter().all(|x| *x == GUARD),
-        "a kernel wrote behind its buffer"
+        "a kernel wrote past its buffer"
     );
     buffer.set(lines);
     result

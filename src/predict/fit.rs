@@ -1,6 +1,6 @@
 //! From a picture to the input of the models.
 //!
-//! Fashion-MNIST's images were made from photographs of single garments on a plain light ground:
+//! Fashion-MNIST's images were made from photographs of single garments on a plain light background:
 //! trimmed, scaled until the longer side has 28 pixels, sharpened, centred, negated, made grey
 //! (Xiao, Rasul and Vollgraf, 2017, section 2). So nearly all of them touch the border on two sides,
 //! and every one holds a pixel of 254 or 255. What happens here follows from that:
@@ -9,12 +9,12 @@
 //!    pixels are light on average: then it is negated.
 //! 2. Of any other picture **frames** are taken off: lines, bars, margins (`frame.rs`). What is left
 //!    is shrunk for a first look, in which noise averages out.
-//! 3. The **ground** is the smooth surface that fits the outermost pixels best (`ground.rs`): level
+//! 3. The **background** is the smooth surface that fits the outermost pixels best (`background.rs`): level
 //!    if that does, else inclined or curved, as light falls off. It is fitted so that objects which
-//!    touch the border do not count. The **object** is what differs from the ground: what is
-//!    darker, if the picture is on average darker than its ground, otherwise what is lighter.
+//!    touch the border do not count. The **object** is what differs from the background: what is
+//!    darker, if the picture is on average darker than its background, otherwise what is lighter.
 //! 4. The object's **box** holds every pixel that differs at least a tenth as much as the one that
-//!    differs most, and more than the ground itself does. An object that is small in the picture is
+//!    differs most, and more than the background itself does. An object that is small in the picture is
 //!    looked at again from nearer by.
 //! 5. The box is scaled by area averaging, with its aspect kept, so that the longer side has 28
 //!    pixels, centred on black, and stretched so that its lightest pixel is 255.
@@ -24,26 +24,26 @@
 
 use std::ops::Range;
 
-use super::ground::{Ground, Sample, plainness};
+use super::background::{Background, Sample, plainness};
 use super::resample::{Area, Plane, resample};
 use super::{Picture, frame};
 use crate::dataset::{PIXELS, SIDE};
 
 /// Longer side of a look at a picture, in pixels.
 const VIEW: usize = 5 * SIDE;
-/// The box takes in what differs from the ground by this share of the largest difference.
+/// The box takes in what differs from the background by this share of the largest difference.
 const BOX_SHARE: f64 = 0.1;
-/// … and by so many standard deviations of the ground, but not if that were more than a third of
+/// … and by so many standard deviations of the background, but not if that were more than a third of
 /// the largest difference.
 const SPREADS: f64 = 4.0;
-/// A picture in which nothing differs from the ground by more than this shows nothing.
+/// A picture in which nothing differs from the background by more than this shows nothing.
 const FAINTEST: f64 = 8.0;
 /// Pixels of a look that a card's edge takes.
 const CARD_EDGE: usize = 2;
 /// A card's edge is of one shade if nothing along it is farther than this from the median, nor
 /// than a quarter of the median.
 const CARD_SHADE: f64 = 16.0;
-/// Shares of the sides that are cut off inside of a frame, to see whether that leaves more ground:
+/// Shares of the sides that are cut off inside of a frame, to see whether that leaves more background:
 /// a frame's inner corners may be round.
 const INSETS: [f64; 4] = [0.0, 0.01, 0.02, 0.04];
 
@@ -52,14 +52,14 @@ const INSETS: [f64; 4] = [0.0, 0.01, 0.02, 0.04];
 pub struct Fitted {
     /// 28×28 pixels, row by row, light on black.
     pub image: [u8; PIXELS],
-    /// Whether the object lies on a plain ground. If not, `image` may show something else.
+    /// Whether the object lies on a plain background. If not, `image` may show something else.
     pub is_sure: bool,
 }
 
 impl Picture {
     /// The [image](Fitted::image) that the models are asked about.
     ///
-    /// None if the picture shows nothing: all of it looks like its ground.
+    /// None if the picture shows nothing: all of it looks like its background.
     pub fn to_input(&self) -> Option<[u8; PIXELS]> {
         self.fit().map(|fitted| fitted.image)
     }
@@ -82,7 +82,7 @@ impl Picture {
         })
     }
 
-    /// Finds the object inside of all frames; in the whole picture, if the ground there is not
+    /// Finds the object inside of all frames; in the whole picture, if the background there is not
     /// plain.
     fn look(&self) -> Option<Look> {
         let whole = (0..self.width, 0..self.height);
@@ -131,20 +131,23 @@ impl Picture {
         let border = border(view.width, view.height);
         let samples = self.samples(&view, &area);
         let outermost: Vec<Sample> = border.iter().map(|&at| samples[at]).collect();
-        let ground = Ground::of(&outermost);
-        let lighter: f64 = samples.iter().map(|sample| ground.lighter(sample)).sum();
+        let background = Background::of(&outermost);
+        let lighter: f64 = samples
+            .iter()
+            .map(|sample| background.lighter(sample))
+            .sum();
         let sign = if lighter < 0.0 { -1.0 } else { 1.0 };
         let differ = |view: &mut Plane, area: &Area| {
             let samples = self.samples(view, area);
             for (value, sample) in view.values.iter_mut().zip(&samples) {
-                *value = sign * ground.lighter(sample);
+                *value = sign * background.lighter(sample);
             }
         };
         differ(&mut view, &area);
-        let least = least_difference(&view, ground.spread)?;
+        let least = least_difference(&view, background.spread)?;
         let (clear, is_plain) = plainness(&view, &border, least);
         loop {
-            let least = least_difference(&view, ground.spread)?;
+            let least = least_difference(&view, background.spread)?;
             let (columns, rows) = bounding_box(&view, least);
             let large = 2 * columns.len().max(rows.len()) >= view.width.max(view.height);
             let exact = (view.width, view.height) == (area.0.len(), area.1.len());
@@ -195,12 +198,12 @@ impl Picture {
 struct Look {
     /// The part of the picture that is seen.
     area: Area,
-    /// How much each pixel differs from the ground; less than 0 if not as the object does.
+    /// How much each pixel differs from the background; less than 0 if not as the object does.
     view: Plane,
     /// The object's box.
     columns: Range<usize>,
     rows: Range<usize>,
-    /// Share of the border that shows the ground.
+    /// Share of the border that shows the background.
     clear: f64,
     is_plain: bool,
 }
@@ -293,7 +296,7 @@ fn border(width: usize, height: usize) -> Vec<usize> {
     places
 }
 
-/// The least difference from the ground that makes a pixel one of the object, if there is one.
+/// The least difference from the background that makes a pixel one of the object, if there is one.
 fn least_difference(view: &Plane, spread: f64) -> Option<f64> {
     let largest = view.values.iter().copied().fold(0.0, f64::max);
     let least = (SPREADS * spread).clamp(BOX_SHARE * largest, largest / 3.0);

@@ -7,11 +7,11 @@
 //! - [`Show`], [`write_png`]: those 28×28 pixels as a file, for people who wonder.
 //! - [`output`]: what the models say, for people and for programs.
 
+mod background;
 mod decoded;
 mod files;
 mod fit;
 mod frame;
-mod ground;
 mod jpeg;
 mod kind;
 mod orientation;

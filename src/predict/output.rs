@@ -6,7 +6,7 @@ use console::{Alignment, measure_text_width, pad_str, truncate_str};
 use serde::Serialize;
 
 use crate::dataset::CLASSES;
-use crate::util::text;
+use crate::util::text::{self, push_line};
 
 /// A model's name and the probabilities it gives the classes, in the order of the labels.
 pub type Prediction<'a> = (&'a str, [f32; CLASSES]);
@@ -210,9 +210,4 @@ fn fit_end(path: &str, width: usize) -> String {
     let mut cuts = line.char_indices().map(|(at, _)| &line[at..]);
     let end = cuts.find(|end| measure_text_width(end) < width);
     fit(&format!("…{}", end.unwrap_or_default()), width)
-}
-
-fn push_line(out: &mut String, line: &str) {
-    out.push_str(line.trim_end());
-    out.push('\n');
 }

@@ -82,11 +82,11 @@ fn opaque(pixels: impl Iterator<Item = (u8, u8)> + Clone) -> Vec<u8> {
         light += u64::from(luma) * u64::from(alpha);
         visible += u64::from(alpha);
     }
-    let ground: u32 = if light < TOO_LIGHT * visible { 255 } else { 0 };
+    let background: u32 = if light < TOO_LIGHT * visible { 255 } else { 0 };
     pixels
         .map(|(luma, alpha)| {
             let (luma, alpha) = (u32::from(luma), u32::from(alpha));
-            ((luma * alpha + ground * (255 - alpha) + 127) / 255) as u8
+            ((luma * alpha + background * (255 - alpha) + 127) / 255) as u8
         })
         .collect()
 }

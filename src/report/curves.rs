@@ -43,6 +43,7 @@ const Y_DESC: i32 = 16;
 /// runs has them.
 ///
 /// # Errors
+///
 /// When the file cannot be written.
 pub fn draw_curves(
     path: &Path,

@@ -56,6 +56,7 @@ impl Summary {
     /// Writes the summary to `path` as JSON.
     ///
     /// # Errors
+    ///
     /// When the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
         write_json(self, path)
@@ -64,6 +65,7 @@ impl Summary {
     /// Reads what [`write`](Self::write) wrote.
     ///
     /// # Errors
+    ///
     /// When the file cannot be read or is not such a summary; the message names the file, and
     /// the line and the field where they are known.
     pub fn read(path: &Path) -> Result<Self> {
@@ -74,6 +76,7 @@ impl Summary {
     /// The summary that these bytes of JSON describe.
     ///
     /// # Errors
+    ///
     /// If they do not.
     pub fn parse(json: &[u8]) -> Result<Self> {
         Ok(serde_json::from_slice(json)?)
@@ -141,6 +144,7 @@ impl RunsSummary {
     /// Writes the summary to `path` as JSON.
     ///
     /// # Errors
+    ///
     /// When the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
         write_json(self, path)

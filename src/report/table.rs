@@ -3,7 +3,7 @@
 use crate::model::ModelKind;
 use crate::report::summary::{ModelRuns, RunsSummary, Summary};
 use crate::util::statistics::MeanStd;
-use crate::util::text;
+use crate::util::text::{self, push_line};
 
 const WIDTH: usize = 80;
 const LABEL_WIDTH: usize = 20;
@@ -251,9 +251,4 @@ fn duration(value: MeanStd) -> String {
             .map_or(String::new(), |std| format!(" ± {std:.0} s"));
         format!("{minutes} min {seconds:02} s{std}")
     }
-}
-
-fn push_line(out: &mut String, line: &str) {
-    out.push_str(line.trim_end());
-    out.push('\n');
 }

@@ -10,7 +10,7 @@ use crate::train::Settings;
 use crate::util::text::one_line;
 
 /// Characters of a name, more than any has.
-const MAX_LEN_NAME: usize = 200;
+const MAX_NAME_LEN: usize = 200;
 
 /// What `config.json` records: enough to repeat the run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,7 +46,7 @@ impl Config {
         let mut config: Self = serde_json::from_slice(json)?;
         let names = [&mut config.version, &mut config.dataset, &mut config.device];
         for name in names.into_iter().chain(&mut config.class_names) {
-            *name = one_line(name, MAX_LEN_NAME);
+            *name = one_line(name, MAX_NAME_LEN);
         }
         config.settings.check()?;
         config

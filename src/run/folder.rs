@@ -299,7 +299,7 @@ fn is_void(path: &Path) -> bool {
 }
 
 /// Refuses to write through a link, which may lead anywhere.
-fn refuse_link(path: &Path) -> Result<()> {
+pub(super) fn refuse_link(path: &Path) -> Result<()> {
     ensure!(
         !path.is_symlink(),
         "{} is a symbolic link, and a run is not written through one — remove it",

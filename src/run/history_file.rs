@@ -28,6 +28,7 @@ impl History {
     /// keeps the previous history.
     ///
     /// # Errors
+    ///
     /// When the file cannot be written.
     pub fn write_csv(&self, path: &Path) -> Result<()> {
         // The header is written by hand because serde's stands over the first record only,
@@ -46,6 +47,7 @@ impl History {
     /// Reads what [`write_csv`](Self::write_csv) wrote.
     ///
     /// # Errors
+    ///
     /// When the file cannot be read, has other columns, or holds a value of another kind; the
     /// message names the file and the line.
     pub fn read_csv(path: &Path) -> Result<Self> {
@@ -55,6 +57,7 @@ impl History {
     /// Reads the bytes of the file `path`, which errors name.
     ///
     /// # Errors
+    ///
     /// As of [`read_csv`](Self::read_csv).
     pub fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
         let mut reader = csv::Reader::from_reader(bytes);

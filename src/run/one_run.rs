@@ -18,9 +18,8 @@ use crate::report::test_set::TestSet;
 use crate::run::checkpoint::{Checkpoint, RunIdentity};
 use crate::run::save_callback::SaveCallback;
 use crate::run::write_evaluation;
-use crate::train::DeviceSplit;
 use crate::train::history::History;
-use crate::train::{self, Learner, Settings};
+use crate::train::{self, DeviceSplit, Learner, Settings};
 use crate::util::text::shown;
 
 /// What the runs of a command share: device, images, and how often and where it is told what happens.

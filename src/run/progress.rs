@@ -4,7 +4,7 @@
 //! `fmnist train > result.txt` still shows its progress. What is for programs goes to stdout.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -14,8 +14,7 @@ use serde::Serialize;
 use crate::model::ModelKind;
 use crate::train::history::{EpochRecord, History};
 use crate::train::{Callback, Learner, Metrics, Settings, Step};
-use crate::util::stdout;
-use crate::util::text;
+use crate::util::{lock, stdout, text};
 
 /// How often per second the bars are drawn.
 const REDRAWS_PER_SECOND: u8 = 10;
@@ -211,7 +210,7 @@ impl ModelProgress {
         match &*self.output {
             Output::Bars(bars) => drop(bars.println(message)),
             Output::Plain(writer) => {
-                let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut writer = lock(writer);
                 drop(writeln!(writer, "{message}").and_then(|()| writer.flush()));
             }
             Output::Json | Output::Quiet => {}

@@ -1,7 +1,8 @@
 //! Several runs that differ in their seeds, each in a folder of its own.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 
+use super::folder::refuse_link;
 use super::one_run::{Shared, draw, one_run};
 use super::progress::{Style, print_event};
 use super::report::write_run_report;
@@ -49,11 +50,7 @@ fn seed_folder(
     folder: &RunFolder,
 ) -> Result<(RunFolder, Config)> {
     let path = folder.file(&format!("seed-{}", settings.seed));
-    ensure!(
-        !path.is_symlink(),
-        "{} is a symbolic link, and a run is not written through one — remove it",
-        shown(&path)
-    );
+    refuse_link(&path)?;
     if !path.join("config.json").exists() {
         let config = Config {
             runs: 1,

@@ -69,14 +69,15 @@ pub struct Step {
 /// What happens to a run besides its training. An error ends the training.
 ///
 /// A pair of callbacks is one too: both are called, in this order.
+#[allow(unused_variables)] // the names are documentation
 pub trait Callback {
-    /// Called before the first step of an epoch; of one that was begun before, of which `_images`
+    /// Called before the first step of an epoch; of one that was begun before, of which `images`
     /// were trained on, before the first step of its rest.
     ///
     /// # Errors
     ///
     /// If the run must not go on.
-    fn before_epoch(&mut self, _learner: &Learner, _images: usize) -> Result<()> {
+    fn before_epoch(&mut self, learner: &Learner, images: usize) -> Result<()> {
         Ok(())
     }
 
@@ -85,7 +86,7 @@ pub trait Callback {
     /// # Errors
     ///
     /// If the run must not go on.
-    fn after_step(&mut self, _learner: &Learner, _step: &Step) -> Result<()> {
+    fn after_step(&mut self, learner: &Learner, step: &Step) -> Result<()> {
         Ok(())
     }
 
@@ -94,7 +95,7 @@ pub trait Callback {
     /// # Errors
     ///
     /// If the run must not go on.
-    fn after_epoch(&mut self, _learner: &Learner, _history: &History) -> Result<()> {
+    fn after_epoch(&mut self, learner: &Learner, history: &History) -> Result<()> {
         Ok(())
     }
 }

@@ -100,7 +100,7 @@ fn standard(plain: ModelSettings) -> ModelSettings {
 }
 
 /// With more epochs the models would know the images by heart: shifted ones are never the same twice.
-/// The dense model has no use for mirrored or erased ones. There is time for smaller steps.
+/// The dense model has no use for mirrored or erased ones. There is time for a smaller learning rate.
 fn best(plain: ModelSettings) -> ModelSettings {
     let standard = standard(plain);
     let (dropout, augment) = match standard.architecture.model {

@@ -28,7 +28,7 @@ pub struct Position {
     pub epochs: usize,
     /// Steps of the next one.
     pub steps: usize,
-    /// What they add up to.
+    /// The sums over those steps.
     pub sums: Sums,
     /// Images in those steps.
     pub images: usize,
@@ -43,7 +43,7 @@ impl State {
     ///
     /// # Errors
     ///
-    /// [`Diverged`] if a number is infinite or none.
+    /// [`Diverged`] if a number is infinite or NaN.
     pub fn check(&self, model: ModelKind) -> Result<()> {
         let memory = &self.optimizer.memory;
         let averages = memory.averages.iter().flatten();

@@ -16,7 +16,7 @@ pub struct Tally {
 }
 
 /// What [`cross_entropy`](crate::ops::cross_entropy::cross_entropy) says of a batch, summed up: the
-/// losses, the right predictions, and the batches whose loss was finite.
+/// losses, the correct predictions, and the batches whose loss was finite.
 pub type Sums = [f32; 3];
 
 /// Mean loss and accuracy over a number of images.

@@ -1,4 +1,6 @@
-//! What no room owns: words and numbers for people, files that are never half-written, means.
+//! What no other module owns: words and numbers for people, files that are never half-written, means.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 #[cfg(feature = "cli")]
 pub(crate) mod folder_lock;
@@ -9,3 +11,8 @@ pub mod stdout;
 pub mod text;
 #[cfg(feature = "cli")]
 pub(crate) mod whole_file;
+
+/// Locks what is changed as a whole or not at all, so that a panic of another thread does no harm.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

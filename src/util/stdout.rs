@@ -3,10 +3,11 @@
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
 use std::sync::Mutex;
-use std::sync::PoisonError;
 
 use anyhow::{Result, anyhow};
 use thiserror::Error;
+
+use super::lock;
 
 /// Whoever reads stdout has closed it, as `head` does: nothing failed, and no more is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -34,7 +35,7 @@ pub fn print(text: fmt::Arguments<'_>) -> Result<()> {
 /// As [`print()`].
 pub fn noted(printed: io::Result<()>) -> Result<()> {
     let Err(error) = printed else { return Ok(()) };
-    let mut failure = FAILURE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut failure = lock(&FAILURE);
     failure.get_or_insert((error.kind(), error.to_string()));
     drop(failure);
     check()
@@ -46,7 +47,7 @@ pub fn noted(printed: io::Result<()>) -> Result<()> {
 ///
 /// As [`print()`].
 pub fn check() -> Result<()> {
-    let failure = FAILURE.lock().unwrap_or_else(PoisonError::into_inner);
+    let failure = lock(&FAILURE);
     match &*failure {
         None => Ok(()),
         Some((ErrorKind::BrokenPipe, _)) => Err(ReaderGone.into()),

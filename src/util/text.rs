@@ -32,6 +32,12 @@ pub fn loss(value: f64) -> String {
     }
 }
 
+/// Appends a line without spaces at its end.
+pub fn push_line(out: &mut String, line: &str) {
+    out.push_str(line.trim_end());
+    out.push('\n');
+}
+
 /// A fraction as a percentage with two decimals: `0.8912` as `89.12`.
 pub fn percent(fraction: f64) -> String {
     format!("{:.2}", 100.0 * fraction)

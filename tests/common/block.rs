@@ -55,8 +55,8 @@ impl Operands {
         let [input, weight, bias, grad_output] =
             [&self.input, &self.weight, &self.bias, &self.grad_output]
                 .map(|v| v.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>());
-        let (output, codes) = naive::forward(self.shape, &input, &weight, &bias);
-        let gradients = naive::backward(self.shape, &input, &weight, &codes, &grad_output);
+        let (output, argmax) = naive::forward(self.shape, &input, &weight, &bias);
+        let gradients = naive::backward(self.shape, &input, &weight, &argmax, &grad_output);
         let [grad_input, grad_weight, grad_bias] = gradients.map(narrow);
         Results {
             output: narrow(output),

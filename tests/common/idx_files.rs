@@ -3,6 +3,8 @@
 use std::io::Write;
 
 use flate2::{Compression, write::GzEncoder};
+use fmnist::dataset::manifest::Fingerprint;
+use sha2::{Digest, Sha256};
 
 /// An IDX file of 28×28 images.
 pub fn images_file(pixels: &[u8]) -> Vec<u8> {
@@ -30,4 +32,16 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
+}
+
+/// What tells a file of these bytes from others.
+pub fn fingerprint(bytes: &[u8]) -> Fingerprint {
+    let sha256 = Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    Fingerprint {
+        bytes: bytes.len() as u64,
+        sha256,
+    }
 }

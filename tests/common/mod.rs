@@ -1,4 +1,5 @@
-//! What several tests share: devices, real data, gradients.
+//! What several tests share: devices, real data and files of it, pictures, gradients, processes,
+//! networks.
 #![allow(dead_code)] // each test uses its part
 
 /// One module of tests for each device, all from the same list.
@@ -16,6 +17,7 @@ pub mod naive;
 pub mod network;
 pub mod pictures;
 pub mod process;
+pub mod sample;
 pub mod shapes;
 
 use std::path::PathBuf;
@@ -27,9 +29,10 @@ use burn::tensor::{Device, Tensor};
 use fmnist::dataset::{self, Dataset, DatasetChoice, Split};
 use fmnist::device::{self, BackendChoice};
 use fmnist::model::{Classifier, Kernels, ModelKind};
-use fmnist::train::recipe::{Recipe, VALIDATION_IMAGES};
-use fmnist::train::{Batch, DeviceSplit};
-use fmnist::train::{Learner, Settings, Tally};
+use fmnist::train::recipe::Recipe;
+use fmnist::train::{Batch, DeviceSplit, Learner, Settings, Tally};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 /// The CPU, without autodiff.
 pub fn cpu() -> Device {
@@ -79,16 +82,11 @@ pub fn first(split: &Split, n: usize) -> Split {
 
 /// One epoch of the plain recipe.
 pub fn plain(models: &[ModelKind], batch_size: usize, seed: u64) -> Settings {
-    let models = models.iter().map(|&kind| Recipe::Plain.model(kind));
     Settings {
-        recipe: Recipe::Plain,
-        models: models.collect(),
         epochs: 1,
         batch_size,
-        samples: None,
-        validation: VALIDATION_IMAGES,
         seed,
-        kernels: Kernels::Fused,
+        ..Settings::new(Recipe::Plain, models)
     }
 }
 
@@ -168,4 +166,10 @@ pub fn relative_error(actual: &[f32], expected: &[f32]) -> f32 {
         // A NaN must not be lost in the maximum.
         .fold(0.0, |m: f32, d| if d.is_nan() { d } else { m.max(d) });
     difference / scale
+}
+
+/// Numbers between -1 and 1.
+pub fn random(len: usize, seed: u64) -> Vec<f32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    (0..len).map(|_| rng.random_range(-1.0..1.0)).collect()
 }

@@ -1,8 +1,8 @@
 //! The block as its definition says, one scalar after the other, in f64.
 
-use fmnist::ops::conv_relu_pool::{BlockShape, CLOSED};
+use fmnist::ops::conv_relu_pool::{BlockShape, INACTIVE};
 
-/// The pooled output and its codes.
+/// The pooled output and its argmax.
 pub fn forward(
     shape: BlockShape,
     input: &[f64],
@@ -23,13 +23,13 @@ pub fn forward_nudged(
     advantage: f64,
 ) -> (Vec<f64>, Vec<u8>) {
     let mut output = Vec::new();
-    let mut codes = Vec::new();
+    let mut argmax = Vec::new();
     for image in 0..shape.batch {
         for (out_channel, &bias) in bias.iter().enumerate() {
             for pooled_y in 0..shape.height / 2 {
                 for pooled_x in 0..shape.width / 2 {
                     let mut best = f64::NEG_INFINITY;
-                    let mut code = 0;
+                    let mut index = 0;
                     for position in 0..4 {
                         let (y, x) = (2 * pooled_y + position / 2, 2 * pooled_x + position % 2);
                         let mut value =
@@ -38,17 +38,17 @@ pub fn forward_nudged(
                             value += advantage;
                         }
                         if value > best || (value.is_nan() && !best.is_nan()) {
-                            (best, code) = (value, position as u8);
+                            (best, index) = (value, position as u8);
                         }
                     }
-                    let open = best > 0.0 || best.is_nan();
-                    output.push(if open { best } else { 0.0 });
-                    codes.push(if open { code } else { CLOSED });
+                    let active = best > 0.0 || best.is_nan();
+                    output.push(if active { best } else { 0.0 });
+                    argmax.push(if active { index } else { INACTIVE });
                 }
             }
         }
     }
-    (output, codes)
+    (output, argmax)
 }
 
 fn convolve(
@@ -109,7 +109,7 @@ pub fn backward(
     shape: BlockShape,
     input: &[f64],
     weight: &[f64],
-    codes: &[u8],
+    argmax: &[u8],
     grad_output: &[f64],
 ) -> [Vec<f64>; 3] {
     let mut grad_input = vec![0.0; input.len()];
@@ -120,12 +120,12 @@ pub fn backward(
         for (out_channel, bias) in grad_bias.iter_mut().enumerate() {
             for pooled_y in 0..shape.height / 2 {
                 for pooled_x in 0..shape.width / 2 {
-                    let (code, grad) = (usize::from(codes[index]), grad_output[index]);
+                    let (position, grad) = (usize::from(argmax[index]), grad_output[index]);
                     index += 1;
-                    if code == usize::from(CLOSED) {
+                    if position == usize::from(INACTIVE) {
                         continue;
                     }
-                    let (y, x) = (2 * pooled_y + code / 2, 2 * pooled_x + code % 2);
+                    let (y, x) = (2 * pooled_y + position / 2, 2 * pooled_x + position % 2);
                     *bias += grad;
                     for_each_tap(shape, image, out_channel, y, x, |i, w| {
                         grad_input[i] += grad * weight[w];

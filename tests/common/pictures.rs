@@ -1,12 +1,14 @@
 //! Makes pictures, and files of them, independently of what reads them.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 
 use flate2::{Compression, write::ZlibEncoder};
 use fmnist::dataset::idx;
 use jpeg_encoder::{ColorType, Encoder};
+
+use super::data_dir;
 
 /// The first `count` test images of the real data.
 pub fn test_images(count: usize) -> &'static [[u8; 784]] {
@@ -15,9 +17,7 @@ pub fn test_images(count: usize) -> &'static [[u8; 784]] {
 }
 
 fn read_test_images() -> Vec<[u8; 784]> {
-    let dir = std::env::var_os("FMNIST_DATA_DIR")
-        .expect("set FMNIST_DATA_DIR to the folder of Fashion-MNIST's four files");
-    let path = PathBuf::from(dir).join("t10k-images-idx3-ubyte.gz");
+    let path = data_dir().join("t10k-images-idx3-ubyte.gz");
     let file = std::fs::read(path).expect("the real data can be read");
     let pixels = idx::read_images(&mut &file[..], "t10k").expect("it is whole");
     let (images, _) = pixels.as_chunks();

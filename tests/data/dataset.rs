@@ -8,13 +8,12 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::common::idx_files::{gzip, images_file, labels_file};
+use crate::common::idx_files::{fingerprint, gzip, images_file, labels_file};
 use flate2::{Compression, GzBuilder};
-use fmnist::dataset::manifest::{Fingerprint, Manifest, ManifestFile, State, verify};
+use fmnist::dataset::manifest::{Manifest, ManifestFile, State, verify};
 use fmnist::dataset::{
     Dataset, DatasetChoice, Event, FASHION_MNIST_CLASSES, SearchPaths, Split, load_from,
 };
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 const NAMES: [&str; 4] = [
@@ -48,17 +47,6 @@ fn write_packed(dir: &Path, files: &[Vec<u8>; 4]) {
     fs::create_dir_all(dir).unwrap();
     for (name, file) in NAMES.iter().zip(files) {
         fs::write(dir.join(format!("{name}.gz")), gzip(file)).unwrap();
-    }
-}
-
-fn fingerprint(bytes: &[u8]) -> Fingerprint {
-    let sha256 = Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    Fingerprint {
-        bytes: bytes.len() as u64,
-        sha256,
     }
 }
 

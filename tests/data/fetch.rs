@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::common::idx_files::fingerprint;
 use fmnist::dataset::Event;
 use fmnist::dataset::fetch::fetch;
-use fmnist::dataset::manifest::{Fingerprint, Manifest, ManifestFile, State, missing, verify};
-use sha2::{Digest, Sha256};
+use fmnist::dataset::manifest::{Manifest, ManifestFile, State, missing, verify};
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -174,17 +174,6 @@ fn content() -> Vec<u8> {
     (0..200_000_u32)
         .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
         .collect()
-}
-
-fn fingerprint(bytes: &[u8]) -> Fingerprint {
-    let sha256 = Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    Fingerprint {
-        bytes: bytes.len() as u64,
-        sha256,
-    }
 }
 
 /// A dataset of one file, `data.gz`, at these mirrors.

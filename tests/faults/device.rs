@@ -47,9 +47,9 @@ fn weights(cwd: &Path) -> [Vec<u8>; 2] {
     })
 }
 
-/// Memory runs out at every place in turn: before training, while the first model trains, while the
-/// second does when the first already has an epoch behind it. Worthless results are neither shown nor
-/// saved, and what was saved goes on to where an undisturbed run ends.
+/// Memory runs out at every place in turn: before training, while the first model trains, while
+/// the second does when the first already has an epoch behind it. Worthless results are neither shown
+/// nor saved, and what was saved goes on to where an undisturbed run ends.
 #[test]
 fn a_run_out_of_memory_saves_nothing_worthless_and_says_what_to_do() {
     let undisturbed = folder();

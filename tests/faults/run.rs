@@ -757,7 +757,7 @@ fn impossible_settings_are_refused_wherever_they_come_from() {
         (["--widths", &wide], "65 blocks are too many"),
         (
             ["--warm-up-epochs", "11"],
-            "--warm-up-epochs 11: the step size would still grow when the run ends after 10 epochs",
+            "--warm-up-epochs 11: the learning rate would still grow when the run ends after 10 epochs",
         ),
     ] {
         let train = ["train", "--backend", "cpu", "--out", "impossible"];

@@ -1,13 +1,11 @@
 //! AdamW over all parameters at once, on each backend, against its formula and Burn's own.
 
-use crate::common::{cpu, relative_error, values, wgpu};
+use crate::common::{cpu, random, relative_error, values, wgpu};
 use burn::Tensor;
 use burn::module::{Module, Param};
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, TensorData};
 use fmnist::ops::adamw::AdamW;
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 on_each_device!(
     follows_burns_own_for_100_steps,
@@ -28,11 +26,6 @@ struct Parameters {
 }
 
 const LENGTHS: [usize; 13] = [7, 1, 64, 65, 3, 2048, 10, 128, 2, 5, 100, 1000, 4];
-
-fn random(len: usize, seed: u64) -> Vec<f32> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    (0..len).map(|_| rng.random_range(-1.0..1.0)).collect()
-}
 
 fn start(device: &Device) -> Parameters {
     let device = &device.clone().autodiff();

@@ -16,7 +16,7 @@ on_each_device!(
     gradients_agree_with_finite_differences,
     agrees_with_burns_own_operations,
     permuted_and_sliced_inputs,
-    closed_relus_pass_no_gradient,
+    inactive_relus_pass_no_gradient,
     nan_goes_where_it_is_seen_and_nowhere_else,
     the_same_input_gives_the_same_bits,
     an_input_without_gradient_gets_none,
@@ -57,15 +57,18 @@ fn separated(mut operands: Operands) -> Operands {
     let wide = |v: &[f32]| v.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
     let (input, weight) = (wide(&operands.input), wide(&operands.weight));
     let shift = 1e-4;
-    let codes = |nudge: usize| {
+    let argmax = |nudge: usize| {
         // Each position in turn gets a small advantage; where that changes nothing, the
         // maximum is clear.
         let bias = wide(&operands.bias);
         naive::forward_nudged(operands.shape, &input, &weight, &bias, nudge, shift).1
     };
-    let nudged: Vec<Vec<u8>> = (0..5).map(codes).collect();
+    let nudged: Vec<Vec<u8>> = (0..5).map(argmax).collect();
     for (index, grad) in operands.grad_output.iter_mut().enumerate() {
-        if nudged.iter().any(|codes| codes[index] != nudged[0][index]) {
+        if nudged
+            .iter()
+            .any(|argmax| argmax[index] != nudged[0][index])
+        {
             *grad = 0.0;
         }
     }
@@ -164,7 +167,7 @@ fn permuted_and_sliced_inputs(device: &Device) {
     assert_close(&results, &expected, ROUNDING, shape);
 }
 
-fn closed_relus_pass_no_gradient(device: &Device) {
+fn inactive_relus_pass_no_gradient(device: &Device) {
     let shape = shapes::of_model(1)[1];
     let mut operands = Operands::exact(shape, 5);
     // With no weight the maximum is the bias: below 0, at 0, and above.
@@ -188,7 +191,7 @@ fn nan_goes_where_it_is_seen_and_nowhere_else(device: &Device) {
         let nans = expected.output.iter().filter(|x| x.is_nan()).count();
         assert!(nans > 0 && nans < expected.output.len() / 2);
         let results = run(conv_relu_pool, &operands, device);
-        // The bias sees the codes: a NaN's window passes its gradient, wherever in it the NaN is.
+        // The bias sees the argmax: a NaN's window passes its gradient, wherever in it the NaN is.
         assert_eq!(results.grad_bias, expected.grad_bias, "{shape:?}");
         let pairs = results.output.iter().zip(&expected.output);
         for (index, (actual, expected)) in pairs.enumerate() {

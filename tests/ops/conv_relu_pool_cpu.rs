@@ -2,7 +2,7 @@
 //! machine.
 
 use fmnist::ops::conv_relu_pool::cpu::{self, Isa};
-use fmnist::ops::conv_relu_pool::{BlockShape, CLOSED};
+use fmnist::ops::conv_relu_pool::{BlockShape, INACTIVE};
 
 /// Every code path: one input channel, few and many, channel counts that fill no vector, odd sizes,
 /// fewer windows than any block, batches that fill no chunk.
@@ -84,7 +84,7 @@ fn sizes(s: &BlockShape) -> Sizes {
     }
 }
 
-/// Inputs, weights and biases of a shape; about half of the ReLUs are open.
+/// Inputs, weights and biases of a shape; about half of the ReLUs are active.
 fn problem(s: &BlockShape, rng: &mut Rng) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
     let sizes = sizes(s);
     let scale = ((s.in_channels * s.kernel * s.kernel) as f32).sqrt();
@@ -153,7 +153,7 @@ fn reference_windows(
     windows
 }
 
-/// ReLU and max pool of one window: value and code.
+/// ReLU and max pool of one window: value and index.
 fn pool(window: [f64; 4]) -> (f64, u8) {
     let mut best = 0;
     for position in 1..4 {
@@ -163,7 +163,7 @@ fn pool(window: [f64; 4]) -> (f64, u8) {
         }
     }
     if window[best] <= 0.0 {
-        (0.0, CLOSED)
+        (0.0, INACTIVE)
     } else {
         (window[best], best as u8)
     }
@@ -177,9 +177,9 @@ fn forward(
     bias: &[f32],
 ) -> (Vec<f32>, Vec<u8>) {
     let mut output = vec![f32::NAN; s.batch * sizes(s).pooled];
-    let mut codes = vec![0xcc; output.len()];
-    cpu::forward(isa, s, input, weight, bias, &mut output, &mut codes);
-    (output, codes)
+    let mut argmax = vec![0xcc; output.len()];
+    cpu::forward(isa, s, input, weight, bias, &mut output, &mut argmax);
+    (output, argmax)
 }
 
 fn gradients(
@@ -187,7 +187,7 @@ fn gradients(
     s: &BlockShape,
     input: &[f32],
     weight: &[f32],
-    codes: &[u8],
+    argmax: &[u8],
     grad_output: &[f32],
 ) -> [Vec<f32>; 3] {
     let sizes = sizes(s);
@@ -198,44 +198,44 @@ fn gradients(
         isa,
         s,
         input,
-        codes,
+        argmax,
         grad_output,
         &mut grad_weight,
         &mut grad_bias,
     );
-    cpu::grad_input(isa, s, weight, codes, grad_output, &mut grad_input);
+    cpu::grad_input(isa, s, weight, argmax, grad_output, &mut grad_input);
     [grad_weight, grad_bias, grad_input]
 }
 
-/// Checks values and codes: errors within `bound` times a window's magnitude, codes right wherever
+/// Checks values and argmax: errors within `bound` times a window's magnitude, argmax right wherever
 /// no other choice lies within that error.
 fn check_forward(
     label: &str,
     windows: &[[(f64, f64); 4]],
     output: &[f32],
-    codes: &[u8],
+    argmax: &[u8],
     bound: f64,
 ) {
     for (i, window) in windows.iter().enumerate() {
-        let (value, code) = pool(window.map(|(sum, _)| sum));
+        let (value, index) = pool(window.map(|(sum, _)| sum));
         let bound = bound * window.iter().map(|(_, m)| *m).fold(0.0, f64::max);
         assert!(
             (f64::from(output[i]) - value).abs() <= bound,
             "{label}: output {i} is {}, not {value} ± {bound}",
             output[i]
         );
-        if codes[i] != code {
-            let chosen = if codes[i] == CLOSED {
+        if argmax[i] != index {
+            let chosen = if argmax[i] == INACTIVE {
                 0.0
             } else {
-                window[usize::from(codes[i])].0
+                window[usize::from(argmax[i])].0
             };
             // Values that differ by a few millionths may count as equal.
             let bound = 2.0 * bound + 4e-6 * value;
             assert!(
                 (chosen - value).abs() <= bound,
-                "{label}: code {i} is {}, not {code}: {window:?}",
-                codes[i]
+                "{label}: index {i} is {}, not {index}: {window:?}",
+                argmax[i]
             );
         }
     }
@@ -248,8 +248,8 @@ fn forward_follows_the_reference() {
         let (input, weight, bias) = problem(s, &mut rng);
         let windows = reference_windows(s, &input, &weight, &bias);
         for &isa in Isa::available() {
-            let (output, codes) = forward(isa, s, &input, &weight, &bias);
-            check_forward(&format!("{isa:?} {s:?}"), &windows, &output, &codes, 1e-6);
+            let (output, argmax) = forward(isa, s, &input, &weight, &bias);
+            check_forward(&format!("{isa:?} {s:?}"), &windows, &output, &argmax, 1e-6);
         }
     }
 }
@@ -260,11 +260,11 @@ fn gradients_follow_the_reference() {
     for s in SHAPES {
         let sizes = sizes(s);
         let (input, weight, _) = problem(s, &mut rng);
-        // Any code is possible, whatever the forward pass would have said.
-        let codes: Vec<u8> = (0..s.batch * sizes.pooled)
+        // Any index is possible, whatever the forward pass would have said.
+        let argmax: Vec<u8> = (0..s.batch * sizes.pooled)
             .map(|_| (rng.next() >> 33) as u8 % 5)
             .collect();
-        let grad_output = rng.values(codes.len());
+        let grad_output = rng.values(argmax.len());
         // (sum, sum of absolute terms) for weights, bias and input.
         let mut expected = [
             vec![(0.0, 0.0); sizes.weights],
@@ -277,20 +277,20 @@ fn gradients_follow_the_reference() {
             *magnitude += f64::abs(x);
         };
         for (i, grad) in grad_output.iter().enumerate() {
-            if codes[i] != CLOSED {
+            if argmax[i] != INACTIVE {
                 let channel = sizes.pooled / s.out_channels;
                 add(1, i % sizes.pooled / channel, f64::from(*grad));
             }
         }
         for_each_product(s, |pooled, position, w, i| {
-            if usize::from(codes[pooled]) == position {
+            if usize::from(argmax[pooled]) == position {
                 let grad = f64::from(grad_output[pooled]);
                 add(0, w, grad * f64::from(input[i]));
                 add(2, i, grad * f64::from(weight[w]));
             }
         });
         for &isa in Isa::available() {
-            let actual = gradients(isa, s, &input, &weight, &codes, &grad_output);
+            let actual = gradients(isa, s, &input, &weight, &argmax, &grad_output);
             for ((name, actual), expected) in ["weight", "bias", "input"]
                 .iter()
                 .zip(&actual)
@@ -324,10 +324,10 @@ fn any_number_of_threads_gives_the_same_bits() {
                     .build()
                     .unwrap();
                 pool.install(|| {
-                    let (output, codes) = forward(isa, &s, &input, &weight, &bias);
-                    let grads = gradients(isa, &s, &input, &weight, &codes, &grad_output);
+                    let (output, argmax) = forward(isa, &s, &input, &weight, &bias);
+                    let grads = gradients(isa, &s, &input, &weight, &argmax, &grad_output);
                     let bits = |v: &[f32]| v.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-                    (bits(&output), codes, grads.map(|g| bits(&g)))
+                    (bits(&output), argmax, grads.map(|g| bits(&g)))
                 })
             };
             let one = run(1);
@@ -347,23 +347,23 @@ fn the_first_maximum_wins() {
         let bias = vec![-0.25; s.out_channels];
         let windows = reference_windows(s, &input, &weight, &bias);
         for &isa in Isa::available() {
-            let (output, codes) = forward(isa, s, &input, &weight, &bias);
+            let (output, argmax) = forward(isa, s, &input, &weight, &bias);
             for (i, window) in windows.iter().enumerate() {
-                let (value, code) = pool(window.map(|(sum, _)| sum));
+                let (value, index) = pool(window.map(|(sum, _)| sum));
                 let error = (f64::from(output[i]) - value).abs();
                 assert!(
                     error <= 1e-6 * value,
                     "{isa:?} {s:?}: element {i} is {}",
                     output[i]
                 );
-                assert_eq!(codes[i], code, "{isa:?} {s:?}: code {i} of {window:?}");
+                assert_eq!(argmax[i], index, "{isa:?} {s:?}: index {i} of {window:?}");
             }
         }
     }
 }
 
 #[test]
-fn closed_relus_let_nothing_through() {
+fn inactive_relus_let_nothing_through() {
     let mut rng = Rng(5);
     for s in SHAPES {
         let sizes = sizes(s);
@@ -374,16 +374,16 @@ fn closed_relus_let_nothing_through() {
         for (weight, bias) in [(&weight, -1e3), (&zero_weights, 0.0), (&zero_weights, -0.0)] {
             let bias = vec![bias; s.out_channels];
             for &isa in Isa::available() {
-                let (output, codes) = forward(isa, s, &input, weight, &bias);
+                let (output, argmax) = forward(isa, s, &input, weight, &bias);
                 assert!(
                     output.iter().all(|x| x.to_bits() == 0),
                     "{isa:?} {s:?}: output"
                 );
                 assert!(
-                    codes.iter().all(|code| *code == CLOSED),
-                    "{isa:?} {s:?}: codes"
+                    argmax.iter().all(|index| *index == INACTIVE),
+                    "{isa:?} {s:?}: argmax"
                 );
-                let grads = gradients(isa, s, &input, weight, &codes, &grad_output);
+                let grads = gradients(isa, s, &input, weight, &argmax, &grad_output);
                 assert!(
                     grads.iter().flatten().all(|g| *g == 0.0),
                     "{isa:?} {s:?}: gradients"
@@ -407,19 +407,19 @@ fn nan_and_infinity_stay_in_their_windows() {
         }
         let windows = reference_windows(s, &input, &weight, &bias);
         for &isa in Isa::available() {
-            let (output, codes) = forward(isa, s, &input, &weight, &bias);
+            let (output, argmax) = forward(isa, s, &input, &weight, &bias);
             for (i, window) in windows.iter().enumerate() {
                 let window_values = window.map(|(sum, _)| sum);
-                let (value, code) = pool(window_values);
-                let at = format!("{isa:?} {s:?}: element {i}, {} {}", output[i], codes[i]);
+                let (value, index) = pool(window_values);
+                let at = format!("{isa:?} {s:?}: element {i}, {} {}", output[i], argmax[i]);
                 if window_values.iter().any(|x| x.is_nan()) {
                     assert!(
-                        output[i].is_nan() && codes[i] == code,
-                        "{at}, not NaN {code}"
+                        output[i].is_nan() && argmax[i] == index,
+                        "{at}, not NaN {index}"
                     );
                 } else if value.is_infinite() {
                     assert!(
-                        f64::from(output[i]) == value && codes[i] == code,
+                        f64::from(output[i]) == value && argmax[i] == index,
                         "{at}, not {value}"
                     );
                 } else if value < 1e30 {
@@ -445,8 +445,8 @@ fn nan_bias_and_weights_are_seen() {
     bias[1] = f32::NAN;
     weight[3 * 32 * 9 + 4] = f32::NAN;
     for &isa in Isa::available() {
-        let (output, codes) = forward(isa, &s, &input, &weight, &bias);
-        for (i, (value, code)) in output.iter().zip(&codes).enumerate() {
+        let (output, argmax) = forward(isa, &s, &input, &weight, &bias);
+        for (i, (value, index)) in output.iter().zip(&argmax).enumerate() {
             let channel = i / 9 % 5;
             assert_eq!(
                 value.is_nan(),
@@ -454,7 +454,7 @@ fn nan_bias_and_weights_are_seen() {
                 "{isa:?}: element {i}"
             );
             if value.is_nan() {
-                assert_eq!(*code, 0, "{isa:?}: element {i}");
+                assert_eq!(*index, 0, "{isa:?}: element {i}");
             }
         }
     }
@@ -471,9 +471,9 @@ fn large_magnitudes_keep_the_bound() {
                 let input: Vec<f32> = input.iter().map(|x| (x + offset) * scale).collect();
                 let windows = reference_windows(&s, &input, &weight, &bias);
                 for &isa in Isa::available() {
-                    let (output, codes) = forward(isa, &s, &input, &weight, &bias);
+                    let (output, argmax) = forward(isa, &s, &input, &weight, &bias);
                     let label = format!("{isa:?} {s:?} × {scale} + {offset}");
-                    check_forward(&label, &windows, &output, &codes, 1e-6);
+                    check_forward(&label, &windows, &output, &argmax, 1e-6);
                 }
             }
         }
@@ -502,8 +502,8 @@ fn outliers_disturb_their_neighbours_within_the_bound() {
             }
         }
         for &isa in Isa::available() {
-            let (output, codes) = forward(isa, &s, &input, &weight, &bias);
-            check_forward(&format!("{isa:?} {s:?}"), &windows, &output, &codes, 1e-6);
+            let (output, argmax) = forward(isa, &s, &input, &weight, &bias);
+            check_forward(&format!("{isa:?} {s:?}"), &windows, &output, &argmax, 1e-6);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The fused layer and loss on each backend against their definitions and Burn's own.
 
-use crate::common::{cpu, relative_error, values, wgpu};
+use crate::common::{cpu, random, relative_error, values, wgpu};
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 use fmnist::ops::cross_entropy::{self, cross_entropy};
@@ -14,7 +14,7 @@ on_each_device!(
     layers_take_transposed_inputs,
     losses_and_gradients_agree_with_f64,
     extreme_logits_stay_finite,
-    equal_logits_answer_the_first_class,
+    equal_logits_predict_the_first_class,
     soft_targets_agree_with_burns_own,
 );
 
@@ -30,11 +30,6 @@ const LAYERS: [[usize; 3]; 9] = [
     [9, 3136, 128],
     [130, 65, 66],
 ];
-
-fn random(len: usize, seed: u64) -> Vec<f32> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    (0..len).map(|_| rng.random_range(-1.0..1.0)).collect()
-}
 
 /// Multiples of 1/4 whose sums of products are exact in f32.
 fn exact(len: usize, seed: u64) -> Vec<f32> {
@@ -219,7 +214,7 @@ fn extreme_logits_stay_finite(device: &Device) {
     assert!((gradient[0] + 0.5).abs() <= 1e-6 && gradient[1] == 0.0);
 }
 
-fn equal_logits_answer_the_first_class(device: &Device) {
+fn equal_logits_predict_the_first_class(device: &Device) {
     let (loss, sums, gradient) = run_loss(&[3.0; 20], &one_hot(&[0, 1], 10), 10, device);
     assert!((loss - 10f32.ln()).abs() <= 1e-6);
     assert_eq!(sums[1], 1.0);

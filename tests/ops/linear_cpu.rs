@@ -143,7 +143,7 @@ impl Problem {
     }
 
     /// The gradient before the ReLU.
-    fn open_grad(&self, relu: bool) -> Vec<f32> {
+    fn grad_before_relu(&self, relu: bool) -> Vec<f32> {
         let mut grad = self.grad_output.clone();
         for (grad, output) in grad.iter_mut().zip(&self.output) {
             if relu && *output <= 0.0 {
@@ -203,7 +203,7 @@ fn matches_plain_sums() {
         for &isa in Isa::available() {
             for relu in [false, true] {
                 let name = |what: &str| format!("{isa:?} {sizes:?} relu {relu} {what}");
-                let grad = p.open_grad(relu);
+                let grad = p.grad_before_relu(relu);
                 assert_sums(
                     &p.forward(isa, relu),
                     outputs,
@@ -316,13 +316,13 @@ fn a_nan_reaches_what_depends_on_it() {
 }
 
 #[test]
-fn the_relu_stops_any_gradient_where_it_is_closed() {
+fn the_relu_stops_any_gradient_where_it_is_inactive() {
     let (batch, inputs, outputs) = (8, 20, 18);
     let mut p = Problem::new((batch, inputs, outputs));
     p.output.fill(1.0);
-    // Closed for the gradients that are not numbers, open for a NaN in the output.
-    for (i, closed) in [(5, 0.0), (40, -0.0), (100, -1.0)] {
-        p.output[i] = closed;
+    // Inactive for the gradients that are not numbers, active for a NaN in the output.
+    for (i, inactive) in [(5, 0.0), (40, -0.0), (100, -1.0)] {
+        p.output[i] = inactive;
         p.grad_output[i] = [f32::NAN, f32::INFINITY, 3.0][i % 3];
     }
     p.output[77] = f32::NAN;

@@ -172,7 +172,7 @@ fn a_side_file_never_costs_a_prediction() {
 }
 
 #[test]
-fn a_framed_boot_is_a_boot_and_a_busy_ground_is_told() {
+fn a_framed_boot_is_a_boot_and_a_busy_background_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let [framed, busy] = ["framed.png", "busy.png"].map(|name| folder.path().join(name));
     let mut picture = paint(&test_images(1)[0], SHOP);
@@ -199,7 +199,7 @@ fn a_framed_boot_is_a_boot_and_a_busy_ground_is_told() {
     assert_eq!(answers[0]["models"]["cnn"]["class"], "Ankle boot");
     assert_eq!(answers[0].get("warning"), None);
     let warning = answers[1]["warning"].as_str().expect("there is one");
-    assert!(warning.starts_with(&format!("{busy} shows no plain ground, so that")));
+    assert!(warning.starts_with(&format!("{busy} shows no plain background, so that")));
     assert!(answers[1]["models"]["cnn"]["class"].is_string());
     let errors = String::from_utf8_lossy(&output.stderr);
     let warnings: Vec<&str> = errors

@@ -3,10 +3,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod background;
 mod cli;
 mod export;
 mod files;
-mod ground;
 mod hostile;
 mod orientation;
 mod output;

@@ -86,7 +86,7 @@ fn classes_that_do_not_occur_are_no_part_of_the_means() {
         "Bag                0          –       –      –          –       –      –\n",
         "Sneaker           50     100.00   98.00  98.99     100.00   98.00  98.99\n",
         "mean             100      99.02   99.00  99.00      99.02   99.00  99.00\n\n\
-         mean of the 2 classes that occur among labels or answers\n",
+         mean of the 2 classes that occur among labels or predictions\n",
     ] {
         let text = text(&dense, &cnn);
         assert!(text.contains(part), "{part:?} is missing in\n{text}");
@@ -95,7 +95,7 @@ fn classes_that_do_not_occur_are_no_part_of_the_means() {
     cnn[3] = row(8, 0.9);
     for part in [
         "Bag                0          –       –      –       0.00    0.00   0.00\n",
-        "mean of the classes that occur among labels or answers: dense 2, cnn 3\n",
+        "mean of the classes that occur among labels or predictions: dense 2, cnn 3\n",
     ] {
         let text = text(&dense, &cnn);
         assert!(text.contains(part), "{part:?} is missing in\n{text}");

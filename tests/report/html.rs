@@ -235,7 +235,7 @@ fn classes_that_do_not_occur_have_no_scores() {
     for part in [
         r#"<th scope="row">Dress</th><td>0</td><td>0.00</td><td>0.00</td><td>0.00</td><td>–</td>"#,
         r#"style="--w:0.00%"><span class="unseen">cnn </span><b>–</b>"#,
-        "The last row is the mean of the classes that occur among labels or answers: dense 4, cnn 3.",
+        "The last row is the mean of the classes that occur among labels or predictions: dense 4, cnn 3.",
     ] {
         assert!(few.contains(part), "{part}");
     }

@@ -3,8 +3,7 @@
 use crate::common::{cpu, fashion_mnist, first, learner, losses, plain, wgpu};
 use burn::tensor::Device;
 use fmnist::model::{Kernels, ModelKind};
-use fmnist::train::DeviceSplit;
-use fmnist::train::{Metrics, Settings};
+use fmnist::train::{DeviceSplit, Metrics, Settings};
 
 const STEPS: usize = 100;
 const BATCH: usize = 8;
@@ -49,12 +48,4 @@ fn fused_follows_reference(device: &Device) {
     assert!(fused_test.accuracy > 0.6, "{fused_test:?}");
 }
 
-#[test]
-fn on_cpu() {
-    fused_follows_reference(&cpu());
-}
-
-#[test]
-fn on_wgpu() {
-    fused_follows_reference(&wgpu());
-}
+on_each_device!(fused_follows_reference);

@@ -4,9 +4,8 @@ use crate::common::{cpu, fashion_mnist, first, plain, wgpu};
 use anyhow::Result;
 use burn::tensor::Device;
 use fmnist::model::ModelKind;
-use fmnist::train::DeviceSplit;
 use fmnist::train::history::History;
-use fmnist::train::{Callback, Learner, Settings, Step, train};
+use fmnist::train::{Callback, DeviceSplit, Learner, Settings, Step, train};
 
 /// What a callback is told.
 #[derive(Default)]

@@ -4,16 +4,16 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::common::idx_files::{images_file, labels_file};
 use crate::common::{cpu, data_dir, fashion_mnist, first, learner, plain, wgpu};
 use burn::tensor::Device;
 use fmnist::dataset::Split;
 use fmnist::model::{Architecture, ModelKind};
 use fmnist::ops::gather::Normalization;
-use fmnist::train::DeviceSplit;
 use fmnist::train::history::History;
 use fmnist::train::recipe::Recipe;
 use fmnist::train::schedule::{Decay, Schedule};
-use fmnist::train::{Settings, Training, split, train};
+use fmnist::train::{DeviceSplit, Settings, Training, split, train};
 use serde_json::Value;
 
 on_each_device!(standard_beats_plain_on_few_images);
@@ -26,7 +26,7 @@ fn assert_close(actual: f64, expected: f64) {
 }
 
 #[test]
-fn step_sizes_by_hand() {
+fn learning_rates_by_hand() {
     let schedule = Schedule {
         peak: 0.6,
         warm_up_steps: 2,
@@ -277,14 +277,9 @@ fn write_dataset(folder: &Path, test: &Split) {
     fs::create_dir(folder).expect("a folder can be made");
     let training = first(&fashion_mnist().train, 6_000);
     for (name, split) in [("train", &training), ("t10k", test)] {
-        let len = split.len() as u32;
-        let mut images = [0x803, len, 28, 28].map(u32::to_be_bytes).concat();
-        images.extend(&split.images);
-        let mut labels = [0x801, len].map(u32::to_be_bytes).concat();
-        labels.extend(&split.labels);
         let write = |kind: &str, bytes| fs::write(folder.join(format!("{name}-{kind}")), bytes);
-        write("images-idx3-ubyte", images).expect("it can be written");
-        write("labels-idx1-ubyte", labels).expect("it can be written");
+        write("images-idx3-ubyte", images_file(&split.images)).expect("it can be written");
+        write("labels-idx1-ubyte", labels_file(&split.labels)).expect("it can be written");
     }
 }
 

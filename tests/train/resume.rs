@@ -6,9 +6,8 @@ use burn::tensor::Device;
 use fmnist::model::{Kernels, ModelKind};
 use fmnist::ops::adamw;
 use fmnist::run::checkpoint::{Checkpoint, RunIdentity};
-use fmnist::train::DeviceSplit;
 use fmnist::train::recipe::Recipe;
-use fmnist::train::{Callback, Diverged, Learner, Settings, State, Step, Tally};
+use fmnist::train::{Callback, DeviceSplit, Diverged, Learner, Settings, State, Step, Tally};
 
 on_each_device!(
     goes_on_bit_for_bit_from_any_step,

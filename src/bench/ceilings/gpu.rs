@@ -4,8 +4,8 @@ use burn::backend::TensorMetadata;
 use burn::backend::tensor::FloatTensor;
 use burn_wgpu::{CubeBackend, CubeTensor, into_contiguous};
 
-use super::{CeilingKernels, GRANULE, ROUNDS};
-use crate::ops::wgsl::{Launch, MAX_GRID, grid, launch, make_exclusive};
+use super::{CeilingKernels, GRANULE, ROUNDS, SLOWNESS};
+use crate::ops::wgsl::{Launch, MAX_GRID, grid, launch, make_exclusive, template};
 
 /// Numbers in a vector.
 const VECTOR: usize = 4;
@@ -18,10 +18,11 @@ impl CeilingKernels for CubeBackend {
         make_exclusive(&mut values);
         let plan = Launch {
             name: "bench/multiply_add",
-            template: include_str!("../../../shaders/bench/multiply_add.wgsl"),
+            template: template!("bench/multiply_add"),
             values: vec![
                 ("pairs", pairs),
                 ("rounds", ROUNDS),
+                ("slowness", SLOWNESS),
                 ("invocations", INVOCATIONS),
             ],
             grid: grid([pairs.div_ceil(INVOCATIONS), 1, 1]),
@@ -38,7 +39,7 @@ impl CeilingKernels for CubeBackend {
         let groups = vectors.div_ceil(INVOCATIONS).min(MAX_GRID as usize);
         let plan = Launch {
             name: "bench/copy",
-            template: include_str!("../../../shaders/bench/copy.wgsl"),
+            template: template!("bench/copy"),
             values: vec![("vectors", vectors), ("invocations", INVOCATIONS)],
             grid: grid([groups, 1, 1]),
         };

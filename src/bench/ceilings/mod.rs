@@ -19,10 +19,11 @@ use crate::device;
 
 /// How often [`multiply_add`] multiplies and adds.
 pub const ROUNDS: usize = 1024;
-/// `x ← FACTOR·x + ADDEND` approaches 1.
+/// `x ← FACTOR·x + ADDEND` approaches 1, by a `SLOWNESS`th of the distance each time.
 pub const FACTOR: f32 = 1.0 - ADDEND;
 /// See [`FACTOR`].
-pub const ADDEND: f32 = 1.0 / 1024.0;
+pub const ADDEND: f32 = 1.0 / SLOWNESS as f32;
+const SLOWNESS: usize = 1024;
 
 /// Lengths that both operations take are multiples of this.
 pub const GRANULE: usize = 512;

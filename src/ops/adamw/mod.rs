@@ -35,7 +35,7 @@ pub const EPSILON: f64 = 1e-8;
 /// One step's numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamStep {
-    /// Step size.
+    /// Learning rate.
     pub learning_rate: f32,
     /// What the step leaves of a weight before it moves: `1 - learning_rate * weight_decay`.
     pub keep: f32,
@@ -161,7 +161,7 @@ impl AdamW {
         }
     }
 
-    /// The model after a step of size `learning_rate`. Weights that nobody else holds are changed
+    /// The model after a step with this `learning_rate`. Weights that nobody else holds are changed
     /// in place.
     ///
     /// # Panics

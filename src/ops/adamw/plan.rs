@@ -15,8 +15,7 @@ const INVOCATIONS: usize = 256;
 /// Parameters start at multiples of so many elements: WebGPU binds buffers from multiples of 256
 /// bytes on.
 const ALIGNMENT: usize = 64;
-/// Buffers that the kernel binds besides gradients and averages.
-const FIXED_BINDINGS: usize = 4;
+const STEP: &str = template!("adamw/step");
 
 /// Where the parameters of a model lie in a buffer.
 pub struct Layout {
@@ -53,6 +52,11 @@ pub fn join(len: usize) -> Launch {
     elementwise("adamw/join", template!("adamw/join"), len)
 }
 
+/// Buffers that the shader's file binds: those that depend on the model follow.
+fn fixed_bindings() -> usize {
+    STEP.matches("@binding(").count()
+}
+
 /// One invocation for each of `length` elements, as far as the grid reaches.
 fn elementwise(name: &'static str, template: &'static str, length: usize) -> Launch {
     let groups = length.div_ceil(INVOCATIONS);
@@ -85,7 +89,7 @@ impl Layout {
 
     /// The launches of a step; one, unless the device binds too few buffers.
     pub fn steps(&self, averaging: bool, most_bindings: usize) -> Vec<Step> {
-        let others = FIXED_BINDINGS + usize::from(averaging);
+        let others = fixed_bindings() + usize::from(averaging);
         let at_once = most_bindings.saturating_sub(others).max(1);
         let count = self.segments.len();
         (0..count)
@@ -104,7 +108,7 @@ impl Layout {
         Step {
             start,
             len,
-            launch: elementwise("adamw/step", template!("adamw/step"), len / 4),
+            launch: elementwise("adamw/step", STEP, len / 4),
             code: self.code(segments.clone(), averaging).into(),
             segments,
         }
@@ -115,7 +119,7 @@ impl Layout {
     fn code(&self, segments: Range<usize>, averaging: bool) -> String {
         let mut declarations = String::new();
         let mut cases = String::new();
-        let mut binding = FIXED_BINDINGS;
+        let mut binding = fixed_bindings();
         let mut declare = |name: &str, element: &str| {
             let group = format!("@group(0) @binding({binding})");
             let line = format!("{group} var<storage, read_write> {name}: array<{element}>;\n");

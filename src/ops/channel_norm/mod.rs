@@ -1,6 +1,6 @@
 //! Normalisation of each channel by its root mean square over the batch.
 //!
-//! Batch normalization (Ioffe and Szegedy, 2015) without the shift, behind the pool instead of before
+//! Batch normalization (Ioffe and Szegedy, 2015) without the shift, after the pool instead of before
 //! the ReLU. The block stays one operation, and after training the normalisation disappears: ReLU and
 //! maximum let positive factors through, so that dividing a block's output is dividing its weights.
 //!

@@ -3,9 +3,9 @@
 //!
 //! Frameworks run it as three or more operations and keep the full-size
 //! convolution output in memory between them. Here each backend computes it in
-//! one pass and keeps, beside the pooled output, only a code for each pooled
+//! one pass and keeps, beside the pooled output, only the argmax of each pooled
 //! element: which of the four window positions won, or that the ReLU was
-//! closed. The backward pass needs nothing else of the forward pass, and can
+//! inactive. The backward pass needs nothing else of the forward pass, and can
 //! visit only the one position in four that has a gradient.
 //!
 //! | file | what it holds |
@@ -22,7 +22,7 @@
 //!   convolution is dropped.
 //! - Of equal values in a window the first wins, in row-major order. (Where the CPU transforms the
 //!   convolution, values count as equal that differ by less than its rounding.)
-//! - The ReLU is open where the maximum is > 0; at 0 its gradient is 0.
+//! - The ReLU is active where the maximum is > 0; at 0 its gradient is 0.
 //! - A NaN in a window makes the output NaN; the gradient goes to the first NaN.
 
 pub mod cpu;
@@ -39,9 +39,9 @@ use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extensi
 use crate::ops::autodiff::{CheckpointStrategy, custom_vjp};
 pub use shape::BlockShape;
 
-/// Code of a pooled element whose ReLU was closed; codes 0–3 are the position
+/// Argmax of a pooled element whose ReLU was inactive. Of others it is 0–3, the position
 /// of the maximum in its window, in row-major order.
-pub const CLOSED: u8 = 4;
+pub const INACTIVE: u8 = 4;
 
 /// The differentiable block, as Burn dispatches it to the backend of its tensors.
 #[backend_extension(Autodiff, Cube, NdArray)]
@@ -59,9 +59,9 @@ pub trait ConvReluPool: Backend {
 /// Shapes: input `[batch, in_channels, height, width]`, weight
 /// `[out_channels, in_channels, kernel, kernel]`, bias `[out_channels]`, output
 /// and its gradient `[batch, out_channels, height / 2, width / 2]`. The layout of
-/// the codes is the backend's own affair.
-pub trait BlockKernels: Backend {
-    /// The pooled output, and the codes that the gradients are computed from.
+/// the argmax is the backend's own affair.
+pub trait ConvReluPoolKernels: Backend {
+    /// The pooled output, and the argmax that the gradients are computed from.
     fn forward(
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -72,7 +72,7 @@ pub trait BlockKernels: Backend {
     fn grad_input(
         shape: BlockShape,
         weight: FloatTensor<Self>,
-        codes: IntTensor<Self>,
+        argmax: IntTensor<Self>,
         grad_output: FloatTensor<Self>,
     ) -> FloatTensor<Self>;
 
@@ -80,12 +80,12 @@ pub trait BlockKernels: Backend {
     fn grad_weight_bias(
         shape: BlockShape,
         input: FloatTensor<Self>,
-        codes: IntTensor<Self>,
+        argmax: IntTensor<Self>,
         grad_output: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
-impl<B: BlockKernels> ConvReluPool for B {
+impl<B: ConvReluPoolKernels> ConvReluPool for B {
     fn conv_relu_pool(
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -95,7 +95,7 @@ impl<B: BlockKernels> ConvReluPool for B {
     }
 }
 
-impl<B: BlockKernels, C: CheckpointStrategy> ConvReluPool for Autodiff<B, C> {
+impl<B: ConvReluPoolKernels, C: CheckpointStrategy> ConvReluPool for Autodiff<B, C> {
     fn conv_relu_pool(
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -103,14 +103,14 @@ impl<B: BlockKernels, C: CheckpointStrategy> ConvReluPool for Autodiff<B, C> {
     ) -> FloatTensor<Self> {
         let shape = block_shape(&input, &weight, &bias);
         custom_vjp::<B, C, _, _>([input, weight, bias], |[input, weight, bias]| {
-            let (output, codes) = B::forward(input.clone(), weight.clone(), bias);
+            let (output, argmax) = B::forward(input.clone(), weight.clone(), bias);
             let backward = move |grad_output: FloatTensor<B>, tracked: [bool; 3]| {
                 // The first layer of a network has no use for the gradient of the images.
                 let [input_tracked, weight_tracked, bias_tracked] = tracked;
                 let grad_input = input_tracked
-                    .then(|| B::grad_input(shape, weight, codes.clone(), grad_output.clone()));
+                    .then(|| B::grad_input(shape, weight, argmax.clone(), grad_output.clone()));
                 let (grad_weight, grad_bias) = (weight_tracked || bias_tracked)
-                    .then(|| B::grad_weight_bias(shape, input, codes, grad_output))
+                    .then(|| B::grad_weight_bias(shape, input, argmax, grad_output))
                     .unzip();
                 [grad_input, grad_weight, grad_bias]
             };

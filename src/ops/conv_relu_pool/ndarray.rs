@@ -3,13 +3,13 @@
 use burn::backend::NdArray;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 
-use super::{BlockKernels, BlockShape, block_shape, cpu};
+use super::{BlockShape, ConvReluPoolKernels, block_shape, cpu};
 use crate::device::recorder;
 use crate::ops::ndarray_tensor::{bytes, floats, tensor};
 use crate::ops::simd::Isa;
 
-/// Codes are one `u8` for each element of the output.
-impl BlockKernels for NdArray {
+/// The argmax is one `u8` for each element of the output.
+impl ConvReluPoolKernels for NdArray {
     fn forward(
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -19,7 +19,7 @@ impl BlockKernels for NdArray {
         let shape = block_shape(&input, &weight, &bias);
         let len = shape.output_dims().iter().product();
         let mut output = vec![0.0; len];
-        let mut codes = vec![0; len];
+        let mut argmax = vec![0; len];
         cpu::forward(
             Isa::detect(),
             &shape,
@@ -27,18 +27,18 @@ impl BlockKernels for NdArray {
             &floats(weight),
             &floats(bias),
             &mut output,
-            &mut codes,
+            &mut argmax,
         );
         (
             tensor(output, &shape.output_dims()),
-            tensor(codes, &shape.output_dims()),
+            tensor(argmax, &shape.output_dims()),
         )
     }
 
     fn grad_input(
         shape: BlockShape,
         weight: FloatTensor<Self>,
-        codes: IntTensor<Self>,
+        argmax: IntTensor<Self>,
         grad_output: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
         let _timed = recorder::operation("conv_relu_pool/grad_input");
@@ -47,7 +47,7 @@ impl BlockKernels for NdArray {
             Isa::detect(),
             &shape,
             &floats(weight),
-            &bytes(codes),
+            &bytes(argmax),
             &floats(grad_output),
             &mut grad_input,
         );
@@ -57,7 +57,7 @@ impl BlockKernels for NdArray {
     fn grad_weight_bias(
         shape: BlockShape,
         input: FloatTensor<Self>,
-        codes: IntTensor<Self>,
+        argmax: IntTensor<Self>,
         grad_output: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let _timed = recorder::operation("conv_relu_pool/grad_weight");
@@ -67,7 +67,7 @@ impl BlockKernels for NdArray {
             Isa::detect(),
             &shape,
             &floats(input),
-            &bytes(codes),
+            &bytes(argmax),
             &floats(grad_output),
             &mut grad_weight,
             &mut grad_bias,

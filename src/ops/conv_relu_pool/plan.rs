@@ -3,7 +3,7 @@
 //! Pure arithmetic: nothing here knows a device. Each kernel's file in `shaders/conv_relu_pool`
 //! says what its sizes mean and in which order it binds its buffers.
 
-use super::{BlockShape, CLOSED};
+use super::{BlockShape, INACTIVE};
 use crate::ops::wgsl::{Launch, grid, template};
 
 /// Workgroup memory that every WebGPU device has.
@@ -12,12 +12,12 @@ const WORKGROUP_BYTES: usize = 16 * 1024;
 const PAIR_BYTES: usize = 8;
 const VECTOR_BYTES: usize = 16;
 
-/// Channels to a vector, and to a word of argmax.
+/// Channels to a vector, and to a word of the argmax.
 const VECTOR: usize = 4;
 
 impl BlockShape {
-    /// Length of the buffer of argmax, in `u32` words of four output channels each.
-    pub fn code_words(&self) -> usize {
+    /// Length of the buffer of the argmax, in `u32` words of four output channels each.
+    pub fn argmax_words(&self) -> usize {
         self.batch * self.out_channels.div_ceil(VECTOR) * self.pooled_height() * self.pooled_width()
     }
 
@@ -29,7 +29,7 @@ impl BlockShape {
             ("height", self.height),
             ("width", self.width),
             ("kernel", self.kernel),
-            ("inactive", CLOSED.into()),
+            ("inactive", INACTIVE.into()),
         ]
     }
 }

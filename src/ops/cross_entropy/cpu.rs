@@ -9,7 +9,7 @@ pub struct Sums {
     pub correct: usize,
 }
 
-/// Losses and right predictions of rows of `classes` logits against rows of targets, each of which
+/// Losses and correct predictions of rows of `classes` logits against rows of targets, each of which
 /// sums to 1; `grad_logits` becomes the gradient of the mean loss.
 ///
 /// Stable for logits of any size: the row's maximum is subtracted before the exponential. A NaN

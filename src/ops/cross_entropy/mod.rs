@@ -1,4 +1,4 @@
-//! Softmax and cross-entropy as one operation, which also counts the right predictions.
+//! Softmax and cross-entropy as one operation, which also counts the correct predictions.
 
 pub mod cpu;
 mod gpu;
@@ -62,12 +62,21 @@ impl<B: CrossEntropyKernels, C: CheckpointStrategy> CrossEntropy for Autodiff<B,
 }
 
 /// The mean cross-entropy of logits against targets in nats, `[1]`; and, without gradient, `[3]`:
-/// the sum of the losses, the number of right predictions, and 1 if that sum is finite, else 0.
+/// the sum of the losses, the number of correct predictions, and 1 if that sum is finite, else 0.
 ///
 /// Logits and targets are `[batch, classes]`; a row of targets is a distribution, such as 1 at the
-/// label. An prediction is right where the largest logit, the first of equal ones, is at the largest
+/// label. A prediction is correct where the largest logit, the first of equal ones, is at the largest
 /// target.
+///
+/// # Panics
+///
+/// If the two have different shapes.
 pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<2>) -> (Tensor<1>, Tensor<1>) {
+    assert_eq!(
+        logits.dims(),
+        targets.dims(),
+        "cross_entropy: logits and targets have different shapes"
+    );
     let (loss, tally) = Dispatch::cross_entropy(logits.into_dispatch(), targets.into_dispatch());
     (Tensor::from_dispatch(loss), Tensor::from_dispatch(tally))
 }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::Drop;
+use super::Mask;
 use crate::ops::pcg4d::pcg4d;
 use crate::ops::simd::{Isa, Kernel, Vector};
 
@@ -13,7 +13,7 @@ const LANES: usize = 16;
 
 /// Drops and scales in place. The tensor is cut into four quarters: the random words of the
 /// activations at the same place in each come from one hash.
-pub fn drop_out(values: &mut [f32], drop: &Drop) {
+pub fn apply_mask(values: &mut [f32], mask: &Mask) {
     let quarter = values.len().div_ceil(4);
     let mut quarters = values.chunks_mut(quarter.max(1));
     // The last ones may be shorter, or missing.
@@ -28,30 +28,30 @@ pub fn drop_out(values: &mut [f32], drop: &Drop) {
         .into_par_iter()
         .enumerate()
         .for_each(|(chunk, quarters)| {
-            isa.run(DropOut {
+            isa.run(Chunk {
                 first: chunk * CHUNK,
                 quarters,
-                drop,
+                mask,
             });
         });
 }
 
 /// Some places of each quarter, the same ones from `first` on.
-struct DropOut<'a> {
+struct Chunk<'a> {
     first: usize,
     quarters: [&'a mut [f32]; 4],
-    drop: &'a Drop,
+    mask: &'a Mask,
 }
 
-impl Kernel for DropOut<'_> {
+impl Kernel for Chunk<'_> {
     // Plain loops: the compiler finds the vectors of each instruction set.
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Drop {
+        let Mask {
             key: [x, y, z],
             threshold,
             scale,
-        } = *self.drop;
+        } = *self.mask;
         let mut quarters = self.quarters.map(|quarter| quarter.chunks_mut(LANES));
         let mut place = self.first as u32;
         loop {

@@ -16,9 +16,9 @@ use burn::backend::{Autodiff, Backend, Dispatch, backend_extension};
 use crate::ops::autodiff::{CheckpointStrategy, custom_vjp};
 use crate::ops::pcg4d::pcg4d;
 
-/// Which activations of a tensor are dropped.
+/// What a dropout mask is computed from; the mask itself is never stored.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Drop {
+pub struct Mask {
     /// What the choice depends on besides the place.
     key: [u32; 3],
     /// An activation whose random word is below it is dropped.
@@ -58,16 +58,16 @@ impl Dropout {
         if self.rate == 0.0 {
             return tensor;
         }
-        let drop = self.next_drop();
-        Tensor::from_dispatch(Dispatch::drop_out(tensor.into_dispatch(), drop))
+        let mask = self.next_mask();
+        Tensor::from_dispatch(Dispatch::apply_mask(tensor.into_dispatch(), mask))
     }
 
-    fn next_drop(&mut self) -> Drop {
+    fn next_mask(&mut self) -> Mask {
         let [seed, step] = [self.seed, self.step].map(|word| [word as u32, (word >> 32) as u32]);
         let [x, y, _, _] = pcg4d([seed[0], seed[1], step[0], step[1]]);
         let layer = self.applied;
         self.applied += 1;
-        Drop {
+        Mask {
             key: [x, y, layer],
             threshold: (self.rate * f64::from(u32::MAX)) as u32,
             scale: (1.0 / (1.0 - self.rate)) as f32,
@@ -77,17 +77,17 @@ impl Dropout {
 
 /// The differentiable operation, as Burn dispatches it to the backend of its tensor.
 #[backend_extension(Autodiff, Cube, NdArray)]
-pub trait DropOut: Backend {
-    /// The tensor with what `drop` says set to 0 and the rest scaled.
-    fn drop_out(tensor: FloatTensor<Self>, drop: Drop) -> FloatTensor<Self>;
+pub trait ApplyMask: Backend {
+    /// The tensor with what the mask drops set to 0 and the rest scaled.
+    fn apply_mask(tensor: FloatTensor<Self>, mask: Mask) -> FloatTensor<Self>;
 }
 
-impl<B: DropOut, C: CheckpointStrategy> DropOut for Autodiff<B, C> {
-    fn drop_out(tensor: FloatTensor<Self>, drop: Drop) -> FloatTensor<Self> {
+impl<B: ApplyMask, C: CheckpointStrategy> ApplyMask for Autodiff<B, C> {
+    fn apply_mask(tensor: FloatTensor<Self>, mask: Mask) -> FloatTensor<Self> {
         custom_vjp::<B, C, _, _>([tensor], |[tensor]| {
             // Gradients are dropped and scaled as the activations were.
-            let backward = move |gradient, _| [Some(B::drop_out(gradient, drop))];
-            (B::drop_out(tensor, drop), backward)
+            let backward = move |gradient, _| [Some(B::apply_mask(gradient, mask))];
+            (B::apply_mask(tensor, mask), backward)
         })
     }
 }

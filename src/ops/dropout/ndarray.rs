@@ -3,16 +3,16 @@
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{NdArray, TensorMetadata};
 
-use super::{Drop, DropOut, cpu};
+use super::{ApplyMask, Mask, cpu};
 use crate::device::recorder;
 use crate::ops::ndarray_tensor::{into_vec, tensor};
 
-impl DropOut for NdArray {
-    fn drop_out(input: FloatTensor<Self>, drop: Drop) -> FloatTensor<Self> {
+impl ApplyMask for NdArray {
+    fn apply_mask(input: FloatTensor<Self>, mask: Mask) -> FloatTensor<Self> {
         let _timed = recorder::operation("dropout/drop");
         let dims = input.shape().to_vec();
         let mut values = into_vec(input);
-        cpu::drop_out(&mut values, &drop);
+        cpu::apply_mask(&mut values, &mask);
         tensor(values, &dims)
     }
 }

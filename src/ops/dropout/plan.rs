@@ -8,7 +8,7 @@ use crate::ops::wgsl::{Launch, MAX_GRID, grid, template};
 const INVOCATIONS: usize = 256;
 
 /// Dropout on so many activations.
-pub fn drop_out(len: usize) -> Launch {
+pub fn apply_mask(len: usize) -> Launch {
     let groups = len.div_ceil(4 * INVOCATIONS);
     Launch {
         name: "dropout/drop",

@@ -93,8 +93,8 @@ impl Batch<'_> {
         }
     }
 
-    /// Appends the targets of an image of which `parts` in 784 are its own and the rest is the
-    /// partner's.
+    /// Appends the targets of a mixed image: its own class has `parts` in 784 of it, the class of
+    /// its partner the rest.
     #[inline(always)]
     fn target(&mut self, index: u32, partner: u32, parts: usize) {
         let [own, other] = [index, partner].map(|index| self.source.labels[index as usize]);

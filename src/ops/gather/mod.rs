@@ -55,11 +55,12 @@ pub trait Gather: Backend {
 /// A batch: images `[batch, 1, 28, 28]`, with pixels as [`Normalization`] says, and targets `[batch, 10]`.
 ///
 /// `images` are `[len, 784]` of u8, `labels` `[len]` of u32 below 10, and `order` lists their
-/// indices in u32; `target_values` is [`target_values`] as a tensor.
+/// indices in u32, all below `len`; `target_values` is [`target_values`] as a tensor.
 ///
 /// # Panics
 ///
-/// If the selection is empty, ends behind the order, or is too large for one launch.
+/// If the tensors do not fit together, or the selection is empty, ends past the order, or is too
+/// large for one launch.
 pub fn gather(
     images: Tensor<2, Int>,
     labels: Tensor<1, Int>,
@@ -67,6 +68,10 @@ pub fn gather(
     target_values: Tensor<1>,
     selection: Selection,
 ) -> (Tensor<4>, Tensor<2>) {
+    let len = images.dims()[0];
+    assert_eq!(images.dims(), [len, PIXELS], "gather: images");
+    assert_eq!(labels.dims(), [len], "gather: labels");
+    assert_eq!(target_values.dims(), [PIXELS + 1], "gather: target values");
     let [positions] = order.dims();
     let Selection { first, len, .. } = selection;
     assert!(

@@ -4,6 +4,7 @@
 //! binds its buffers.
 
 use super::Selection;
+use super::random::{CUT, ERASE, MIX, POSE};
 use crate::dataset::{CLASSES, SIDE};
 use crate::ops::wgsl::{Launch, grid, template};
 
@@ -17,6 +18,10 @@ pub fn batch(len: usize) -> Launch {
         values: vec![
             ("side", SIDE),
             ("classes", CLASSES),
+            ("pose", POSE as usize),
+            ("erase", ERASE as usize),
+            ("mix", MIX as usize),
+            ("cut", CUT as usize),
             ("invocations", INVOCATIONS),
         ],
         grid: grid([len, 1, 1]),

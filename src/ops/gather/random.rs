@@ -1,7 +1,8 @@
 //! Random choices in integer arithmetic, the same on every backend.
 //!
-//! The generator has no state: each word is a hash of what it is for, so that images can be drawn
-//! in any order and on any number of threads. `shaders/gather/batch.wgsl` does the same.
+//! The generator has no state. Four random words are the hash of the epoch's key, the image's index
+//! and the purpose, so the order of the images and the number of threads change nothing.
+//! `shaders/gather/batch.wgsl` does the same.
 
 use std::ops::Range;
 
@@ -9,11 +10,11 @@ use super::Augment;
 use crate::dataset::{PIXELS, SIDE};
 use crate::ops::pcg4d::pcg4d;
 
-// What a word is for.
-const POSE: u32 = 0;
-const ERASE: u32 = 1;
-const MIX: u32 = 2;
-const CUT: u32 = 3;
+// What the words of a hash are for.
+pub const POSE: u32 = 0;
+pub const ERASE: u32 = 1;
+pub const MIX: u32 = 2;
+pub const CUT: u32 = 3;
 
 /// A number below `n`, which is at most 2^16, from the upper half of a random word: each with the
 /// same probability but for `n` in 2^16.
@@ -33,7 +34,7 @@ pub fn epoch_key(seed: u64, epoch: usize) -> [u32; 2] {
 pub struct Rectangle {
     /// First column and row.
     low: [usize; 2],
-    /// Those behind the last.
+    /// Those after the last.
     high: [usize; 2],
 }
 
@@ -79,8 +80,8 @@ pub struct Choices {
 
 impl Choices {
     #[inline(always)]
-    fn words(self, stream: u32) -> [u32; 4] {
-        pcg4d([self.key[0], self.key[1], self.image, stream])
+    fn words(self, purpose: u32) -> [u32; 4] {
+        pcg4d([self.key[0], self.key[1], self.image, purpose])
     }
 
     #[inline(always)]

@@ -4,17 +4,17 @@ use burn::backend::DType;
 use burn::backend::tensor::FloatTensor;
 use burn_wgpu::{CubeBackend, CubeTensor, into_contiguous};
 
-use super::{LinearKernels, LinearLayer, LinearShape, linear_shape, plan};
+use super::{LinearKernels, LinearShape, plan};
 use crate::ops::wgsl::{empty, launch};
 
-impl LinearLayer for CubeBackend {
-    fn linear_layer(
+impl LinearKernels for CubeBackend {
+    fn forward(
+        shape: LinearShape,
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         relu: bool,
     ) -> FloatTensor<Self> {
-        let shape = linear_shape(&input, &weight);
         let [input, weight, bias] = [input, weight, bias].map(into_contiguous);
         let output = empty(&input, &[shape.batch, shape.outputs], DType::F32);
         let plan = plan::forward(&shape, relu);
@@ -32,9 +32,7 @@ impl LinearLayer for CubeBackend {
         }
         output
     }
-}
 
-impl LinearKernels for CubeBackend {
     fn grad_input(
         shape: LinearShape,
         relu_output: Option<FloatTensor<Self>>,

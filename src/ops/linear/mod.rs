@@ -1,7 +1,7 @@
 //! The fully connected layer as one operation: `relu(input · weight + bias)`, or without the ReLU.
 //!
 //! Shapes: input `[batch, inputs]`, weight `[inputs, outputs]`, bias `[outputs]`, output
-//! `[batch, outputs]`. The backward pass knows by the output where the ReLU was open.
+//! `[batch, outputs]`. The backward pass knows by the output where the ReLU was active.
 
 pub mod cpu;
 mod gpu;
@@ -38,10 +38,19 @@ pub trait LinearLayer: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// What a backend implements besides [`LinearLayer::linear_layer`]: the gradients.
+/// What a backend implements.
 ///
 /// `relu_output` is the layer's output if it ends in a ReLU, which masks `grad_output`.
-pub trait LinearKernels: LinearLayer {
+pub trait LinearKernels: Backend {
+    /// The output.
+    fn forward(
+        shape: LinearShape,
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        relu: bool,
+    ) -> FloatTensor<Self>;
+
     /// The gradient with respect to the input.
     fn grad_input(
         shape: LinearShape,
@@ -59,6 +68,18 @@ pub trait LinearKernels: LinearLayer {
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
+impl<B: LinearKernels> LinearLayer for B {
+    fn linear_layer(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        relu: bool,
+    ) -> FloatTensor<Self> {
+        let shape = linear_shape(&input, &weight, &bias);
+        Self::forward(shape, input, weight, bias, relu)
+    }
+}
+
 impl<B: LinearKernels, C: CheckpointStrategy> LinearLayer for Autodiff<B, C> {
     fn linear_layer(
         input: FloatTensor<Self>,
@@ -66,9 +87,9 @@ impl<B: LinearKernels, C: CheckpointStrategy> LinearLayer for Autodiff<B, C> {
         bias: FloatTensor<Self>,
         relu: bool,
     ) -> FloatTensor<Self> {
-        let shape = linear_shape(&input, &weight);
+        let shape = linear_shape(&input, &weight, &bias);
         custom_vjp::<B, C, _, _>([input, weight, bias], |[input, weight, bias]| {
-            let output = B::linear_layer(input.clone(), weight.clone(), bias, relu);
+            let output = B::forward(shape, input.clone(), weight.clone(), bias, relu);
             let relu_output = relu.then(|| output.clone());
             let backward = move |grad_output: FloatTensor<B>, tracked: [bool; 3]| {
                 // The first layer of a network has no use for the gradient of the images.
@@ -91,12 +112,17 @@ impl<B: LinearKernels, C: CheckpointStrategy> LinearLayer for Autodiff<B, C> {
 /// # Panics
 ///
 /// If they do not fit together, which is a mistake of the program.
-fn linear_shape<T: TensorMetadata>(input: &T, weight: &T) -> LinearShape {
+fn linear_shape<T: TensorMetadata>(input: &T, weight: &T, bias: &T) -> LinearShape {
     let [batch, inputs] = input.shape().dims();
     let [weight_inputs, outputs] = weight.shape().dims();
     assert_eq!(
         inputs, weight_inputs,
         "linear: input has {inputs} columns, weight expects {weight_inputs}"
+    );
+    let [biases] = bias.shape().dims();
+    assert_eq!(
+        outputs, biases,
+        "linear: weight has {outputs} columns, bias {biases}"
     );
     LinearShape {
         batch,
@@ -106,6 +132,10 @@ fn linear_shape<T: TensorMetadata>(input: &T, weight: &T) -> LinearShape {
 }
 
 /// `input · weight + bias`, and with `relu` its positive part.
+///
+/// # Panics
+///
+/// If the tensors do not fit together.
 pub fn linear(input: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, relu: bool) -> Tensor<2> {
     Tensor::from_dispatch(Dispatch::linear_layer(
         input.into_dispatch(),

@@ -3,20 +3,20 @@
 use burn::backend::NdArray;
 use burn::backend::tensor::FloatTensor;
 
-use super::{LinearKernels, LinearLayer, LinearShape, cpu, linear_shape};
+use super::{LinearKernels, LinearShape, cpu};
 use crate::device::recorder;
 use crate::ops::ndarray_tensor::{floats, tensor};
 use crate::ops::simd::Isa;
 
-impl LinearLayer for NdArray {
-    fn linear_layer(
+impl LinearKernels for NdArray {
+    fn forward(
+        shape: LinearShape,
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         relu: bool,
     ) -> FloatTensor<Self> {
         let _timed = recorder::operation("linear/forward");
-        let shape = linear_shape(&input, &weight);
         let mut output = vec![0.0; shape.batch * shape.outputs];
         cpu::forward(
             Isa::detect(),
@@ -29,9 +29,7 @@ impl LinearLayer for NdArray {
         );
         tensor(output, &[shape.batch, shape.outputs])
     }
-}
 
-impl LinearKernels for NdArray {
     fn grad_input(
         shape: LinearShape,
         relu_output: Option<FloatTensor<Self>>,

@@ -156,7 +156,7 @@ pub(crate) trait Vector: Copy {
     unsafe fn index_lookup(table: &[u32; 8], a: Self::Index) -> Self::Index;
 
     /// Writes the lanes where the mask holds, side by side, and returns their number. May write
-    /// arbitrary values up to `LANES` elements behind `values` and `indices`.
+    /// arbitrary values up to `LANES` elements past `values` and `indices`.
     unsafe fn compress(
         mask: Self::Mask,
         value: Self,

@@ -74,7 +74,7 @@ impl Evaluation {
             ensure!(
                 probabilities.len() == labels.len(),
                 "the {model} model has {} to {} of {dataset} — evaluate the run again",
-                count(probabilities.len(), "answer"),
+                count(probabilities.len(), "prediction"),
                 count(labels.len(), "test image")
             );
         }
@@ -245,7 +245,7 @@ mod tests {
     fn what_does_not_fit_together_is_refused() {
         let names = std::array::from_fn(|class| format!("class {class}"));
         let rows = [[0.1; CLASSES]; 2];
-        for (labels, part) in [(&[1_u8][..], "2 answers"), (&[1, 10], "labels above 9")] {
+        for (labels, part) in [(&[1_u8][..], "2 predictions"), (&[1, 10], "labels above 9")] {
             let error = Evaluation::new("MNIST", &names, labels, &[("cnn", &rows)]).unwrap_err();
             assert!(error.to_string().contains(part), "{error}");
         }

@@ -119,10 +119,10 @@ pub fn mean_of(evaluation: &Evaluation) -> Option<String> {
     if *fewest == CLASSES {
         return None;
     }
-    let occur = "that occur among labels or answers";
+    let occur = "that occur among labels or predictions";
     if fewest == most {
         return Some(match fewest {
-            1 => "mean of the one class that occurs among labels or answers".to_owned(),
+            1 => "mean of the one class that occurs among labels or predictions".to_owned(),
             _ => format!("mean of the {fewest} classes {occur}"),
         });
     }

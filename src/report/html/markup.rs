@@ -58,27 +58,6 @@ pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
     out + rest
 }
 
-/// Bytes as base64 with padding (RFC 4648, section 4).
-pub fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let byte = |i: usize| u32::from(group.get(i).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for digit in 0..4 {
-            let place = (bits >> (18 - 6 * digit)) & 63;
-            // A group of n bytes has n + 1 digits.
-            let used = digit <= group.len();
-            out.push(if used {
-                DIGITS[place as usize] as char
-            } else {
-                '='
-            });
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,23 +88,5 @@ mod tests {
         let values = [("a", "{{b}}"), ("b", "{{a}}")];
         assert_eq!(fill("x{{a}}y{{b}}z{{none}}", &values), "x{{b}}y{{a}}z");
         assert_eq!(fill("{{a", &values), "{{b}}");
-    }
-
-    #[test]
-    fn base64_of_the_standard() {
-        // RFC 4648, section 10.
-        let cases = [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("fooba", "Zm9vYmE="),
-            ("foobar", "Zm9vYmFy"),
-        ];
-        for (bytes, digits) in cases {
-            assert_eq!(base64(bytes.as_bytes()), digits);
-        }
-        assert_eq!(base64(&[0xfb, 0xff, 0xfe]), "+//+");
     }
 }

@@ -21,6 +21,7 @@ mod tables;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -33,7 +34,7 @@ use crate::util::text;
 use crate::util::whole_file;
 use cases::Cases;
 use chart::Readout;
-use markup::{base64, fill, json};
+use markup::{fill, json};
 use sheet::{COLUMNS, PITCH, Sheet};
 
 const TEMPLATE: &str = include_str!("template.html");
@@ -205,12 +206,15 @@ pub fn report(runs: &[RunData]) -> Result<String> {
             ("contents", &contents("Contents", &sections)),
             ("sections", &bodies(&sections, 2)),
             ("style", STYLE),
-            ("sheet", &base64(&png)),
+            ("sheet", &BASE64_STANDARD.encode(&png)),
             ("columns", &columns),
             ("pitch", &pitch),
             ("data", &json(&data)?),
             ("script", &script),
-            ("script-hash", &base64(&Sha256::digest(&script))),
+            (
+                "script-hash",
+                &BASE64_STANDARD.encode(Sha256::digest(&script)),
+            ),
             ("version", env!("CARGO_PKG_VERSION")),
         ],
     ))

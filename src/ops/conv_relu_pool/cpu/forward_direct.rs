@@ -62,7 +62,7 @@ pub fn forward(
     weight: &[f32],
     bias: &[f32],
     output: &mut [f32],
-    codes: &mut [u8],
+    argmax: &mut [u8],
 ) {
     let out_channels = padded(shape.out_channels);
     let plan = &Plan {
@@ -89,9 +89,9 @@ pub fn forward(
         let local = plan.planes() + 2 * plan.window_image() + plan.stage();
         output
             .par_chunks_mut(CHUNK * shape.output_image())
-            .zip(codes.par_chunks_mut(CHUNK * shape.output_image()))
+            .zip(argmax.par_chunks_mut(CHUNK * shape.output_image()))
             .zip(input.par_chunks(CHUNK * shape.input_image()))
-            .for_each(|((output, codes), input)| {
+            .for_each(|((output, argmax), input)| {
                 scratch::with(&scratch::LOCAL, local, |buffer| {
                     let places = [&patches[..], &windows[..]];
                     isa.run(Chunk {
@@ -101,7 +101,7 @@ pub fn forward(
                         bias,
                         input,
                         output,
-                        codes,
+                        argmax,
                         buffer,
                     });
                 });
@@ -141,7 +141,7 @@ struct Chunk<'a> {
     bias: &'a [f32],
     input: &'a [f32],
     output: &'a mut [f32],
-    codes: &'a mut [u8],
+    argmax: &'a mut [u8],
     buffer: &'a mut [f32],
 }
 
@@ -159,14 +159,14 @@ impl Kernel for Chunk<'_> {
         let shape = plan.shape;
         let planes = cut(&mut buffer, plan.planes());
         let values = cut(&mut buffer, plan.window_image());
-        let codes = cut(&mut buffer, plan.window_image());
+        let argmax = cut(&mut buffer, plan.window_image());
         let stage = cut(&mut buffer, plan.stage());
         planes.fill(0.0);
 
         let images = self.input.chunks_exact(shape.input_image());
         let outputs = self.output.chunks_exact_mut(shape.output_image());
-        let output_codes = self.codes.chunks_exact_mut(shape.output_image());
-        for (image, to) in images.zip(outputs.zip(output_codes)) {
+        let output_argmax = self.argmax.chunks_exact_mut(shape.output_image());
+        for (image, to) in images.zip(outputs.zip(output_argmax)) {
             pad_planes(shape, image, planes);
             let even = (plan.out_channels / V::LANES).is_multiple_of(2);
             // SAFETY: the caller promises the instruction set; the buffers are cut as `Plan` says,
@@ -179,7 +179,7 @@ impl Kernel for Chunk<'_> {
                     weights,
                     bias,
                     values,
-                    codes,
+                    argmax,
                 };
                 match (even, V::ACCUMULATORS) {
                     (true, 24..) => windows.all::<V, 3, 2>(),
@@ -188,7 +188,7 @@ impl Kernel for Chunk<'_> {
                     (_, 12..) => windows.all::<V, 3, 1>(),
                     _ => windows.all::<V, 1, 1>(),
                 }
-                write_pooled::<V>(shape, [values, codes], window_places, stage, to);
+                write_pooled::<V>(shape, [values, argmax], window_places, stage, to);
             }
         }
     }

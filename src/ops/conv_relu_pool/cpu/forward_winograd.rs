@@ -151,7 +151,7 @@ pub fn forward(
     weight: &[f32],
     bias: &[f32],
     output: &mut [f32],
-    codes: &mut [u8],
+    argmax: &mut [u8],
 ) {
     let plan = &Plan::new(isa, shape);
     let transformed: usize = KINDS.iter().map(|kind| plan.weights(*kind)).sum();
@@ -174,9 +174,9 @@ pub fn forward(
         let chunk = CHUNK.min(shape.batch);
         output
             .par_chunks_mut(chunk * shape.output_image())
-            .zip(codes.par_chunks_mut(chunk * shape.output_image()))
+            .zip(argmax.par_chunks_mut(chunk * shape.output_image()))
             .zip(input.par_chunks(chunk * shape.input_image()))
-            .for_each(|((output, codes), input)| {
+            .for_each(|((output, argmax), input)| {
                 scratch::with(&scratch::LOCAL, plan.scratch(chunk), |buffer| {
                     let places = [&pixels[..], &windows[..]];
                     let weights = [weight, transformed, bias];
@@ -186,7 +186,7 @@ pub fn forward(
                         weights,
                         input,
                         output,
-                        codes,
+                        argmax,
                         buffer,
                     });
                 });
@@ -203,7 +203,7 @@ struct Chunk<'a> {
     weights: [&'a [f32]; 3],
     input: &'a [f32],
     output: &'a mut [f32],
-    codes: &'a mut [u8],
+    argmax: &'a mut [u8],
     buffer: &'a mut [f32],
 }
 
@@ -214,7 +214,7 @@ impl Kernel for Chunk<'_> {
             plan,
             input,
             output,
-            codes,
+            argmax,
             mut buffer,
             ..
         } = self;
@@ -225,7 +225,7 @@ impl Kernel for Chunk<'_> {
         let pixel_image = shape.pixel_image(plan.in_channels);
         let pixels = cut(&mut buffer, images * pixel_image);
         let values = cut(&mut buffer, images * plan.window_image());
-        let window_codes = cut(&mut buffer, images * plan.window_image());
+        let window_argmax = cut(&mut buffer, images * plan.window_image());
         let stage = cut(&mut buffer, plan.stage());
         let tiles_in = cut(&mut buffer, ELEMENTS * plan.tiles_in_stride());
         let tiles_out = cut(&mut buffer, ELEMENTS * plan.tiles_out_stride());
@@ -252,7 +252,7 @@ impl Kernel for Chunk<'_> {
                     transformed: part,
                     bias,
                     values,
-                    codes: window_codes,
+                    argmax: window_argmax,
                     tiles_in,
                     tiles_out,
                 };
@@ -266,12 +266,12 @@ impl Kernel for Chunk<'_> {
             }
             let window_images = values
                 .chunks_exact(plan.window_image())
-                .zip(window_codes.chunks_exact(plan.window_image()));
+                .zip(window_argmax.chunks_exact(plan.window_image()));
             let images = output
                 .chunks_exact_mut(shape.output_image())
-                .zip(codes.chunks_exact_mut(shape.output_image()));
-            for (to, (values, codes)) in images.zip(window_images) {
-                write_pooled::<V>(shape, [values, codes], window_places, stage, to);
+                .zip(argmax.chunks_exact_mut(shape.output_image()));
+            for (to, (values, argmax)) in images.zip(window_images) {
+                write_pooled::<V>(shape, [values, argmax], window_places, stage, to);
             }
         }
     }

@@ -1,6 +1,6 @@
-//! Gradient of the input, from the open windows only.
+//! Gradient of the input, from the active windows only.
 //!
-//! For each image, gradients and codes are brought to window-major order. The open channels of a
+//! For each image, gradients and argmax are brought to window-major order. The active channels of a
 //! window are compressed into a list, those that chose window position 0 first, then 1, 2 and 3,
 //! with the offsets of their weights. Every entry adds its weights, scaled by its gradient, to the
 //! patch at its position in a pixel-major gradient image, which is brought to NCHW at the end.
@@ -14,7 +14,7 @@
 
 mod lists;
 
-use super::CLOSED;
+use super::INACTIVE;
 use super::layout::{self, filled_up, gather_image, scatter_columns};
 use crate::ops::conv_relu_pool::BlockShape;
 use crate::ops::scratch::{self, LINE, cut, padded};
@@ -92,7 +92,7 @@ pub fn grad_input(
     isa: Isa,
     shape: &BlockShape,
     weight: &[f32],
-    codes: &[u8],
+    argmax: &[u8],
     grad_output: &[f32],
     grad_input: &mut [f32],
 ) {
@@ -105,16 +105,16 @@ pub fn grad_input(
         let packed = &*packed;
         grad_input
             .par_chunks_mut(CHUNK * shape.input_image())
-            .zip(codes.par_chunks(CHUNK * shape.output_image()))
+            .zip(argmax.par_chunks(CHUNK * shape.output_image()))
             .zip(grad_output.par_chunks(CHUNK * shape.output_image()))
-            .for_each(|((grad_input, codes), grad_output)| {
+            .for_each(|((grad_input, argmax), grad_output)| {
                 scratch::with(&scratch::LOCAL, plan.scratch(), |buffer| {
                     let places = [&pixels[..], &windows[..]];
                     isa.run(Chunk {
                         plan,
                         places,
                         packed,
-                        codes,
+                        argmax,
                         grad_output,
                         grad_input,
                         buffer,
@@ -129,11 +129,11 @@ fn pack_weights(plan: &Plan, weight: &[f32], packed: &mut [f32]) {
     packed.fill(0.0);
     let taps = plan.shape.taps();
     let block_weights = plan.shape.out_channels * plan.channel_weights();
-    for (o, kernels) in weight
+    for (o, filter) in weight
         .chunks_exact(plan.shape.in_channels * taps)
         .enumerate()
     {
-        for (c, kernel) in kernels.chunks_exact(taps).enumerate() {
+        for (c, kernel) in filter.chunks_exact(taps).enumerate() {
             let first = c / plan.block * block_weights + o * plan.channel_weights();
             let to = packed[first + c % plan.block..]
                 .iter_mut()
@@ -151,7 +151,7 @@ struct Chunk<'a> {
     /// Of pixels and windows.
     places: [&'a [u32]; 2],
     packed: &'a [f32],
-    codes: &'a [u8],
+    argmax: &'a [u8],
     grad_output: &'a [f32],
     grad_input: &'a mut [f32],
     buffer: &'a mut [f32],
@@ -171,22 +171,22 @@ impl Kernel for Chunk<'_> {
         let pixels = cut(&mut buffer, shape.pixel_image(plan.in_channels));
         let stage = cut(&mut buffer, plan.input_stage());
         let staged_grads = cut(&mut buffer, plan.output_stage());
-        let staged_codes = cut(&mut buffer, plan.output_stage());
+        let staged_argmax = cut(&mut buffer, plan.output_stage());
         let window_grads = cut(&mut buffer, plan.window_image());
-        let window_codes = cut(&mut buffer, plan.window_image());
+        let window_argmax = cut(&mut buffer, plan.window_image());
         let gradients = cut(&mut buffer, plan.list());
         let offsets = cut(&mut buffer, plan.list());
         let ends = cut(&mut buffer, padded(4 * shape.windows() + 1));
-        // Channels that only fill up a cache line are closed for good.
+        // Channels that only fill up a cache line are inactive for good.
         staged_grads.fill(0.0);
-        staged_codes.fill(f32::from_bits(CLOSED.into()));
+        staged_argmax.fill(f32::from_bits(INACTIVE.into()));
 
         let images = self.grad_input.chunks_exact_mut(shape.input_image());
-        let codes = self.codes.chunks_exact(shape.output_image());
+        let argmax = self.argmax.chunks_exact(shape.output_image());
         let grads = self.grad_output.chunks_exact(shape.output_image());
-        for ((grad_input, codes), grads) in images.zip(codes).zip(grads) {
-            for (staged, code) in staged_codes.iter_mut().zip(codes) {
-                *staged = f32::from_bits(u32::from(*code));
+        for ((grad_input, argmax), grads) in images.zip(argmax).zip(grads) {
+            for (staged, index) in staged_argmax.iter_mut().zip(argmax) {
+                *staged = f32::from_bits(u32::from(*index));
             }
             pixels.fill(0.0);
             // SAFETY: the caller promises the instruction set; the buffers are cut as `Plan` says,
@@ -195,9 +195,9 @@ impl Kernel for Chunk<'_> {
                 let matrix = [plan.out_channels, shape.windows()];
                 let grads = filled_up(grads, matrix, staged_grads);
                 scatter_columns::<V>(grads, matrix, window_grads, window_places);
-                scatter_columns::<V>(staged_codes, matrix, window_codes, window_places);
+                scatter_columns::<V>(staged_argmax, matrix, window_argmax, window_places);
                 let lists = [&mut *gradients, &mut *offsets, &mut *ends];
-                list_channels::<V>(plan, [&*window_grads, &*window_codes], lists);
+                list_channels::<V>(plan, [&*window_grads, &*window_argmax], lists);
                 let lists = Lists {
                     plan,
                     gradients,

@@ -1,7 +1,7 @@
-//! Gradients of weights and bias, from the open windows only.
+//! Gradients of weights and bias, from the active windows only.
 //!
-//! Of a window's four convolution values at most one has a gradient, none where the ReLU is closed:
-//! a quarter of the dense multiply-adds at most. For each image and output channel the open windows
+//! Of a window's four convolution values at most one has a gradient, none where the ReLU is inactive:
+//! a quarter of the dense multiply-adds at most. For each image and output channel the active windows
 //! are compressed into a list of gradients and patch offsets. Then the patch of the input at each
 //! entry, scaled by its gradient, is added to the channel's gradient, which stays in registers: 18
 //! vectors of 16 for 32 channels and a 3×3 kernel. There, two thirds of the time are spent in these
@@ -11,8 +11,8 @@
 
 mod patches;
 
-use super::CLOSED;
-use super::open_list::OpenList;
+use super::INACTIVE;
+use super::active_list::ActiveList;
 use crate::ops::conv_relu_pool::BlockShape;
 use crate::ops::scratch::{self, LINE, cut, padded};
 use crate::ops::simd::{Isa, Kernel, Vector};
@@ -29,7 +29,7 @@ pub fn grad_weight(
     isa: Isa,
     shape: &BlockShape,
     input: &[f32],
-    codes: &[u8],
+    argmax: &[u8],
     grad_output: &[f32],
     grad_weight: &mut [f32],
     grad_bias: &mut [f32],
@@ -47,15 +47,15 @@ pub fn grad_weight(
             partials
                 .par_chunks_mut(partial)
                 .zip(input.par_chunks(chunk * shape.input_image()))
-                .zip(codes.par_chunks(chunk * shape.output_image()))
+                .zip(argmax.par_chunks(chunk * shape.output_image()))
                 .zip(grad_output.par_chunks(chunk * shape.output_image()))
-                .for_each(|(((partial, input), codes), grad_output)| {
+                .for_each(|(((partial, input), argmax), grad_output)| {
                     scratch::with(&scratch::LOCAL, local, |buffer| {
                         isa.run(Chunk {
                             shape,
                             patches,
                             input,
-                            codes,
+                            argmax,
                             grad_output,
                             partial,
                             buffer,
@@ -68,7 +68,7 @@ pub fn grad_weight(
                 .zip(grad_bias)
                 .enumerate()
                 .with_min_len(8)
-                .for_each(|(o, (kernels, bias))| {
+                .for_each(|(o, (filter, bias))| {
                     scratch::with(&scratch::LOCAL, channel, |total| {
                         total.fill(0.0);
                         for partial in partials.chunks_exact(partial) {
@@ -77,7 +77,7 @@ pub fn grad_weight(
                             }
                         }
                         *bias = total[patches.len()..].iter().sum();
-                        for (c, kernel) in kernels.chunks_exact_mut(shape.taps()).enumerate() {
+                        for (c, kernel) in filter.chunks_exact_mut(shape.taps()).enumerate() {
                             for (tap, weight) in kernel.iter_mut().enumerate() {
                                 *weight = total[patches.weight(shape, c, tap)];
                             }
@@ -98,7 +98,7 @@ struct Chunk<'a> {
     shape: &'a BlockShape,
     patches: &'a Patches,
     input: &'a [f32],
-    codes: &'a [u8],
+    argmax: &'a [u8],
     grad_output: &'a [f32],
     partial: &'a mut [f32],
     buffer: &'a mut [f32],
@@ -130,82 +130,91 @@ impl Kernel for Chunk<'_> {
         let positions = [0, right, down, down + right, 0, 0, 0, 0];
 
         let images = self.input.chunks_exact(shape.input_image());
-        let codes = self.codes.chunks_exact(shape.output_image());
+        let argmax = self.argmax.chunks_exact(shape.output_image());
         let grads = self.grad_output.chunks_exact(shape.output_image());
-        for ((image, codes), grads) in images.zip(codes).zip(grads) {
+        for ((image, argmax), grads) in images.zip(argmax).zip(grads) {
             // SAFETY: the caller promises the instruction set; the buffers are cut to the lengths
             // that `Patches` asks for, and zero at the first image.
             unsafe { patches.write::<V>(shape, image, stage, image_patches) };
             let partials = self.partial.chunks_exact_mut(patches.len() + LINE);
-            let codes = codes.chunks_exact(shape.windows());
+            let argmax = argmax.chunks_exact(shape.windows());
             let grads = grads.chunks_exact(shape.windows());
-            for ((partial, codes), grads) in partials.zip(codes).zip(grads) {
+            for ((partial, argmax), grads) in partials.zip(argmax).zip(grads) {
                 let (sums, bias) = partial.split_at_mut(patches.len());
                 let lists = [&mut *gradients, &mut *offsets];
                 // SAFETY: the caller promises the instruction set; lists hold all windows and a
                 // vector more, `bias` a vector, and offsets are positions in the image.
                 unsafe {
-                    let open = list_windows::<V>(codes, grads, windows, positions, lists);
-                    add_gradients::<V>(gradients, open, bias);
-                    patches.add::<V>(image_patches, &gradients[..open], &offsets[..open], sums);
+                    let active = list_windows::<V>(argmax, grads, windows, positions, lists);
+                    add_gradients::<V>(gradients, active, bias);
+                    patches.add::<V>(
+                        image_patches,
+                        &gradients[..active],
+                        &offsets[..active],
+                        sums,
+                    );
                 }
             }
         }
     }
 }
 
-/// Lists the gradients and the patch offsets of the open windows of one channel, followed by a
-/// vector of gradients of zero; returns the number of open windows.
+/// Lists the gradients and the patch offsets of the active windows of one channel, followed by a
+/// vector of gradients of zero; returns the number of active windows.
 #[inline(always)]
 unsafe fn list_windows<V: Vector>(
-    codes: &[u8],
+    argmax: &[u8],
     grads: &[f32],
     windows: &[f32],
     positions: [u32; 8],
     [gradients, offsets]: [&mut [f32]; 2],
 ) -> usize {
-    let mut open = 0;
+    let mut active = 0;
     // SAFETY: the caller promises the instruction set, lists for all windows and a vector more, and
-    // as many `grads` and `windows` as codes; `window` is at most their number less `LANES`.
+    // as many `grads` and `windows` as argmax; `window` is at most their number less `LANES`.
     unsafe {
-        if codes.len() < V::LANES {
-            for (window, code) in codes.iter().enumerate().filter(|(_, code)| **code < CLOSED) {
-                let position = positions[usize::from(*code)];
-                gradients[open] = grads[window];
-                offsets[open] = f32::from_bits(windows[window].to_bits() + position);
-                open += 1;
+        if argmax.len() < V::LANES {
+            for (window, index) in argmax
+                .iter()
+                .enumerate()
+                .filter(|(_, index)| **index < INACTIVE)
+            {
+                let position = positions[usize::from(*index)];
+                gradients[active] = grads[window];
+                offsets[active] = f32::from_bits(windows[window].to_bits() + position);
+                active += 1;
             }
         } else {
-            let mut list = OpenList::new(gradients.as_mut_ptr(), offsets.as_mut_ptr().cast());
-            let closed = V::index_splat(CLOSED.into());
+            let mut list = ActiveList::new(gradients.as_mut_ptr(), offsets.as_mut_ptr().cast());
+            let inactive = V::index_splat(INACTIVE.into());
             let lanes: [u32; LINE] = std::array::from_fn(|lane| lane as u32);
             let lanes = V::index_load(lanes.as_ptr());
-            for first in (0..codes.len()).step_by(V::LANES) {
-                // The last vector overlaps the one before, whose windows it takes for closed.
-                let window = first.min(codes.len() - V::LANES);
-                let code = V::index_load_u8(codes.as_ptr().add(window));
+            for first in (0..argmax.len()).step_by(V::LANES) {
+                // The last vector overlaps the one before, whose windows it takes for inactive.
+                let window = first.min(argmax.len() - V::LANES);
+                let index = V::index_load_u8(argmax.as_ptr().add(window));
                 let done = V::index_less(lanes, V::index_splat((first - window) as u32));
-                let code = V::index_select(done, closed, code);
+                let index = V::index_select(done, inactive, index);
                 let grad = V::load(grads.as_ptr().add(window));
                 let base = V::index_load(windows.as_ptr().add(window).cast());
-                let offset = V::index_add(base, V::index_lookup(&positions, code));
-                list.push(V::index_less(code, closed), grad, offset);
+                let offset = V::index_add(base, V::index_lookup(&positions, index));
+                list.push(V::index_less(index, inactive), grad, offset);
             }
-            open = list.len();
+            active = list.len();
         }
-        V::splat(0.0).store(gradients.as_mut_ptr().add(open));
+        V::splat(0.0).store(gradients.as_mut_ptr().add(active));
     }
-    open
+    active
 }
 
-/// Adds the first `open` gradients, lane by lane. A vector of zeros must follow them.
+/// Adds the first `active` gradients, lane by lane. A vector of zeros must follow them.
 #[inline(always)]
-unsafe fn add_gradients<V: Vector>(gradients: &[f32], open: usize, lanes: &mut [f32]) {
+unsafe fn add_gradients<V: Vector>(gradients: &[f32], active: usize, lanes: &mut [f32]) {
     // SAFETY: the caller promises the instruction set, a vector in `lanes`, and one behind the
-    // first `open` gradients, so that every vector that begins before `open` lies inside the list.
+    // first `active` gradients, so that every vector that begins before `active` lies inside the list.
     unsafe {
         let mut sum = V::load(lanes.as_ptr());
-        for i in (0..open).step_by(V::LANES) {
+        for i in (0..active).step_by(V::LANES) {
             sum = sum.add(V::load(gradients.as_ptr().add(i)));
         }
         sum.store(lanes.as_mut_ptr());

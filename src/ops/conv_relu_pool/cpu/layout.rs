@@ -261,26 +261,26 @@ pub unsafe fn gather_image<V: Vector>(
     }
 }
 
-/// Writes the values and codes of a window-major image to an NCHW image, by way of `stage`.
+/// Writes the values and argmax of a window-major image to an NCHW image, by way of `stage`.
 ///
 /// # Safety
 /// As for [`gather_columns`], with `stage` for `dst`.
 #[inline(always)]
 pub unsafe fn write_pooled<V: Vector>(
     shape: &BlockShape,
-    [values, codes]: [&[f32]; 2],
+    [values, argmax]: [&[f32]; 2],
     places: &[u32],
     stage: &mut [f32],
-    (output, output_codes): (&mut [f32], &mut [u8]),
+    (output, output_argmax): (&mut [f32], &mut [u8]),
 ) {
     let matrix = [padded(shape.out_channels), shape.windows()];
     // SAFETY: the caller promises the instruction set and a stage for this matrix with a cache line
-    // more; values and codes are images with `padded(out_channels)` values at every place.
+    // more; values and argmax are images with `padded(out_channels)` values at every place.
     unsafe {
         gather_image::<V>(values, places, stage, matrix, output);
-        gather_columns::<V>(codes, places, stage, matrix);
+        gather_columns::<V>(argmax, places, stage, matrix);
     }
-    for (code, staged) in output_codes.iter_mut().zip(stage) {
-        *code = staged.to_bits() as u8;
+    for (index, staged) in output_argmax.iter_mut().zip(stage) {
+        *index = staged.to_bits() as u8;
     }
 }

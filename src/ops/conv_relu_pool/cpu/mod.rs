@@ -1,10 +1,10 @@
 //! The fused block on the CPU: hand-blocked kernels for AVX-512, AVX2 + FMA and everything else.
 //!
 //! All tensors are contiguous, `f32`, NCHW: `input` `[N, Cin, H, W]`, `weight` `[Cout, Cin, k, k]`,
-//! `bias` `[Cout]`; `output`, its gradient and `codes` `[N, Cout, ⌊H/2⌋, ⌊W/2⌋]`. Kernel sizes 3 and 5.
+//! `bias` `[Cout]`; `output`, its gradient and `argmax` `[N, Cout, ⌊H/2⌋, ⌊W/2⌋]`. Kernel sizes 3 and 5.
 //!
-//! A code says where the gradient of a pooled element goes: 0–3 is the position of the first maximum
-//! in its 2×2 window in row-major order, [`CLOSED`] that the ReLU lets nothing through (maximum ≤ 0).
+//! The argmax says where the gradient of a pooled element goes: 0–3 is the position of the first maximum
+//! in its 2×2 window in row-major order, [`INACTIVE`] that the ReLU lets nothing through (maximum ≤ 0).
 //! A NaN in a window wins over every number; the first NaN is the one that is reported.
 //!
 //! The work is divided by images into chunks whose size does not depend on the number of threads,
@@ -12,7 +12,7 @@
 //! They differ in rounding between instruction sets.
 //!
 //! How fast: the two blocks of a small network, batch 128, one kernel after the other on two threads
-//! of an EPYC whose cores reach 236 GFLOP/s each, half of the ReLUs open; median milliseconds with
+//! of an EPYC whose cores reach 236 GFLOP/s each, half of the ReLUs active; median milliseconds with
 //! AVX-512 / AVX2:
 //!
 //! | | 1→32 at 28 × 28 | 32→64 at 14 × 14 |
@@ -28,26 +28,27 @@
     reason = "register blocks are indexed by constants in several arrays at once"
 )]
 
+mod active_list;
 mod forward_direct;
 mod forward_winograd;
 mod grad_input;
 mod grad_weight;
 mod layout;
-mod open_list;
 mod pool;
 
 pub use crate::ops::simd::Isa;
 
-use super::{BlockShape, CLOSED};
+use super::{BlockShape, INACTIVE};
 
 /// Input channels from which Winograd's form of the forward pass is faster. Measured on one thread with
 /// AVX-512, batch 128, against the direct form: 6→16 at 14 × 14 0.34 against 0.28 ms, 8→16 at
 /// 28 × 28 1.2 against 1.6, 8→32 at 14 × 14 0.47 against 0.62, 32→64 at 14 × 14 1.6 against 4.2.
 const WINOGRAD_CHANNELS: usize = 8;
 
-/// Computes the pooled activation and the codes, on the given instruction set.
+/// Computes the pooled activation and the argmax, on the given instruction set.
 ///
 /// # Panics
+///
 /// If the kernel size is neither 3 nor 5, there are no channels, a slice's length does not fit,
 /// or an image or the weights have too many values for offsets of 32 bits.
 pub fn forward(
@@ -57,7 +58,7 @@ pub fn forward(
     weight: &[f32],
     bias: &[f32],
     output: &mut [f32],
-    codes: &mut [u8],
+    argmax: &mut [u8],
 ) {
     check(
         shape,
@@ -66,7 +67,7 @@ pub fn forward(
             ("weight", weight.len(), &shape.weight_dims()),
             ("bias", bias.len(), &[shape.out_channels]),
             ("output", output.len(), &shape.output_dims()),
-            ("codes", codes.len(), &shape.output_dims()),
+            ("argmax", argmax.len(), &shape.output_dims()),
         ],
     );
     if !output.is_empty() {
@@ -76,20 +77,21 @@ pub fn forward(
         } else {
             forward_direct::forward
         };
-        forward(isa, shape, input, weight, bias, output, codes);
+        forward(isa, shape, input, weight, bias, output, argmax);
     }
 }
 
 /// Computes the gradients of the weights and the bias, summed over the batch.
 ///
 /// # Panics
+///
 /// If the kernel size is neither 3 nor 5, there are no channels, a slice's length does not fit,
 /// or an image or the weights have too many values for offsets of 32 bits.
 pub fn grad_weight_bias(
     isa: Isa,
     shape: &BlockShape,
     input: &[f32],
-    codes: &[u8],
+    argmax: &[u8],
     grad_output: &[f32],
     grad_weight: &mut [f32],
     grad_bias: &mut [f32],
@@ -98,7 +100,7 @@ pub fn grad_weight_bias(
         shape,
         &[
             ("input", input.len(), &shape.input_dims()),
-            ("codes", codes.len(), &shape.output_dims()),
+            ("argmax", argmax.len(), &shape.output_dims()),
             ("grad_output", grad_output.len(), &shape.output_dims()),
             ("grad_weight", grad_weight.len(), &shape.weight_dims()),
             ("grad_bias", grad_bias.len(), &[shape.out_channels]),
@@ -112,7 +114,7 @@ pub fn grad_weight_bias(
             isa,
             shape,
             input,
-            codes,
+            argmax,
             grad_output,
             grad_weight,
             grad_bias,
@@ -123,13 +125,14 @@ pub fn grad_weight_bias(
 /// Computes the gradient of the input.
 ///
 /// # Panics
+///
 /// If the kernel size is neither 3 nor 5, there are no channels, a slice's length does not fit,
 /// or an image or the weights have too many values for offsets of 32 bits.
 pub fn grad_input(
     isa: Isa,
     shape: &BlockShape,
     weight: &[f32],
-    codes: &[u8],
+    argmax: &[u8],
     grad_output: &[f32],
     grad_input: &mut [f32],
 ) {
@@ -137,7 +140,7 @@ pub fn grad_input(
         shape,
         &[
             ("weight", weight.len(), &shape.weight_dims()),
-            ("codes", codes.len(), &shape.output_dims()),
+            ("argmax", argmax.len(), &shape.output_dims()),
             ("grad_output", grad_output.len(), &shape.output_dims()),
             ("grad_input", grad_input.len(), &shape.input_dims()),
         ],
@@ -145,7 +148,7 @@ pub fn grad_input(
     if grad_output.is_empty() {
         grad_input.fill(0.0);
     } else {
-        grad_input::grad_input(isa, shape, weight, codes, grad_output, grad_input);
+        grad_input::grad_input(isa, shape, weight, argmax, grad_output, grad_input);
     }
 }
 

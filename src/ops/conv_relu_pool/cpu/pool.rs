@@ -1,13 +1,13 @@
 //! ReLU and max pool of windows, and the rule for ties and NaN.
 
-use super::CLOSED;
+use super::INACTIVE;
 use crate::ops::conv_relu_pool::BlockShape;
 use crate::ops::simd::Vector;
 
-/// The pooled values of a vector of windows and their codes, from the four convolution values in
+/// The pooled values of a vector of windows and their argmax, from the four convolution values in
 /// row-major order, none of which may be NaN.
 ///
-/// The code is the first position whose value is at least `tie` times the maximum: 1 for exact
+/// The argmax is the first position whose value is at least `tie` times the maximum: 1 for exact
 /// sums, a little less where sums that should be equal differ by rounding.
 ///
 /// # Safety
@@ -21,16 +21,16 @@ pub unsafe fn relu_max_pool<V: Vector>(window: [V; 4], tie: f32) -> (V, V::Index
         let three = two.max(window[2]);
         let all = three.max(window[3]);
         let least = all.mul(V::splat(tie));
-        let mut code = V::index_splat(0);
-        code = V::index_select(least.greater(window[0]), V::index_splat(1), code);
-        code = V::index_select(least.greater(two), V::index_splat(2), code);
-        code = V::index_select(least.greater(three), V::index_splat(3), code);
+        let mut index = V::index_splat(0);
+        index = V::index_select(least.greater(window[0]), V::index_splat(1), index);
+        index = V::index_select(least.greater(two), V::index_splat(2), index);
+        index = V::index_select(least.greater(three), V::index_splat(3), index);
 
         let zero = V::splat(0.0);
-        let open = all.greater(zero);
+        let active = all.greater(zero);
         (
             all.max(zero),
-            V::index_select(open, code, V::index_splat(CLOSED.into())),
+            V::index_select(active, index, V::index_splat(INACTIVE.into())),
         )
     }
 }
@@ -45,17 +45,17 @@ pub fn relu_max_pool_scalar(window: [f32; 4]) -> (f32, u8) {
         }
     }
     if window[best] <= 0.0 {
-        (0.0, CLOSED)
+        (0.0, INACTIVE)
     } else {
         (window[best], best as u8)
     }
 }
 
-/// One pooled element and its code, directly by the definition.
+/// One pooled element and its argmax, directly by the definition.
 pub fn pooled_directly(
     shape: &BlockShape,
     image: &[f32],
-    kernels: &[f32],
+    filter: &[f32],
     bias: f32,
     window: usize,
 ) -> (f32, u8) {
@@ -65,7 +65,7 @@ pub fn pooled_directly(
     for (position, sum) in sums.iter_mut().enumerate() {
         let (top, left) = (2 * row + position / 2, 2 * column + position % 2);
         let planes = image.chunks_exact(shape.input_plane());
-        for (plane, kernel) in planes.zip(kernels.chunks_exact(shape.taps())) {
+        for (plane, kernel) in planes.zip(filter.chunks_exact(shape.taps())) {
             for (tap, weight) in kernel.iter().enumerate() {
                 let (y, x) = (top + tap / shape.kernel, left + tap % shape.kernel);
                 let inside = (radius..shape.height + radius).contains(&y)

@@ -31,6 +31,7 @@ const PANEL: usize = 64;
 /// `output = input · weight + bias`, then ReLU if asked for.
 ///
 /// # Panics
+///
 /// If a slice's length does not fit the shape.
 pub fn forward(
     isa: Isa,
@@ -95,6 +96,7 @@ pub fn forward(
 /// `relu_output` is the layer's output if it ends in a ReLU.
 ///
 /// # Panics
+///
 /// If a slice's length does not fit the shape.
 pub fn grad_weight_bias(
     isa: Isa,
@@ -162,6 +164,7 @@ pub fn grad_weight_bias(
 /// in a ReLU.
 ///
 /// # Panics
+///
 /// If a slice's length does not fit the shape.
 pub fn grad_input(
     isa: Isa,

@@ -168,7 +168,7 @@ impl Product {
                         sums[r][v] = x.mul_add(factors[v], sums[r][v]);
                     }
                 }
-                // At last it points behind the matrix.
+                // At last it points past the matrix.
                 b = b.wrapping_add(self.b_stride);
             }
             if depth + terms == self.depth {

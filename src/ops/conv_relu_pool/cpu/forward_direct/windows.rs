@@ -15,7 +15,7 @@ pub struct Windows<'a> {
     pub bias: &'a [f32],
     /// Results: window-major.
     pub values: &'a mut [f32],
-    pub codes: &'a mut [f32],
+    pub argmax: &'a mut [f32],
 }
 
 impl Windows<'_> {
@@ -111,12 +111,12 @@ impl Windows<'_> {
     /// Pools a vector of windows to where it belongs in the window-major image.
     #[inline(always)]
     unsafe fn pool<V: Vector>(&mut self, window: [V; 4], at: usize) {
-        // SAFETY: the caller promises the instruction set and a vector of values and codes at `at`;
+        // SAFETY: the caller promises the instruction set and a vector of values and argmax at `at`;
         // an array of `LINE` holds any vector.
         unsafe {
-            let (value, code) = relu_max_pool(window, 1.0);
+            let (value, index) = relu_max_pool(window, 1.0);
             value.store(self.values.as_mut_ptr().add(at));
-            V::index_store(code, self.codes.as_mut_ptr().add(at).cast());
+            V::index_store(index, self.argmax.as_mut_ptr().add(at).cast());
             if !V::all_finite(window) {
                 let mut lanes = [[0.0; LINE]; 4];
                 for (lanes, position) in lanes.iter_mut().zip(window) {
@@ -132,9 +132,9 @@ impl Windows<'_> {
     #[inline(never)]
     fn pool_lanes(&mut self, window: &[[f32; LINE]; 4], at: usize, lanes: usize) {
         for lane in 0..lanes {
-            let (value, code) = relu_max_pool_scalar(window.map(|position| position[lane]));
+            let (value, index) = relu_max_pool_scalar(window.map(|position| position[lane]));
             self.values[at + lane] = value;
-            self.codes[at + lane] = f32::from_bits(code.into());
+            self.argmax[at + lane] = f32::from_bits(index.into());
         }
     }
 }

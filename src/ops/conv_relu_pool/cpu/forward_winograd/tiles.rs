@@ -27,7 +27,7 @@ pub struct Tiles<'a> {
     pub bias: &'a [f32],
     /// Results: window-major images.
     pub values: &'a mut [f32],
-    pub codes: &'a mut [f32],
+    pub argmax: &'a mut [f32],
     /// Transformed tiles, `[element][tile][Cin]`.
     pub tiles_in: &'a mut [f32],
     /// Their products with the weights, `[element][tile][channel of the block]`.
@@ -241,12 +241,12 @@ impl Tiles<'_> {
                         lower[2 * column].add(bias),
                         lower[2 * column + 1].add(bias),
                     ];
-                    let (value, code) = relu_max_pool(sums, TIE);
+                    let (value, index) = relu_max_pool(sums, TIE);
                     let window = (place.row + row) * shape.pooled_width() + place.column + column;
                     let at =
                         place.image * self.plan.window_image() + window * out_channels + channel;
                     value.store(self.values.as_mut_ptr().add(at));
-                    V::index_store(code, self.codes.as_mut_ptr().add(at).cast());
+                    V::index_store(index, self.argmax.as_mut_ptr().add(at).cast());
                     if !V::all_finite(sums) {
                         self.repair(place.image, window, channel..channel + V::LANES);
                     }
@@ -265,16 +265,16 @@ impl Tiles<'_> {
             ..
         } = *self.plan;
         let input = &self.input[image * shape.input_image()..][..shape.input_image()];
-        let kernels = self
+        let filters = self
             .weight
             .chunks_exact(shape.in_channels * shape.taps())
             .enumerate();
-        for (channel, kernels) in kernels.skip(channels.start).take(channels.len()) {
+        for (channel, filter) in filters.skip(channels.start).take(channels.len()) {
             let bias = self.bias[channel];
-            let (value, code) = pooled_directly(shape, input, kernels, bias, window);
+            let (value, index) = pooled_directly(shape, input, filter, bias, window);
             let at = image * self.plan.window_image() + window * out_channels + channel;
             self.values[at] = value;
-            self.codes[at] = f32::from_bits(code.into());
+            self.argmax[at] = f32::from_bits(index.into());
         }
     }
 }

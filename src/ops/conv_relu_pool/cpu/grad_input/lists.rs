@@ -1,11 +1,11 @@
-//! The open channels of every window, and the sum of their weighted patches.
+//! The active channels of every window, and the sum of their weighted patches.
 
 use super::Plan;
-use crate::ops::conv_relu_pool::cpu::open_list::OpenList;
+use crate::ops::conv_relu_pool::cpu::active_list::ActiveList;
 use crate::ops::scratch::LINE;
 use crate::ops::simd::Vector;
 
-/// Lists the open channels of every window by position, with their gradients and the offsets of
+/// Lists the active channels of every window by position, with their gradients and the offsets of
 /// their weights, and where the list of each window and position ends, after a leading zero.
 ///
 /// # Safety
@@ -13,14 +13,14 @@ use crate::ops::simd::Vector;
 #[inline(always)]
 pub unsafe fn list_channels<V: Vector>(
     plan: &Plan,
-    [grads, codes]: [&[f32]; 2],
+    [grads, argmax]: [&[f32]; 2],
     [gradients, offsets, ends]: [&mut [f32]; 3],
 ) {
     ends[0] = 0.0;
     // SAFETY: the caller promises the instruction set and the plan's lengths: whole vectors of
     // channels per window, and lists for all of them and a vector more.
     unsafe {
-        let mut list = OpenList::new(gradients.as_mut_ptr(), offsets.as_mut_ptr().cast());
+        let mut list = ActiveList::new(gradients.as_mut_ptr(), offsets.as_mut_ptr().cast());
         let weights = plan.channel_weights();
         let lanes: [u32; LINE] = std::array::from_fn(|lane| (lane * weights) as u32);
         let lanes = V::index_load(lanes.as_ptr());
@@ -28,9 +28,9 @@ pub unsafe fn list_channels<V: Vector>(
             for position in 0..4 {
                 for channel in (0..plan.out_channels).step_by(V::LANES) {
                     let at = window * plan.out_channels + channel;
-                    let code = V::index_load(codes.as_ptr().add(at).cast());
+                    let index = V::index_load(argmax.as_ptr().add(at).cast());
                     let grad = V::load(grads.as_ptr().add(at));
-                    let chosen = V::index_equal(code, V::index_splat(position));
+                    let chosen = V::index_equal(index, V::index_splat(position));
                     let base = V::index_splat((channel * weights) as u32);
                     list.push(chosen, grad, V::index_add(base, lanes));
                 }
@@ -40,7 +40,7 @@ pub unsafe fn list_channels<V: Vector>(
     }
 }
 
-/// The open channels of all windows of an image.
+/// The active channels of all windows of an image.
 pub struct Lists<'a> {
     pub plan: &'a Plan<'a>,
     pub gradients: &'a [f32],
@@ -165,7 +165,7 @@ impl Lists<'_> {
             }
             for entry in start..end {
                 // SAFETY: the caller promises the instruction set; entries are within `ends`,
-                // offsets are open channels' `K` rows of `K` blocks, `ky + row` and `x` below `K`.
+                // offsets are active channels' `K` rows of `K` blocks, `ky + row` and `x` below `K`.
                 unsafe {
                     let gradient = V::splat(*self.gradients.get_unchecked(entry));
                     let offset = self.offsets.get_unchecked(entry).to_bits() as usize;

@@ -3,13 +3,13 @@
 use crate::ops::simd::Vector;
 
 /// A list under construction: gradients side by side, and with each the offset of what it scales.
-pub struct OpenList {
+pub struct ActiveList {
     gradients: *mut f32,
     offsets: *mut u32,
     len: usize,
 }
 
-impl OpenList {
+impl ActiveList {
     /// An empty list in the two buffers.
     ///
     /// # Safety

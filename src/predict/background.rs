@@ -1,6 +1,6 @@
-//! The ground that an object lies on: how light it is at each place.
+//! The background that an object lies on: how light it is at each place.
 //!
-//! Whether the ground is **plain** is seen from the border: garments that are photographed from near
+//! Whether the background is **plain** is seen from the border: garments that are photographed from near
 //! by, as Fashion-MNIST's are, touch it in a few places and leave the corners free. A pattern, or a
 //! wall and a floor, does not.
 
@@ -8,7 +8,7 @@ use super::resample::Plane;
 
 /// Terms of a surface of the second order: 1, x, y, x², xy, y².
 const TERMS: usize = 6;
-/// Nothing is darker than this, as the ground's share of light that things on it take away is
+/// Nothing is darker than this, as the background's share of light that things on it take away is
 /// asked for.
 const DARKEST: f64 = 25.0;
 /// Luma that a pixel may be away from a surface it lies on.
@@ -20,7 +20,7 @@ const GAIN: f64 = 0.7;
 /// is an edge, which it smooths over, and not an object, which is either darker or lighter.
 const ASTRIDE: f64 = 0.02;
 
-/// The ground is plain if at least this share of the border shows it,
+/// The background is plain if at least this share of the border shows it,
 const LEAST_CLEAR: f64 = 0.5;
 /// if objects interrupt it no more often than this,
 const MAX_OBJECTS: usize = 8;
@@ -35,15 +35,15 @@ pub(super) struct Sample {
     pub luma: f64,
 }
 
-/// A smooth surface, and how far from it the ground is, in luma.
-pub(super) struct Ground {
+/// A smooth surface, and how far from it the background is, in luma.
+pub(super) struct Background {
     coefficients: [f64; TERMS],
     is_level: bool,
     /// Standard deviation: noise, texture, and what a smooth surface cannot follow.
     pub spread: f64,
 }
 
-impl Ground {
+impl Background {
     /// The simplest surface that fits most of the samples, which follow each other round a
     /// picture: level, inclined, or curved.
     pub fn of(samples: &[Sample]) -> Self {
@@ -71,25 +71,25 @@ impl Ground {
         }
     }
 
-    /// Luma by which a sample is lighter than the ground, as it would be if the ground were
+    /// Luma by which a sample is lighter than the background, as it would be if the background were
     /// everywhere as light as in the middle.
     pub fn lighter(&self, sample: &Sample) -> f64 {
-        let ground = height(&self.coefficients, sample).clamp(0.0, 255.0);
-        let difference = sample.luma - ground;
+        let background = height(&self.coefficients, sample).clamp(0.0, 255.0);
+        let difference = sample.luma - background;
         if self.is_level {
             return difference;
         }
         // What is darker takes away a share of the light, and what is lighter a share of what is
         // missing to white.
-        let full = |ground: f64| match difference < 0.0 {
-            true => ground.max(DARKEST),
-            false => (255.0 - ground).max(DARKEST),
+        let full = |background: f64| match difference < 0.0 {
+            true => background.max(DARKEST),
+            false => (255.0 - background).max(DARKEST),
         };
-        difference / full(ground) * full(self.coefficients[0])
+        difference / full(background) * full(self.coefficients[0])
     }
 }
 
-/// Which share of the border shows the ground, and whether the ground is plain.
+/// Which share of the border shows the background, and whether the background is plain.
 pub(super) fn plainness(view: &Plane, border: &[usize], least: f64) -> (f64, bool) {
     let is_clear = |at: &usize| view.values[*at].abs() < least;
     let share = |count: usize| count as f64 / border.len() as f64;

@@ -1,5 +1,5 @@
-//! The object is found inside of frames and on a ground that is unevenly lit, and it is told where
-//! there is no plain ground.
+//! The object is found inside of frames and on a background that is unevenly lit, and it is told where
+//! there is no plain background.
 
 use std::time::{Duration, Instant};
 
@@ -40,7 +40,7 @@ fn grey(picture: &Rgb) -> Vec<u8> {
 }
 
 /// Of twenty test images, painted and changed, what is read is as near to the images as it is
-/// without any change: a mean cosine of 0.95, and 0.9 for 18 of them. 19 are sure of the ground.
+/// without any change: a mean cosine of 0.95, and 0.9 for 18 of them. 19 are sure of the background.
 #[track_caller]
 fn assert_found(what: &str, scene: Scene, change: impl Fn(&mut Rgb)) {
     let (mut cosines, mut sure) = (Vec::new(), 0);
@@ -85,7 +85,7 @@ fn each(picture: &mut Rgb, change: impl Fn(f64, f64, f64) -> f64) {
 }
 
 #[test]
-fn without_a_frame_the_ground_is_plain() {
+fn without_a_frame_the_background_is_plain() {
     let near = Scene {
         margins: [8, 9, 7, 6],
         ..CARD
@@ -218,9 +218,9 @@ fn a_gradient_under_the_object() {
     for (top, bottom) in [(255.0, 120.0), (140.0, 240.0)] {
         assert_found(&format!("from {top} to {bottom}"), CARD, |picture| {
             each(picture, |value, _, y| {
-                let ground = top + (bottom - top) * (y + 1.0) / 2.0;
+                let background = top + (bottom - top) * (y + 1.0) / 2.0;
                 let share = (value - 30.0) / 210.0;
-                share * ground + (1.0 - share) * 30.0
+                share * background + (1.0 - share) * 30.0
             });
         });
     }
@@ -242,15 +242,15 @@ fn a_frame_and_light_and_compression() {
     }
 }
 
-/// Nearly all of twenty pictures on a ground are not sure.
+/// Nearly all of twenty pictures on a background are not sure.
 #[track_caller]
-fn assert_unsure(what: &str, ground: impl Fn(usize, usize) -> f64) {
+fn assert_unsure(what: &str, background: impl Fn(usize, usize) -> f64) {
     let unsure = test_images(IMAGES).iter().filter(|image| {
         let mut picture = paint(image, CARD);
         for (index, pixel) in picture.pixels.iter_mut().enumerate() {
-            let ground = ground(index % picture.width, index / picture.width);
+            let background = background(index % picture.width, index / picture.width);
             let share = f64::from(pixel[0] - 30) / 210.0;
-            *pixel = [(share * ground + (1.0 - share) * 30.0).round() as u8; 3];
+            *pixel = [(share * background + (1.0 - share) * 30.0).round() as u8; 3];
         }
         !fit(&grey(&picture)).is_sure
     });
@@ -259,7 +259,7 @@ fn assert_unsure(what: &str, ground: impl Fn(usize, usize) -> f64) {
 }
 
 #[test]
-fn a_ground_that_is_not_plain_is_told() {
+fn a_background_that_is_not_plain_is_told() {
     let either = |is_first, first, second| if is_first { first } else { second };
     for side in [6, 24, 60] {
         assert_unsure(&format!("squares of {side}"), |x, y| {
@@ -285,7 +285,7 @@ fn a_ground_that_is_not_plain_is_told() {
 }
 
 #[test]
-fn a_frame_round_a_ground_that_is_not_plain_is_told() {
+fn a_frame_round_a_background_that_is_not_plain_is_told() {
     let mut unsure = 0;
     for image in test_images(IMAGES) {
         let mut picture = paint(image, CARD);
@@ -311,7 +311,7 @@ fn images_of_the_right_size_are_never_looked_into() {
 
 #[test]
 fn the_largest_picture_takes_seconds() {
-    // Frames within frames, as deep as they are taken off, and a chequered ground inside.
+    // Frames within frames, as deep as they are taken off, and a chequered background inside.
     const SIDE: usize = 7000;
     let mut luma = vec![0; SIDE * SIDE];
     for (y, row) in luma.chunks_exact_mut(SIDE).enumerate() {
