@@ -91,7 +91,9 @@ fn with_little_memory_every_command_works_or_says_why_not() {
 fn memory_that_ends_all_the_same_is_told() {
     let cwd = finished();
     // Room for the program, and for little more.
-    let run = limited(cwd.path(), "-v 100000", "evaluate run");
+    let program = fs::metadata(env!("CARGO_BIN_EXE_fmnist")).expect("it was built");
+    let kib = program.len() / 1024 + 34_000;
+    let run = limited(cwd.path(), &format!("-v {kib}"), "evaluate run");
     let parts = [
         "no memory is left: ",
         " more bytes were asked for — end what else uses it, or raise the limit that this process has",
