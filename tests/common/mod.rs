@@ -173,3 +173,11 @@ pub fn random(len: usize, seed: u64) -> Vec<f32> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     (0..len).map(|_| rng.random_range(-1.0..1.0)).collect()
 }
+
+/// `work` panics with a message that has `part` in it.
+pub fn assert_panics<R>(part: &str, work: impl FnOnce() -> R) {
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).err();
+    let panic = panic.unwrap_or_else(|| panic!("no panic: {part}"));
+    let message = panic.downcast_ref::<String>().expect("it has a message");
+    assert!(message.contains(part), "{message}, not {part}");
+}

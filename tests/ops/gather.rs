@@ -1,9 +1,10 @@
 //! Batches made on each device, against definitions of their own.
 
-use crate::common::{cpu, fashion_mnist, first, values, wgpu};
-use burn::tensor::Device;
+use crate::common::{assert_panics, cpu, fashion_mnist, first, values, wgpu};
+use burn::Tensor;
+use burn::tensor::{DType, Device, Int, TensorData};
 use fmnist::dataset::{CLASSES, PIXELS, SIDE, Split};
-use fmnist::ops::gather::{Augment, Normalization, target_values};
+use fmnist::ops::gather::{Augment, Normalization, Selection, gather, target_values};
 use fmnist::train::{Batches, DeviceSplit, shuffled};
 
 on_each_device!(
@@ -16,6 +17,7 @@ on_each_device!(
     blended_targets_are_the_weights_shown,
     every_other_image_can_be_the_partner,
     numbers_beyond_their_range_count_as_its_end,
+    tensors_that_do_not_fit_are_refused,
 );
 
 const NONE: Augment = Augment::NONE;
@@ -582,4 +584,53 @@ fn an_augmentation_shows_all_its_values_in_json() {
     assert_eq!(serde_json::to_value(augment).unwrap(), json);
     assert_eq!(serde_json::from_value::<Augment>(json).unwrap(), augment);
     assert_eq!(Augment::default(), NONE);
+}
+
+/// A shader would read what lies past the shorter one.
+fn tensors_that_do_not_fit_are_refused(device: &Device) {
+    let images = |pixels| Tensor::<2, Int>::zeros([3, pixels], (device, DType::U8));
+    let labels = |len| Tensor::<1, Int>::zeros([len], (device, DType::U32));
+    let targets = |len| Tensor::<1>::zeros([len], device);
+    let selection = |len| Selection {
+        first: 1,
+        len,
+        key: [0, 0],
+        augment: NONE,
+        normalization: Normalization::default(),
+    };
+    for (images, labels, targets, len, part) in [
+        (
+            images(PIXELS - 1),
+            labels(3),
+            targets(PIXELS + 1),
+            2,
+            "images",
+        ),
+        (images(PIXELS), labels(2), targets(PIXELS + 1), 2, "labels"),
+        (
+            images(PIXELS),
+            labels(3),
+            targets(PIXELS),
+            2,
+            "target values",
+        ),
+        (
+            images(PIXELS),
+            labels(3),
+            targets(PIXELS + 1),
+            3,
+            "3 positions from 1 on, of 3",
+        ),
+        (
+            images(PIXELS),
+            labels(3),
+            targets(PIXELS + 1),
+            0,
+            "0 positions from 1 on, of 3",
+        ),
+    ] {
+        let order = Tensor::from_data(TensorData::from([0_u32, 1, 2]), (device, DType::U32));
+        let gather = || gather(images, labels, order, targets, selection(len));
+        assert_panics(part, gather);
+    }
 }

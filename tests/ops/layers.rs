@@ -1,6 +1,6 @@
 //! The fused layer and loss on each backend against their definitions and Burn's own.
 
-use crate::common::{cpu, random, relative_error, values, wgpu};
+use crate::common::{assert_panics, cpu, random, relative_error, values, wgpu};
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 use fmnist::ops::cross_entropy::{self, cross_entropy};
@@ -12,6 +12,7 @@ on_each_device!(
     layers_are_exact_on_exact_sums,
     layers_agree_with_burns_own,
     layers_take_transposed_inputs,
+    tensors_that_do_not_fit_are_refused,
     losses_and_gradients_agree_with_f64,
     extreme_logits_stay_finite,
     equal_logits_predict_the_first_class,
@@ -138,6 +139,21 @@ fn layers_take_transposed_inputs(device: &Device) {
         values(linear(input, weight.clone(), bias.clone(), false)),
         values(linear(copied, weight, bias, false))
     );
+}
+
+/// A shader would read what lies past the shorter one.
+fn tensors_that_do_not_fit_are_refused(device: &Device) {
+    let ones = |dims: [usize; 2]| Tensor::<2>::ones(dims, device);
+    let bias = |len: usize| Tensor::<1>::ones([len], device);
+    for (weight, bias, part) in [
+        (ones([7, 4]), bias(4), "weight expects 7"),
+        (ones([6, 4]), bias(3), "bias 3"),
+    ] {
+        assert_panics(part, || linear(ones([2, 6]), weight, bias, true));
+    }
+    let part = "logits and targets have different shapes";
+    assert_panics(part, || cross_entropy(ones([3, 4]), ones([2, 4])));
+    assert_panics(part, || cross_entropy(ones([3, 4]), ones([3, 3])));
 }
 
 fn one_hot(labels: &[usize], classes: usize) -> Vec<f32> {
