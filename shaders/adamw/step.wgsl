@@ -15,8 +15,8 @@
 // gradients_k  [elements of parameter k], one buffer each, where the backward pass left it
 //
 // How many gradients there are depends on the model: the host writes their declarations (bindings 5
-// and on, or 4 and on without averages), `gradient`, which finds the gradient of the elements at a
-// place, and `average`.
+// and on, or 4 and on without averages), `gradient`, which finds the gradient of the elements at an
+// offset, and `average`.
 
 struct Hyper {
     learning_rate: f32,

@@ -22,13 +22,13 @@ fn main(
     let channel = workgroup.x;
     var products = 0.0;
     for (var i = local; i < COUNT; i += INVOCATIONS) {
-        let at = place(channel, i);
+        let at = index_of(channel, i);
         products += normalised[at] * grad_normalised[at];
     }
     let mean = sum_of_all(local, products) / f32(COUNT);
     let factor = factors[channel];
     for (var i = local; i < COUNT; i += INVOCATIONS) {
-        let at = place(channel, i);
+        let at = index_of(channel, i);
         grad_values[at] = factor * (grad_normalised[at] - normalised[at] * mean);
     }
 }

@@ -13,6 +13,6 @@ const COUNT: u32 = BATCH * PLANE;
 alias Summand = f32;
 
 // Where the values of a channel lie.
-fn place(channel: u32, i: u32) -> u32 {
+fn index_of(channel: u32, i: u32) -> u32 {
     return ((i / PLANE) * CHANNELS + channel) * PLANE + i % PLANE;
 }

@@ -21,7 +21,7 @@ fn main(
     let channel = workgroup.x;
     var squares = 0.0;
     for (var i = local; i < COUNT; i += INVOCATIONS) {
-        let value = values[place(channel, i)];
+        let value = values[index_of(channel, i)];
         squares += value * value;
     }
     let mean = sum_of_all(local, squares) / f32(COUNT);
@@ -29,7 +29,7 @@ fn main(
     let epsilon = bitcast<f32>({{ epsilon_bits }}u);
     let factor = 1.0 / sqrt(mean + epsilon);
     for (var i = local; i < COUNT; i += INVOCATIONS) {
-        let at = place(channel, i);
+        let at = index_of(channel, i);
         normalised[at] = values[at] * factor;
     }
     if (local == 0u) {

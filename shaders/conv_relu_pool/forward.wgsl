@@ -23,25 +23,25 @@
 const SUMMED_CHANNELS: u32 = IN_CHANNELS;
 const BLOCKS_ACROSS: u32 = POOLED_WIDTH;
 
-fn stage_tile(place: Place, first_channel: u32, local: u32) {
+fn stage_tile(position: Position, first_channel: u32, local: u32) {
     for (var i = local; i < CHANNEL_BLOCK * TILE_ROWS * TILE_PAIRS; i += INVOCATIONS) {
         let pair = i % TILE_PAIRS;
         let row = i / TILE_PAIRS % TILE_ROWS;
         let channel = i / (TILE_PAIRS * TILE_ROWS);
-        let y = i32(2u * place.row + row) - i32(PADDING);
-        let x = i32(2u * (place.column + pair)) - i32(PADDING);
+        let y = i32(2u * position.row + row) - i32(PADDING);
+        let x = i32(2u * (position.column + pair)) - i32(PADDING);
         tile[channel * TILE_SIZE + row * TILE_PITCH + pair] =
-            load_input_pair(place.image, first_channel + channel, y, x);
+            load_input_pair(position.image, first_channel + channel, y, x);
     }
 }
 
-fn stage_weights(place: Place, first_channel: u32, local: u32) {
+fn stage_weights(position: Position, first_channel: u32, local: u32) {
     for (var i = local; i < CHANNEL_BLOCK * TAPS * GROUPS; i += INVOCATIONS) {
         // Neighbouring invocations read neighbouring weights.
         let tap = i % TAPS;
         let channel = i / TAPS % CHANNEL_BLOCK;
         let vector = i / (TAPS * CHANNEL_BLOCK);
-        let c = place.channel + vector * 4u;
+        let c = position.channel + vector * 4u;
         weight_tile[(channel * TAPS + tap) * WEIGHT_PITCH + vector] = vec4<f32>(
             load_weight(c, first_channel + channel, tap),
             load_weight(c + 1u, first_channel + channel, tap),
@@ -69,7 +69,7 @@ fn is_nan(value: vec4<f32>) -> vec4<bool> {
     return (bitcast<vec4<u32>>(value) & vec4<u32>(0x7fffffffu)) > vec4<u32>(0x7f800000u);
 }
 
-fn store(window: Place, sums: array<vec4<f32>, 4>) {
+fn store(window: Position, sums: array<vec4<f32>, 4>) {
     // Only a variable takes an index that is not constant.
     var values = sums;
     // The first NaN wins, else the first maximum.

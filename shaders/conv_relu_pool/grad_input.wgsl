@@ -45,15 +45,15 @@ fn load_grad(image: u32, channel: u32, pooled_row: i32, column: i32) -> vec2<f32
     return select(vec2<f32>(0.0), vec2<f32>(grad), vec2<u32>(winner) == vec2<u32>(upper, upper + 2u));
 }
 
-fn stage_tile(place: Place, first_channel: u32, local: u32) {
+fn stage_tile(position: Position, first_channel: u32, local: u32) {
     for (var i = local; i < CHANNEL_BLOCK * WINDOW_ROWS * TILE_PAIRS; i += INVOCATIONS) {
         let pair = i % TILE_PAIRS;
         let window_row = i / TILE_PAIRS % WINDOW_ROWS;
         let channel = i / (TILE_PAIRS * WINDOW_ROWS);
-        let pooled_row = i32(place.row + window_row) - 1;
-        let column = i32(2u * (place.column + pair)) - i32(PADDING);
-        let left = load_grad(place.image, first_channel + channel, pooled_row, column);
-        let right = load_grad(place.image, first_channel + channel, pooled_row, column + 1);
+        let pooled_row = i32(position.row + window_row) - 1;
+        let column = i32(2u * (position.column + pair)) - i32(PADDING);
+        let left = load_grad(position.image, first_channel + channel, pooled_row, column);
+        let right = load_grad(position.image, first_channel + channel, pooled_row, column + 1);
         // With k = 3 the first and the last row of windows have one row in the tile.
         let row = i32(2u * window_row + PADDING) - 2;
         let first = i32(channel * TILE_SIZE + pair) + row * i32(TILE_PITCH);
@@ -67,13 +67,13 @@ fn stage_tile(place: Place, first_channel: u32, local: u32) {
 }
 
 // The taps of a kernel in reverse: it is flipped.
-fn stage_weights(place: Place, first_channel: u32, local: u32) {
+fn stage_weights(position: Position, first_channel: u32, local: u32) {
     for (var i = local; i < CHANNEL_BLOCK * TAPS * GROUPS; i += INVOCATIONS) {
         // Neighbouring invocations read neighbouring taps.
         let tap = i % TAPS;
         let vector = i / TAPS % GROUPS;
         let channel = i / (TAPS * GROUPS);
-        let c = place.channel + vector * 4u;
+        let c = position.channel + vector * 4u;
         weight_tile[(channel * TAPS + TAPS - 1u - tap) * WEIGHT_PITCH + vector] = vec4<f32>(
             load_weight(first_channel + channel, c, tap),
             load_weight(first_channel + channel, c + 1u, tap),
@@ -87,7 +87,7 @@ fn start(channel: u32) -> vec4<f32> {
     return vec4<f32>(0.0);
 }
 
-fn store(block: Place, sums: array<vec4<f32>, 4>) {
+fn store(block: Position, sums: array<vec4<f32>, 4>) {
     // Only a variable takes an index that is not constant.
     var values = sums;
     for (var c = 0u; c < 4u; c++) {

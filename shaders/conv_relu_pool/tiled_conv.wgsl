@@ -5,11 +5,11 @@
 //   weights                                  [OUT_CHANNELS, IN_CHANNELS, KERNEL, KERNEL]
 //   SUMMED_CHANNELS                          the channels that an output is a sum over
 //   BLOCKS_ACROSS                            2x2 blocks of outputs in a row of the image
-//   stage_tile(place, first, local)          fills `tile` with the values under the outputs at a
-//                                            place, in the summed channels from the first on
-//   stage_weights(place, first, local)       fills `weight_tile` with the weights between the same
+//   stage_tile(position, first, local)       fills `tile` with the values under the outputs at a
+//                                            position, in the summed channels from the first on
+//   stage_weights(position, first, local)    fills `weight_tile` with the weights between the same
 //   start(channel)                           what the sums of four channels start from
-//   store(place, sums)                       takes a 2x2 block of outputs of four channels
+//   store(position, sums)                    takes a 2x2 block of outputs of four channels
 //
 // One invocation computes a run of RUN blocks of 2x2 outputs below each other, for four channels,
 // in registers.
@@ -54,7 +54,7 @@ var<workgroup> tile: array<vec2<f32>, CHANNEL_BLOCK * TILE_SIZE>;
 var<workgroup> weight_tile: array<vec4<f32>, CHANNEL_BLOCK * TAPS * WEIGHT_PITCH>;
 
 // Where something lies: its image, its first channel, and its first row and column of blocks.
-struct Place {
+struct Position {
     image: u32,
     channel: u32,
     row: u32,
@@ -73,7 +73,7 @@ fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let tile_place = Place(
+    let tile_position = Position(
         workgroup.z,
         workgroup.y * GROUPS * 4u,
         workgroup.x / TILES_ACROSS * TILE_HEIGHT * RUN,
@@ -82,7 +82,7 @@ fn main(
     let run_row = local % RUNS / TILE_WIDTH * RUN;
     let run_column = local % TILE_WIDTH;
     let group = local / RUNS;
-    let channel = tile_place.channel + group * 4u;
+    let channel = tile_position.channel + group * 4u;
 
     // Every index of this array is known once the loops over it are unrolled, so that compilers
     // keep it in registers.
@@ -95,8 +95,8 @@ fn main(
     }
 
     for (var first = 0u; first < SUMMED_CHANNELS; first += CHANNEL_BLOCK) {
-        stage_tile(tile_place, first, local);
-        stage_weights(tile_place, first, local);
+        stage_tile(tile_position, first, local);
+        stage_weights(tile_position, first, local);
         workgroupBarrier();
 
         for (var summed = 0u; summed < CHANNEL_BLOCK; summed++) {
@@ -142,8 +142,8 @@ fn main(
     }
 
     for (var block = 0u; block < RUN; block++) {
-        let row = tile_place.row + run_row + block;
-        let column = tile_place.column + run_column;
-        store(Place(tile_place.image, channel, row, column), sums[block]);
+        let row = tile_position.row + run_row + block;
+        let column = tile_position.column + run_column;
+        store(Position(tile_position.image, channel, row, column), sums[block]);
     }
 }

@@ -1,11 +1,11 @@
 // Dropout: activations whose random word is below a threshold become 0, the others are scaled. The
 // backward pass does the same to their gradients.
 //
-// The tensor is cut into four quarters: the random words of the activations at the same place in each
+// The tensor is cut into four quarters: the random words of the activations of one index in each
 // come from one hash. Neighbours are neighbours in memory like this.
 //
-//   dispatch.x  blocks of INVOCATIONS places; with fewer blocks than a quarter needs, an invocation
-//               takes several places
+//   dispatch.x  blocks of INVOCATIONS indices; with fewer blocks than a quarter needs, an invocation
+//               takes several indices
 //
 // values, dropped  [LENGTH]
 // mask             one Mask, new for every call

@@ -69,10 +69,10 @@ struct Rectangle {
     high: vec2<u32>,
 }
 
-// Which of the four pixels from a place on lie in it.
-fn inside(rectangle: Rectangle, place: vec2<u32>) -> vec4<bool> {
-    let columns = place.x + vec4<u32>(0u, 1u, 2u, 3u);
-    let row = place.y >= rectangle.low.y && place.y < rectangle.high.y;
+// Which of the four pixels from a position on lie in it.
+fn inside(rectangle: Rectangle, position: vec2<u32>) -> vec4<bool> {
+    let columns = position.x + vec4<u32>(0u, 1u, 2u, 3u);
+    let row = position.y >= rectangle.low.y && position.y < rectangle.high.y;
     let column = (columns >= vec4<u32>(rectangle.low.x)) & (columns < vec4<u32>(rectangle.high.x));
     return column & vec4<bool>(row);
 }
@@ -91,14 +91,14 @@ fn pose_of(image: u32) -> Pose {
     pose.flip = selection.flip == 1u && below(random.x, 2u) == 1u;
     pose.shift = vec2<i32>(i32(below(random.y, range)), i32(below(random.z, range))) - i32(selection.shift);
     if (below(random.w, 100u) < selection.erase) {
-        let places = words(image, ERASE);
+        let random = words(image, ERASE);
         let size = vec2<u32>(
-            1u + below(places.x, selection.erase_side),
-            1u + below(places.y, selection.erase_side),
+            1u + below(random.x, selection.erase_side),
+            1u + below(random.y, selection.erase_side),
         );
         pose.erased.low = vec2<u32>(
-            below(places.z, SIDE - size.x + 1u),
-            below(places.w, SIDE - size.y + 1u),
+            below(random.z, SIDE - size.x + 1u),
+            below(random.w, SIDE - size.y + 1u),
         );
         pose.erased.high = pose.erased.low + size;
     }
@@ -124,16 +124,16 @@ fn four_bytes(image: u32, row: i32, column: i32) -> vec4<u32> {
     return (vec4<u32>(bytes) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(255u);
 }
 
-// Four pixels of an image in its pose, from a place on whose column is a multiple of four.
-fn pixels_at(image: u32, pose: Pose, place: vec2<u32>) -> vec4<u32> {
-    let source = vec2<i32>(place) - pose.shift;
+// Four pixels of an image in its pose, from a position on whose column is a multiple of four.
+fn pixels_at(image: u32, pose: Pose, position: vec2<u32>) -> vec4<u32> {
+    let source = vec2<i32>(position) - pose.shift;
     var pixels: vec4<u32>;
     if (pose.flip) {
         pixels = four_bytes(image, source.y, i32(SIDE) - 4 - source.x).wzyx;
     } else {
         pixels = four_bytes(image, source.y, source.x);
     }
-    return select(pixels, vec4<u32>(), inside(pose.erased, place));
+    return select(pixels, vec4<u32>(), inside(pose.erased, position));
 }
 
 // How an image is mixed with another.
@@ -158,8 +158,8 @@ fn mix_of(image: u32) -> Mix {
     if (kind < selection.cutmix) {
         // The greater of two uniform sides: its square is uniform.
         let size = 1u + max(below(random.z, SIDE), below(random.w, SIDE));
-        let places = words(image, CUT);
-        let center = vec2<u32>(below(places.x, SIDE), below(places.y, SIDE));
+        let random = words(image, CUT);
+        let center = vec2<u32>(below(random.x, SIDE), below(random.y, SIDE));
         let before = vec2<u32>(size / 2u);
         mix.cut.low = max(center, before) - before;
         mix.cut.high = min(center + size - before, vec2<u32>(SIDE));
@@ -185,13 +185,13 @@ fn main(
     let partner_pose = pose_of(partner);
 
     for (var word = local; word < WORDS; word += INVOCATIONS) {
-        let place = vec2<u32>(4u * (word % ROW_WORDS), word / ROW_WORDS);
-        var pixels = pixels_at(image, pose, place);
+        let position = vec2<u32>(4u * (word % ROW_WORDS), word / ROW_WORDS);
+        var pixels = pixels_at(image, pose, position);
         if (mix.parts < PIXELS) {
-            let others = pixels_at(partner, partner_pose, place);
+            let others = pixels_at(partner, partner_pose, position);
             // To the nearest.
             pixels = (mix.blend * pixels + (PIXELS - mix.blend) * others + PIXELS / 2u) / PIXELS;
-            pixels = select(pixels, others, inside(mix.cut, place));
+            pixels = select(pixels, others, inside(mix.cut, position));
         }
         let centered = vec4<i32>(pixels) - selection.offset;
         batch_images[row * WORDS + word] = vec4<f32>(centered) * selection.factor;

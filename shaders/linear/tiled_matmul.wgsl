@@ -39,11 +39,11 @@ var<workgroup> a_tile: array<vec4<f32>, TILE_ROW_QUADS * QUAD_PITCH>;
 // [TILE_COLUMN_QUADS][QUAD_PITCH]
 var<workgroup> b_tile: array<vec4<f32>, TILE_COLUMN_QUADS * QUAD_PITCH>;
 
-// The i-th vector to stage of a tile: its row (column), its depth, and its place in the tile.
+// The i-th vector to stage of a tile: its row (column), its depth, and its offset in the tile.
 struct Staged {
     line: u32,
     depth: u32,
-    place: u32,
+    offset: u32,
 }
 
 fn staged(i: u32, quads: u32, along_depth: bool) -> Staged {
@@ -59,17 +59,17 @@ fn staged(i: u32, quads: u32, along_depth: bool) -> Staged {
 }
 
 // Where the i-th vector of a block is.
-fn place(quad: u32, block: u32, i: u32, along_depth: bool) -> u32 {
+fn offset(quad: u32, block: u32, i: u32, along_depth: bool) -> u32 {
     return quad * QUAD_PITCH + select(4u * block + i, i * BLOCKS + block, along_depth);
 }
 
 // Four depths of four rows, one vector per row.
 fn a_block(quad: u32, block: u32) -> mat4x4<f32> {
     let vectors = mat4x4<f32>(
-        a_tile[place(quad, block, 0u, A_ALONG_DEPTH)],
-        a_tile[place(quad, block, 1u, A_ALONG_DEPTH)],
-        a_tile[place(quad, block, 2u, A_ALONG_DEPTH)],
-        a_tile[place(quad, block, 3u, A_ALONG_DEPTH)],
+        a_tile[offset(quad, block, 0u, A_ALONG_DEPTH)],
+        a_tile[offset(quad, block, 1u, A_ALONG_DEPTH)],
+        a_tile[offset(quad, block, 2u, A_ALONG_DEPTH)],
+        a_tile[offset(quad, block, 3u, A_ALONG_DEPTH)],
     );
     if (A_ALONG_DEPTH) {
         return vectors;
@@ -80,10 +80,10 @@ fn a_block(quad: u32, block: u32) -> mat4x4<f32> {
 // Four depths of four columns, one vector per depth.
 fn b_block(quad: u32, block: u32) -> mat4x4<f32> {
     let vectors = mat4x4<f32>(
-        b_tile[place(quad, block, 0u, B_ALONG_DEPTH)],
-        b_tile[place(quad, block, 1u, B_ALONG_DEPTH)],
-        b_tile[place(quad, block, 2u, B_ALONG_DEPTH)],
-        b_tile[place(quad, block, 3u, B_ALONG_DEPTH)],
+        b_tile[offset(quad, block, 0u, B_ALONG_DEPTH)],
+        b_tile[offset(quad, block, 1u, B_ALONG_DEPTH)],
+        b_tile[offset(quad, block, 2u, B_ALONG_DEPTH)],
+        b_tile[offset(quad, block, 3u, B_ALONG_DEPTH)],
     );
     if (B_ALONG_DEPTH) {
         return transpose(vectors);
@@ -134,11 +134,11 @@ fn main(
     for (var first_depth = split * SPLIT_DEPTH; first_depth < last_depth; first_depth += TILE_DEPTH) {
         for (var i = local; i < TILE_ROW_QUADS * TILE_DEPTH; i += INVOCATIONS) {
             let next = staged(i, TILE_ROW_QUADS, A_ALONG_DEPTH);
-            a_tile[next.place] = load_a(first_row + next.line, first_depth + next.depth);
+            a_tile[next.offset] = load_a(first_row + next.line, first_depth + next.depth);
         }
         for (var i = local; i < TILE_COLUMN_QUADS * TILE_DEPTH; i += INVOCATIONS) {
             let next = staged(i, TILE_COLUMN_QUADS, B_ALONG_DEPTH);
-            b_tile[next.place] = load_b(first_column + next.line, first_depth + next.depth);
+            b_tile[next.offset] = load_b(first_column + next.line, first_depth + next.depth);
         }
         workgroupBarrier();
 

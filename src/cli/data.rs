@@ -15,6 +15,7 @@ use super::limits::check_memory;
 use crate::dataset::manifest::{self, Manifest, State};
 use crate::dataset::{CLASSES, PIXELS, SearchPaths, Split, fetch};
 use crate::ops::gather::{Augment, Normalization, Selection, cpu, epoch_key, target_values};
+use crate::ops::simd::Isa;
 use crate::report::grid::draw_grid;
 use crate::util::text::{count, quoted, shown};
 
@@ -191,7 +192,7 @@ fn show(
         augment,
         normalization: Normalization::Unit,
     };
-    let (pixels, _) = cpu::gather(source, &selection);
+    let (pixels, _) = cpu::gather(Isa::detect(), source, &selection);
     let pixels: Vec<u8> = pixels.iter().map(|x| (255.0 * x).round() as u8).collect();
     let mut images = pixels.chunks_exact(PIXELS);
     let rows: Vec<Vec<&[u8]>> = classes

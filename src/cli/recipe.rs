@@ -65,7 +65,7 @@ pub struct RecipeArgs {
     /// AdamW's weight decay
     #[arg(long, value_name = "RATE", value_parser = amount, allow_negative_numbers = true, help_heading = LEARNING)]
     weight_decay: Option<f64>,
-    /// Decay of the running average of the weights that is evaluated; 0 for none
+    /// Decay of the exponential moving average of the weights that is evaluated; 0 for none
     #[arg(long, value_name = "P", value_parser = fraction, allow_negative_numbers = true, help_heading = LEARNING)]
     average_decay: Option<f64>,
     /// Share of each target that is spread over all classes

@@ -59,7 +59,8 @@ pub struct Training {
     pub decay: Decay,
     /// Decoupled weight decay: a step takes `learning_rate * weight_decay` of each weight.
     pub weight_decay: f64,
-    /// Decay of the running average of the weights, which evaluation uses; none without averaging.
+    /// Decay of the exponential moving average (EMA) of the weights, which evaluation uses; none
+    /// without averaging.
     pub average_decay: Option<f64>,
     /// How much of a target is spread over all classes: "Rethinking the Inception Architecture for
     /// Computer Vision" (Szegedy et al., 2016).

@@ -15,58 +15,20 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 // The best recipe has all that a checkpoint must restore: dropout too.
-const CPU: [&str; 11] = [
-    "train",
-    "--recipe",
-    "best",
-    "--backend",
-    "cpu",
-    "--samples",
-    "700",
-    "--epochs",
-    "3",
-    "--batch-size",
-    "50",
-];
-const DENSE_CPU: [&str; 13] = [
-    "train",
-    "--recipe",
-    "best",
-    "--backend",
-    "cpu",
-    "--samples",
-    "700",
-    "--epochs",
-    "2",
-    "--batch-size",
-    "50",
-    "--model",
-    "dense",
-];
-const WGPU: [&str; 13] = [
-    "train",
-    "--recipe",
-    "best",
-    "--backend",
-    "wgpu",
-    "--samples",
-    "200",
-    "--epochs",
-    "2",
-    "--batch-size",
-    "20",
-    "--model",
-    "dense",
-];
+const CPU: &str = "train --recipe best --backend cpu --samples 700 --epochs 3 --batch-size 50";
+const DENSE_CPU: &str =
+    "train --recipe best --backend cpu --samples 700 --epochs 2 --batch-size 50 --model dense";
+const WGPU: &str =
+    "train --recipe best --backend wgpu --samples 200 --epochs 2 --batch-size 20 --model dense";
 
 /// A run in a folder `run` of its own.
 struct Run {
-    args: &'static [&'static str],
+    args: &'static str,
     cwd: tempfile::TempDir,
 }
 
 impl Run {
-    fn new(args: &'static [&'static str]) -> Self {
+    fn new(args: &'static str) -> Self {
         Self {
             args,
             cwd: folder(),
@@ -87,7 +49,8 @@ impl Run {
         }
         let which = if resume { "--resume" } else { "--out" };
         let threads = threads.to_string();
-        let mut command = fmnist(self.cwd.path(), self.args);
+        let mut command = fmnist(self.cwd.path(), &[]);
+        command.args(self.args.split(' '));
         command.args(["--checkpoint-minutes", checkpoint_minutes]);
         command.args(["--threads", &threads, which, "run"]);
         command
@@ -180,7 +143,7 @@ fn assert_same(run: &Run, expected: &BTreeMap<String, Vec<u8>>) {
 }
 
 /// Kills runs at random instants, so many times in all, and lets each go on until it is done.
-fn kill_at_random(args: &'static [&'static str], kills: usize) {
+fn kill_at_random(args: &'static str, kills: usize) {
     let reference = Run::new(args);
     let started = Instant::now();
     assert_success(&reference.finish());
@@ -220,24 +183,24 @@ fn kill_at_random(args: &'static [&'static str], kills: usize) {
 
 #[test]
 fn kills_at_random_instants_change_nothing() {
-    kill_at_random(&CPU, if all() { 50 } else { 15 });
+    kill_at_random(CPU, if all() { 50 } else { 15 });
 }
 
 #[test]
 fn kills_change_nothing_on_a_gpu_either() {
-    kill_at_random(&WGPU, if all() { 6 } else { 3 });
+    kill_at_random(WGPU, if all() { 6 } else { 3 });
 }
 
 /// Lets `fault` strike at changes to the file system, each `every`th on average; `check` sees the
 /// process's end. Returns how many changes there are, at least.
 #[cfg(target_os = "linux")]
 fn strike(fault: &str, every: usize, check: impl Fn(&Run, &Output)) -> usize {
-    let reference = Run::new(&DENSE_CPU);
+    let reference = Run::new(DENSE_CPU);
     assert_success(&reference.finish());
     let expected = reference.result();
     let mut last = 0;
     for at in places(1, every) {
-        let run = Run::new(&DENSE_CPU);
+        let run = Run::new(DENSE_CPU);
         let mut command = run.command(2, "5");
         command
             .env("LD_PRELOAD", crate::common::process::file_system_faults())

@@ -1,8 +1,9 @@
 //! The fused block's CPU kernels against a plain `f64` reference, on every instruction set of the
 //! machine.
 
-use fmnist::ops::conv_relu_pool::cpu::{self, Isa};
+use fmnist::ops::conv_relu_pool::cpu;
 use fmnist::ops::conv_relu_pool::{BlockShape, INACTIVE};
+use fmnist::ops::simd::Isa;
 
 /// Every code path: one input channel, few and many, channel counts that fill no vector, odd sizes,
 /// fewer windows than any block, batches that fill no chunk.

@@ -2,7 +2,8 @@
 //! machine.
 
 use fmnist::ops::linear::LinearShape;
-use fmnist::ops::linear::cpu::{self, Isa};
+use fmnist::ops::linear::cpu;
+use fmnist::ops::simd::Isa;
 
 /// Batch, inputs, outputs: the networks' own layers, batches and columns that fill no tile, sums
 /// longer and shorter than a block, and nothing at all.

@@ -10,5 +10,6 @@ mod conv_relu_pool;
 mod conv_relu_pool_cpu;
 mod dropout;
 mod gather;
+mod instruction_sets;
 mod layers;
 mod linear_cpu;

@@ -26,6 +26,7 @@ const SERIAL: usize = 1 << 16;
 ///
 /// If the slices' lengths differ.
 pub fn update(
+    isa: Isa,
     step: &AdamStep,
     parameter: &mut [f32],
     gradient: &[f32],
@@ -44,7 +45,6 @@ pub fn update(
             average.chunks_mut(CHUNK).map(Some).collect()
         }
     };
-    let isa = Isa::detect();
     let chunks = parameter
         .par_chunks_mut(CHUNK)
         .zip(gradient.par_chunks(CHUNK))

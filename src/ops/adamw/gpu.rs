@@ -100,13 +100,13 @@ impl Update<CubeBackend> for Store {
     }
 }
 
-/// A buffer of these tensors, each in its place, and zeros between them.
+/// A buffer of these tensors, each at its offset, and zeros between them.
 fn join(layout: &Layout, tensors: &[CubeTensor]) -> CubeTensor {
     let buffer = upload(&tensors[0], &vec![0.0f32; layout.len]);
     for (Segment { start, shape }, tensor) in layout.segments.iter().zip(tensors) {
-        let place = view(&buffer, *start, shape.clone());
+        let joined = view(&buffer, *start, shape.clone());
         let tensor = into_contiguous(tensor.clone());
-        launch(plan::join(shape.num_elements()), &[&tensor, &place]);
+        launch(plan::join(shape.num_elements()), &[&tensor, &joined]);
     }
     buffer
 }

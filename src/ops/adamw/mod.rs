@@ -1,4 +1,5 @@
-//! AdamW over all parameters of a model, and the running average of its weights.
+//! AdamW over all parameters of a model, and the exponential moving average (EMA) of its
+//! weights.
 //!
 //! "Decoupled Weight Decay Regularization" (Loshchilov and Hutter, 2019), with the bias corrections
 //! folded into the step as PyTorch does; without decay it is Adam (Kingma and Ba, 2015).
@@ -111,7 +112,7 @@ pub struct Moments<T> {
     pub moments_1: Vec<T>,
     /// Running means of their squares.
     pub moments_2: Vec<T>,
-    /// Running averages of the weights; none without averaging.
+    /// Exponential moving averages of the weights; none without averaging.
     pub averages: Option<Vec<T>>,
 }
 

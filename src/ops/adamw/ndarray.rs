@@ -7,6 +7,7 @@ use burn::tensor::Shape;
 use super::{AdamStep, Moments, Update, cpu};
 use crate::device::recorder;
 use crate::ops::ndarray_tensor::{floats, into_vec, tensor};
+use crate::ops::simd::Isa;
 
 /// What AdamW remembers of each parameter.
 pub struct Store(Vec<Remembered>);
@@ -48,6 +49,7 @@ impl Update<NdArray> for Store {
             .map(|((parameter, gradient), remembered)| {
                 let mut parameter = into_vec(parameter);
                 cpu::update(
+                    Isa::detect(),
                     step,
                     &mut parameter,
                     &floats(gradient),

@@ -63,7 +63,7 @@ pub struct Taken<B: Backend> {
 }
 
 /// Takes parameters and gradients out of a model, so that nobody but the caller holds them. What is
-/// left is good for [`put`] only: the gradients keep the parameters' places.
+/// left is good for [`put`] only: the gradients keep the parameters' offsets.
 pub fn take<B: Primitives, M: Module>(model: M, gradients: GradientsParams) -> (M, Taken<B>) {
     struct Take<B: Backend> {
         gradients: GradientsParams,

@@ -115,7 +115,7 @@ impl Layout {
     }
 
     /// Declares the averages and the gradients of these parameters, and how the kernel comes by
-    /// them. All places and lengths in it are counted in vectors of four.
+    /// them. All offsets and lengths in it are counted in vectors of four.
     fn code(&self, segments: Range<usize>, averaging: bool) -> String {
         let mut declarations = String::new();
         let mut cases = String::new();

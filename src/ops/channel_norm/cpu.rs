@@ -6,16 +6,15 @@ use super::EPSILON;
 use crate::ops::simd::{Isa, Kernel, Vector};
 
 /// Divides each channel by its root mean square; returns the factors that it is multiplied with.
-pub fn forward(dims: [usize; 4], values: &mut [f32]) -> Vec<f32> {
+pub fn forward(isa: Isa, dims: [usize; 4], values: &mut [f32]) -> Vec<f32> {
     let [batch, channels, height, width] = dims;
     let plane = height * width;
     let count = (batch * plane) as f64;
-    let squares = channel_sums(channels, plane, values, values);
+    let squares = channel_sums(isa, channels, plane, values, values);
     let factors = squares
         .iter()
         .map(|square| 1.0 / ((square / count) as f32 + EPSILON).sqrt());
     let factors: Vec<f32> = factors.collect();
-    let isa = Isa::detect();
     values.par_chunks_mut(channels * plane).for_each(|image| {
         isa.run(Scale {
             image,
@@ -28,13 +27,12 @@ pub fn forward(dims: [usize; 4], values: &mut [f32]) -> Vec<f32> {
 
 /// Turns the gradient of the output into the gradient of the input:
 /// `factor · (gradient − output · mean(gradient · output))` in each channel.
-pub fn backward(dims: [usize; 4], output: &[f32], factors: &[f32], gradient: &mut [f32]) {
+pub fn backward(isa: Isa, dims: [usize; 4], output: &[f32], factors: &[f32], gradient: &mut [f32]) {
     let [batch, channels, height, width] = dims;
     let plane = height * width;
     let count = (batch * plane) as f64;
-    let products = channel_sums(channels, plane, output, gradient);
+    let products = channel_sums(isa, channels, plane, output, gradient);
     let means: Vec<f32> = products.iter().map(|sum| (sum / count) as f32).collect();
-    let isa = Isa::detect();
     gradient
         .par_chunks_mut(channels * plane)
         .zip(output.par_chunks(channels * plane))
@@ -51,8 +49,7 @@ pub fn backward(dims: [usize; 4], output: &[f32], factors: &[f32], gradient: &mu
 
 /// The sum of `a · b` over each channel. The images' sums are added in their order, so that the
 /// number of threads does not show.
-fn channel_sums(channels: usize, plane: usize, a: &[f32], b: &[f32]) -> Vec<f64> {
-    let isa = Isa::detect();
+fn channel_sums(isa: Isa, channels: usize, plane: usize, a: &[f32], b: &[f32]) -> Vec<f64> {
     let images = a
         .par_chunks(channels * plane)
         .zip(b.par_chunks(channels * plane));

@@ -6,7 +6,7 @@
 //!
 //! Shapes: input and output `[batch, channels, height, width]`, factors `[channels]`.
 
-mod cpu;
+pub mod cpu;
 mod gpu;
 mod ndarray;
 mod plan;

@@ -55,12 +55,12 @@ pub fn forward_backward(
     sums
 }
 
-/// The place of the first largest value.
+/// The index of the first largest value.
 fn argmax(values: &[f32]) -> usize {
     let mut best = 0;
-    for (place, value) in values.iter().enumerate() {
+    for (index, value) in values.iter().enumerate() {
         if *value > values[best] {
-            best = place;
+            best = index;
         }
     }
     best

@@ -6,19 +6,18 @@ use super::Mask;
 use crate::ops::pcg4d::pcg4d;
 use crate::ops::simd::{Isa, Kernel, Vector};
 
-/// Places that one thread takes at a time.
+/// Elements that one thread takes at a time.
 const CHUNK: usize = 1 << 12;
 /// Hashes that are computed side by side.
 const LANES: usize = 16;
 
 /// Drops and scales in place. The tensor is cut into four quarters: the random words of the
-/// activations at the same place in each come from one hash.
-pub fn apply_mask(values: &mut [f32], mask: &Mask) {
+/// activations with the same index in each come from one hash.
+pub fn apply_mask(isa: Isa, values: &mut [f32], mask: &Mask) {
     let quarter = values.len().div_ceil(4);
     let mut quarters = values.chunks_mut(quarter.max(1));
     // The last ones may be shorter, or missing.
     let quarters = [(); 4].map(|()| quarters.next().unwrap_or_default());
-    let isa = Isa::detect();
     let mut chunks: Vec<[&mut [f32]; 4]> = Vec::new();
     let mut parts = quarters.map(|quarter| quarter.chunks_mut(CHUNK));
     for _ in 0..quarter.div_ceil(CHUNK) {
@@ -36,7 +35,7 @@ pub fn apply_mask(values: &mut [f32], mask: &Mask) {
         });
 }
 
-/// Some places of each quarter, the same ones from `first` on.
+/// Some elements of each quarter, those from index `first` on.
 struct Chunk<'a> {
     first: usize,
     quarters: [&'a mut [f32]; 4],
@@ -53,16 +52,16 @@ impl Kernel for Chunk<'_> {
             scale,
         } = *self.mask;
         let mut quarters = self.quarters.map(|quarter| quarter.chunks_mut(LANES));
-        let mut place = self.first as u32;
+        let mut index = self.first as u32;
         loop {
             let mut words = [[0; LANES]; 4];
             for lane in 0..LANES {
-                let hash = pcg4d([x, y, z, place + lane as u32]);
+                let hash = pcg4d([x, y, z, index + lane as u32]);
                 for (words, word) in words.iter_mut().zip(hash) {
                     words[lane] = word;
                 }
             }
-            place += LANES as u32;
+            index += LANES as u32;
             let mut left = false;
             for (quarter, words) in quarters.iter_mut().zip(&words) {
                 for (value, word) in quarter.next().unwrap_or_default().iter_mut().zip(words) {

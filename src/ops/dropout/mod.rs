@@ -1,10 +1,10 @@
 //! Dropout: in training, activations are set to 0 at random and the others scaled up.
 //!
 //! "Dropout: A Simple Way to Prevent Neural Networks from Overfitting" (Srivastava et al., 2014).
-//! Which ones is a hash of seed, step, layer and place: every backend drops the same, and the
+//! Which ones is a hash of seed, step, layer and index: every backend drops the same, and the
 //! backward pass finds them again without a mask in memory.
 
-mod cpu;
+pub mod cpu;
 mod gpu;
 mod ndarray;
 mod plan;
@@ -19,7 +19,7 @@ use crate::ops::pcg4d::pcg4d;
 /// What a dropout mask is computed from; the mask itself is never stored.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mask {
-    /// What the choice depends on besides the place.
+    /// What the choice depends on besides the index.
     key: [u32; 3],
     /// An activation whose random word is below it is dropped.
     threshold: u32,
@@ -62,7 +62,8 @@ impl Dropout {
         Tensor::from_dispatch(Dispatch::apply_mask(tensor.into_dispatch(), mask))
     }
 
-    fn next_mask(&mut self) -> Mask {
+    /// The mask of the next tensor.
+    pub fn next_mask(&mut self) -> Mask {
         let [seed, step] = [self.seed, self.step].map(|word| [word as u32, (word >> 32) as u32]);
         let [x, y, _, _] = pcg4d([seed[0], seed[1], step[0], step[1]]);
         let layer = self.applied;

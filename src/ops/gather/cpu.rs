@@ -23,11 +23,11 @@ pub struct Source<'a> {
 /// # Panics
 ///
 /// If the selection or an index is out of range.
-pub fn gather(source: Source, selection: &Selection) -> (Vec<f32>, Vec<f32>) {
+pub fn gather(isa: Isa, source: Source, selection: &Selection) -> (Vec<f32>, Vec<f32>) {
     let (first, len) = (selection.first as usize, selection.len as usize);
     let mut images = Vec::with_capacity(len * PIXELS);
     let mut targets = Vec::with_capacity(len * CLASSES);
-    Isa::detect().run(Batch {
+    isa.run(Batch {
         source,
         key: selection.key,
         augment: selection.augment.clamped(),

@@ -7,6 +7,7 @@ use super::{Gather, Selection, cpu};
 use crate::dataset::{CLASSES, SIDE};
 use crate::device::recorder;
 use crate::ops::ndarray_tensor::{bytes, floats, tensor, words};
+use crate::ops::simd::Isa;
 
 impl Gather for NdArray {
     fn gather(
@@ -24,7 +25,7 @@ impl Gather for NdArray {
             target_values: &floats(target_values),
         };
         let batch = selection.len as usize;
-        let (images, targets) = cpu::gather(source, &selection);
+        let (images, targets) = cpu::gather(Isa::detect(), source, &selection);
         (
             tensor(images, &[batch, 1, SIDE, SIDE]),
             tensor(targets, &[batch, CLASSES]),

@@ -84,8 +84,8 @@ pub fn forward(
         });
 
         let (weights, bias) = (&*buffer, &*padded_bias);
-        let patches = &shape.patch_places();
-        let windows = &shape.window_places(out_channels);
+        let patches = &shape.patch_offsets();
+        let windows = &shape.window_offsets(out_channels);
         let local = plan.planes() + 2 * plan.window_image() + plan.stage();
         output
             .par_chunks_mut(CHUNK * shape.output_image())
@@ -93,10 +93,10 @@ pub fn forward(
             .zip(input.par_chunks(CHUNK * shape.input_image()))
             .for_each(|((output, argmax), input)| {
                 scratch::with(&scratch::LOCAL, local, |buffer| {
-                    let places = [&patches[..], &windows[..]];
+                    let offsets = [&patches[..], &windows[..]];
                     isa.run(Chunk {
                         plan,
-                        places,
+                        offsets,
                         weights,
                         bias,
                         input,
@@ -135,7 +135,7 @@ impl Kernel for TransposeWeights<'_> {
 struct Chunk<'a> {
     plan: &'a Plan<'a>,
     /// Where the windows' patches and their results are.
-    places: [&'a [u32]; 2],
+    offsets: [&'a [u32]; 2],
     /// `[Cin · k · k][Cout]`.
     weights: &'a [f32],
     bias: &'a [f32],
@@ -155,7 +155,7 @@ impl Kernel for Chunk<'_> {
             mut buffer,
             ..
         } = self;
-        let [patches, window_places] = self.places;
+        let [patches, window_offsets] = self.offsets;
         let shape = plan.shape;
         let planes = cut(&mut buffer, plan.planes());
         let values = cut(&mut buffer, plan.window_image());
@@ -188,7 +188,7 @@ impl Kernel for Chunk<'_> {
                     (_, 12..) => windows.all::<V, 3, 1>(),
                     _ => windows.all::<V, 1, 1>(),
                 }
-                write_pooled::<V>(shape, [values, argmax], window_places, stage, to);
+                write_pooled::<V>(shape, [values, argmax], window_offsets, stage, to);
             }
         }
     }

@@ -169,8 +169,8 @@ pub fn forward(
         });
 
         let (transformed, bias) = (&*transformed, &*padded_bias);
-        let pixels = &shape.pixel_places(plan.in_channels);
-        let windows = &shape.window_places(plan.out_channels);
+        let pixels = &shape.pixel_offsets(plan.in_channels);
+        let windows = &shape.window_offsets(plan.out_channels);
         let chunk = CHUNK.min(shape.batch);
         output
             .par_chunks_mut(chunk * shape.output_image())
@@ -178,11 +178,11 @@ pub fn forward(
             .zip(input.par_chunks(chunk * shape.input_image()))
             .for_each(|((output, argmax), input)| {
                 scratch::with(&scratch::LOCAL, plan.scratch(chunk), |buffer| {
-                    let places = [&pixels[..], &windows[..]];
+                    let offsets = [&pixels[..], &windows[..]];
                     let weights = [weight, transformed, bias];
                     isa.run(Chunk {
                         plan,
-                        places,
+                        offsets,
                         weights,
                         input,
                         output,
@@ -198,7 +198,7 @@ pub fn forward(
 struct Chunk<'a> {
     plan: &'a Plan<'a>,
     /// Of pixels and windows.
-    places: [&'a [u32]; 2],
+    offsets: [&'a [u32]; 2],
     /// The weights as they are, the transformed ones and the bias.
     weights: [&'a [f32]; 3],
     input: &'a [f32],
@@ -218,7 +218,7 @@ impl Kernel for Chunk<'_> {
             mut buffer,
             ..
         } = self;
-        let [pixel_places, window_places] = self.places;
+        let [pixel_offsets, window_offsets] = self.offsets;
         let [weight, mut transformed, bias] = self.weights;
         let shape = plan.shape;
         let images = input.len() / shape.input_image();
@@ -233,13 +233,13 @@ impl Kernel for Chunk<'_> {
         pixels.fill(0.0);
         stage.fill(0.0);
         // SAFETY: the caller promises the instruction set; the buffers are cut as `Plan` says,
-        // `places` made for these numbers of channels, and `part` holds its kind's weights.
+        // `offsets` made for these numbers of channels, and `part` holds its kind's weights.
         unsafe {
             let image_pixels = pixels.chunks_exact_mut(pixel_image);
             for (image, pixels) in input.chunks_exact(shape.input_image()).zip(image_pixels) {
                 let matrix = [plan.in_channels, shape.input_plane()];
                 let image = filled_up(image, matrix, stage);
-                scatter_columns::<V>(image, matrix, pixels, pixel_places);
+                scatter_columns::<V>(image, matrix, pixels, pixel_offsets);
             }
             for kind in KINDS {
                 let (part, rest) = transformed.split_at(plan.weights(kind));
@@ -271,7 +271,7 @@ impl Kernel for Chunk<'_> {
                 .chunks_exact_mut(shape.output_image())
                 .zip(argmax.chunks_exact_mut(shape.output_image()));
             for (to, (values, argmax)) in images.zip(window_images) {
-                write_pooled::<V>(shape, [values, argmax], window_places, stage, to);
+                write_pooled::<V>(shape, [values, argmax], window_offsets, stage, to);
             }
         }
     }

@@ -97,8 +97,8 @@ pub fn grad_input(
     grad_input: &mut [f32],
 ) {
     let plan = &Plan::new(isa, shape);
-    let pixels = &shape.pixel_places(plan.in_channels);
-    let windows = &shape.window_places(plan.out_channels);
+    let pixels = &shape.pixel_offsets(plan.in_channels);
+    let windows = &shape.window_offsets(plan.out_channels);
     let weights = shape.out_channels * plan.in_channels * shape.taps();
     scratch::with(&scratch::SHARED, weights, |packed| {
         pack_weights(plan, weight, packed);
@@ -109,10 +109,10 @@ pub fn grad_input(
             .zip(grad_output.par_chunks(CHUNK * shape.output_image()))
             .for_each(|((grad_input, argmax), grad_output)| {
                 scratch::with(&scratch::LOCAL, plan.scratch(), |buffer| {
-                    let places = [&pixels[..], &windows[..]];
+                    let offsets = [&pixels[..], &windows[..]];
                     isa.run(Chunk {
                         plan,
-                        places,
+                        offsets,
                         packed,
                         argmax,
                         grad_output,
@@ -149,7 +149,7 @@ fn pack_weights(plan: &Plan, weight: &[f32], packed: &mut [f32]) {
 struct Chunk<'a> {
     plan: &'a Plan<'a>,
     /// Of pixels and windows.
-    places: [&'a [u32]; 2],
+    offsets: [&'a [u32]; 2],
     packed: &'a [f32],
     argmax: &'a [u8],
     grad_output: &'a [f32],
@@ -166,7 +166,7 @@ impl Kernel for Chunk<'_> {
             mut buffer,
             ..
         } = self;
-        let [pixel_places, window_places] = self.places;
+        let [pixel_offsets, window_offsets] = self.offsets;
         let shape = plan.shape;
         let pixels = cut(&mut buffer, shape.pixel_image(plan.in_channels));
         let stage = cut(&mut buffer, plan.input_stage());
@@ -190,12 +190,12 @@ impl Kernel for Chunk<'_> {
             }
             pixels.fill(0.0);
             // SAFETY: the caller promises the instruction set; the buffers are cut as `Plan` says,
-            // `places` made for these numbers of channels, and each arm has `plan.vectors` vectors.
+            // `offsets` made for these numbers of channels, and each arm has `plan.vectors` vectors.
             unsafe {
                 let matrix = [plan.out_channels, shape.windows()];
                 let grads = filled_up(grads, matrix, staged_grads);
-                scatter_columns::<V>(grads, matrix, window_grads, window_places);
-                scatter_columns::<V>(staged_argmax, matrix, window_argmax, window_places);
+                scatter_columns::<V>(grads, matrix, window_grads, window_offsets);
+                scatter_columns::<V>(staged_argmax, matrix, window_argmax, window_offsets);
                 let lists = [&mut *gradients, &mut *offsets, &mut *ends];
                 list_channels::<V>(plan, [&*window_grads, &*window_argmax], lists);
                 let lists = Lists {
@@ -212,7 +212,7 @@ impl Kernel for Chunk<'_> {
                     _ => lists.scatter::<V, 5, 1, 1>(packed, pixels),
                 }
                 let matrix = [plan.in_channels, shape.input_plane()];
-                gather_image::<V>(pixels, pixel_places, stage, matrix, grad_input);
+                gather_image::<V>(pixels, pixel_offsets, stage, matrix, grad_input);
             }
         }
     }

@@ -46,7 +46,7 @@ impl BlockShape {
     }
 
     /// Values of a window-major image of `channels`, with one window for every entry of
-    /// [`BlockShape::window_places`].
+    /// [`BlockShape::window_offsets`].
     pub(super) fn window_image(&self, channels: usize) -> usize {
         padded(self.windows()) * channels
     }
@@ -81,32 +81,32 @@ impl BlockShape {
 
     /// Where every pixel begins in a pixel-major image of `channels`, with as many entries as
     /// [`scatter_columns`] needs.
-    pub(super) fn pixel_places(&self, channels: usize) -> Vec<u32> {
+    pub(super) fn pixel_offsets(&self, channels: usize) -> Vec<u32> {
         let radius = self.kernel / 2;
-        let place = |pixel| {
+        let offset = |pixel| {
             let (y, x) = (pixel / self.width, pixel % self.width);
             ((y + radius) * self.padded_width() + x + radius) * channels
         };
         let nowhere = self.padded_plane() * channels;
-        let pixels = (0..self.input_plane()).map(place);
-        let places = pixels.chain(std::iter::repeat_n(nowhere, LINE));
-        places.map(|place| place as u32).collect()
+        let pixels = (0..self.input_plane()).map(offset);
+        let offsets = pixels.chain(std::iter::repeat_n(nowhere, LINE));
+        offsets.map(|offset| offset as u32).collect()
     }
 
     /// Where every window begins in a window-major image of `channels`.
-    pub(super) fn window_places(&self, channels: usize) -> Vec<u32> {
+    pub(super) fn window_offsets(&self, channels: usize) -> Vec<u32> {
         (0..padded(self.windows()))
             .map(|window| (window * channels) as u32)
             .collect()
     }
 
     /// Where the patch under the first position of every window begins in a padded plane.
-    pub(super) fn patch_places(&self) -> Vec<u32> {
-        let place = |window| {
+    pub(super) fn patch_offsets(&self) -> Vec<u32> {
+        let offset = |window| {
             let (row, column) = (window / self.pooled_width(), window % self.pooled_width());
             (2 * row * self.padded_width() + 2 * column) as u32
         };
-        (0..self.windows()).map(place).collect()
+        (0..self.windows()).map(offset).collect()
     }
 }
 
@@ -161,27 +161,32 @@ pub fn filled_up<'a>(image: &'a [f32], matrix: [usize; 2], stage: &'a mut [f32])
     stage
 }
 
-/// Writes each column of a dense matrix `[rows][columns]` to its place.
+/// Writes each column of a dense matrix `[rows][columns]` to its offset.
 ///
 /// # Safety
 /// As for [`Vector`]. `rows` is a multiple of a cache line; `src` is [`filled_up`] or followed by a
-/// cache line; `places` has entries for all columns and at least one vector, with `rows` values each.
+/// cache line; `offsets` has entries for all columns and at least one vector, with `rows` values each.
 #[inline(always)]
 pub unsafe fn scatter_columns<V: Vector>(
     src: &[f32],
     [row_count, columns]: [usize; 2],
     dst: &mut [f32],
-    places: &[u32],
+    offsets: &[u32],
 ) {
     let src_rows = rows(columns);
     for row in (0..row_count).step_by(V::LANES) {
         for column in (0..columns).step_by(V::LANES) {
             let column = column_block(column, columns, V::LANES);
             // SAFETY: the caller promises the instruction set, a vector in `src` from every block
-            // on, and `row_count` values at every place; `transpose` asserts the places' number.
+            // on, and `row_count` values at every offset; `transpose` asserts the offsets' number.
             unsafe {
                 let src = src.as_ptr().add(row * columns + column);
-                V::transpose(src, &src_rows, dst.as_mut_ptr().add(row), &places[column..]);
+                V::transpose(
+                    src,
+                    &src_rows,
+                    dst.as_mut_ptr().add(row),
+                    &offsets[column..],
+                );
             }
         }
     }
@@ -199,19 +204,19 @@ pub unsafe fn transpose_weights<V: Vector>(
     rows: &mut [f32],
     transposed: &mut [f32],
 ) {
-    let places: Vec<u32> = (0..taps.max(LINE))
+    let offsets: Vec<u32> = (0..taps.max(LINE))
         .map(|tap| (tap * out_channels) as u32)
         .collect();
     assert!(out_channels.is_multiple_of(LINE) && rows.len() >= out_channels * taps + LINE);
-    assert!(transposed.len() >= out_channels * places.len());
+    assert!(transposed.len() >= out_channels * offsets.len());
     rows[..weight.len()].copy_from_slice(weight);
     rows[weight.len()..].fill(0.0);
     // SAFETY: the caller promises the instruction set; just asserted: whole cache lines of channels
-    // and one behind them, and `out_channels` values at every place.
-    unsafe { scatter_columns::<V>(rows, [out_channels, taps], transposed, &places) };
+    // and one behind them, and `out_channels` values at every offset.
+    unsafe { scatter_columns::<V>(rows, [out_channels, taps], transposed, &offsets) };
 }
 
-/// Collects the columns of a dense matrix `[rows][columns]` from their places: the reverse of
+/// Collects the columns of a dense matrix `[rows][columns]` from their offsets: the reverse of
 /// [`scatter_columns`].
 ///
 /// # Safety
@@ -219,7 +224,7 @@ pub unsafe fn transpose_weights<V: Vector>(
 #[inline(always)]
 pub unsafe fn gather_columns<V: Vector>(
     src: &[f32],
-    places: &[u32],
+    offsets: &[u32],
     dst: &mut [f32],
     [row_count, columns]: [usize; 2],
 ) {
@@ -227,11 +232,11 @@ pub unsafe fn gather_columns<V: Vector>(
     for row in (0..row_count).step_by(V::LANES) {
         for column in (0..columns).step_by(V::LANES) {
             let column = column_block(column, columns, V::LANES);
-            // SAFETY: the caller promises the instruction set, `row_count` values at every place,
-            // and a vector in `dst` from every block on; `transpose` asserts the places' number.
+            // SAFETY: the caller promises the instruction set, `row_count` values at every offset,
+            // and a vector in `dst` from every block on; `transpose` asserts the offsets' number.
             unsafe {
                 let dst = dst.as_mut_ptr().add(row * columns + column);
-                V::transpose(src.as_ptr().add(row), &places[column..], dst, &dst_rows);
+                V::transpose(src.as_ptr().add(row), &offsets[column..], dst, &dst_rows);
             }
         }
     }
@@ -244,7 +249,7 @@ pub unsafe fn gather_columns<V: Vector>(
 #[inline(always)]
 pub unsafe fn gather_image<V: Vector>(
     src: &[f32],
-    places: &[u32],
+    offsets: &[u32],
     stage: &mut [f32],
     matrix: [usize; 2],
     image: &mut [f32],
@@ -253,9 +258,9 @@ pub unsafe fn gather_image<V: Vector>(
     // used only if all vectors lie inside it, as `is_whole` says.
     unsafe {
         if is_whole(image.len(), matrix) {
-            gather_columns::<V>(src, places, image, matrix);
+            gather_columns::<V>(src, offsets, image, matrix);
         } else {
-            gather_columns::<V>(src, places, stage, matrix);
+            gather_columns::<V>(src, offsets, stage, matrix);
             image.copy_from_slice(&stage[..image.len()]);
         }
     }
@@ -269,16 +274,16 @@ pub unsafe fn gather_image<V: Vector>(
 pub unsafe fn write_pooled<V: Vector>(
     shape: &BlockShape,
     [values, argmax]: [&[f32]; 2],
-    places: &[u32],
+    offsets: &[u32],
     stage: &mut [f32],
     (output, output_argmax): (&mut [f32], &mut [u8]),
 ) {
     let matrix = [padded(shape.out_channels), shape.windows()];
     // SAFETY: the caller promises the instruction set and a stage for this matrix with a cache line
-    // more; values and argmax are images with `padded(out_channels)` values at every place.
+    // more; values and argmax are images with `padded(out_channels)` values at every offset.
     unsafe {
-        gather_image::<V>(values, places, stage, matrix, output);
-        gather_columns::<V>(argmax, places, stage, matrix);
+        gather_image::<V>(values, offsets, stage, matrix, output);
+        gather_columns::<V>(argmax, offsets, stage, matrix);
     }
     for (index, staged) in output_argmax.iter_mut().zip(stage) {
         *index = staged.to_bits() as u8;

@@ -36,7 +36,7 @@ mod grad_weight;
 mod layout;
 mod pool;
 
-pub use crate::ops::simd::Isa;
+use crate::ops::simd::Isa;
 
 use super::{BlockShape, INACTIVE};
 

@@ -19,7 +19,7 @@ mod product;
 
 use super::LinearShape;
 use crate::ops::scratch::{self, padded};
-pub use crate::ops::simd::Isa;
+use crate::ops::simd::Isa;
 use pack::{GradBeforeRelu, Transpose};
 use product::Product;
 use std::ptr;

@@ -36,13 +36,13 @@ pub struct Tiles<'a> {
 
 /// Where a tile is: image, and row and column of its first window.
 #[derive(Clone, Copy, Default)]
-struct Place {
+struct Position {
     image: usize,
     row: usize,
     column: usize,
 }
 
-impl Place {
+impl Position {
     /// Tiles are counted by images, rows and columns.
     fn of_tile<const ROWS: usize, const COLUMNS: usize>(shape: &BlockShape, tile: usize) -> Self {
         let [rows, columns] = tiles(shape, [ROWS, COLUMNS]);
@@ -77,18 +77,18 @@ impl Tiles<'_> {
             * tiles(self.plan.shape, [ROWS, COLUMNS])
                 .iter()
                 .product::<usize>();
-        let mut places = [Place::default(); GROUP];
+        let mut positions = [Position::default(); GROUP];
         for first in (0..all).step_by(GROUP) {
-            let places = &mut places[..(all - first).min(GROUP)];
-            for (i, place) in places.iter_mut().enumerate() {
-                *place = Place::of_tile::<ROWS, COLUMNS>(self.plan.shape, first + i);
+            let positions = &mut positions[..(all - first).min(GROUP)];
+            for (i, position) in positions.iter_mut().enumerate() {
+                *position = Position::of_tile::<ROWS, COLUMNS>(self.plan.shape, first + i);
             }
-            let count = places.len();
+            let count = positions.len();
             // SAFETY: the caller promises the instruction set and buffers; `tile` < `GROUP`,
             // `element` < `ELEMENTS`, and every arm's `VECTORS` is `plan.vectors`.
             unsafe {
-                for (tile, place) in places.iter().enumerate() {
-                    self.transform_input::<V, ROWS, COLUMNS>(*place, tile);
+                for (tile, position) in positions.iter().enumerate() {
+                    self.transform_input::<V, ROWS, COLUMNS>(*position, tile);
                 }
                 for block in 0..self.plan.out_channels / self.plan.block {
                     for element in 0..(ROWS + 2) * (COLUMNS + 2) {
@@ -102,11 +102,11 @@ impl Tiles<'_> {
                             _ => self.multiply::<V, 6, 2, 1>(element, weights, count),
                         }
                     }
-                    for (tile, place) in places.iter().enumerate() {
+                    for (tile, position) in positions.iter().enumerate() {
                         for first_lane in (0..self.plan.block).step_by(V::LANES) {
                             let products = tile * self.plan.block + first_lane;
                             let channel = block * self.plan.block + first_lane;
-                            self.transform_output::<V, ROWS, COLUMNS>(*place, products, channel);
+                            self.transform_output::<V, ROWS, COLUMNS>(*position, products, channel);
                         }
                     }
                 }
@@ -118,14 +118,14 @@ impl Tiles<'_> {
     #[inline(always)]
     unsafe fn transform_input<V: Vector, const ROWS: usize, const COLUMNS: usize>(
         &mut self,
-        place: Place,
+        position: Position,
         tile: usize,
     ) {
         let (shape, channels) = (self.plan.shape, self.plan.in_channels);
         let row_stride = shape.padded_width() * channels;
-        let corner = place.image * shape.pixel_image(channels)
-            + 2 * place.row * row_stride
-            + 2 * place.column * channels;
+        let corner = position.image * shape.pixel_image(channels)
+            + 2 * position.row * row_stride
+            + 2 * position.column * channels;
         for channel in (0..channels).step_by(V::LANES) {
             // SAFETY: the caller promises the instruction set and `tile` < `GROUP`; a tile's
             // `ROWS + 2` rows and columns lie within the image with its border.
@@ -204,7 +204,7 @@ impl Tiles<'_> {
     #[inline(always)]
     unsafe fn transform_output<V: Vector, const ROWS: usize, const COLUMNS: usize>(
         &mut self,
-        place: Place,
+        position: Position,
         products: usize,
         channel: usize,
     ) {
@@ -213,7 +213,7 @@ impl Tiles<'_> {
             out_channels,
             ..
         } = *self.plan;
-        // SAFETY: the caller promises the instruction set, a place in an image, so
+        // SAFETY: the caller promises the instruction set, a position in an image, so
         // `window` < windows, and vectors that end with the block and `out_channels`.
         unsafe {
             let zero = V::splat(0.0);
@@ -242,13 +242,14 @@ impl Tiles<'_> {
                         lower[2 * column + 1].add(bias),
                     ];
                     let (value, index) = relu_max_pool(sums, TIE);
-                    let window = (place.row + row) * shape.pooled_width() + place.column + column;
+                    let window =
+                        (position.row + row) * shape.pooled_width() + position.column + column;
                     let at =
-                        place.image * self.plan.window_image() + window * out_channels + channel;
+                        position.image * self.plan.window_image() + window * out_channels + channel;
                     value.store(self.values.as_mut_ptr().add(at));
                     V::index_store(index, self.argmax.as_mut_ptr().add(at).cast());
                     if !V::all_finite(sums) {
-                        self.repair(place.image, window, channel..channel + V::LANES);
+                        self.repair(position.image, window, channel..channel + V::LANES);
                     }
                 }
             }

@@ -21,7 +21,7 @@ pub struct Patches {
     /// Values of one image.
     pub image: usize,
     /// Where the pixels go in a pixel-major image.
-    pixel_places: Vec<u32>,
+    pixel_offsets: Vec<u32>,
 }
 
 impl Patches {
@@ -35,7 +35,7 @@ impl Patches {
                 run_stride: 0,
                 steps: [run, row],
                 image: 2 * shape.pooled_height() * row,
-                pixel_places: Vec::new(),
+                pixel_offsets: Vec::new(),
             }
         } else {
             let pixel = padded(shape.in_channels);
@@ -46,7 +46,7 @@ impl Patches {
                 run_stride: row,
                 steps: [pixel, row],
                 image: shape.pixel_image(pixel),
-                pixel_places: shape.pixel_places(pixel),
+                pixel_offsets: shape.pixel_offsets(pixel),
             }
         }
     }
@@ -87,8 +87,8 @@ impl Patches {
             let matrix = [padded(shape.in_channels), shape.input_plane()];
             let image = filled_up(image, matrix, stage);
             // SAFETY: the caller promises the instruction set; `stage` ends with a cache line, and
-            // `pixel_places` was made for a pixel-major image as long as `patches`.
-            unsafe { scatter_columns::<V>(image, matrix, patches, &self.pixel_places) };
+            // `pixel_offsets` was made for a pixel-major image as long as `patches`.
+            unsafe { scatter_columns::<V>(image, matrix, patches, &self.pixel_offsets) };
         } else {
             pad_planes(shape, image, stage);
             match shape.kernel {
