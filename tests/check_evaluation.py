@@ -17,7 +17,6 @@ import numpy as np
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 from statsmodels.stats.contingency_tables import mcnemar
 
-CLASSES = range(10)
 BINS = 15
 
 
@@ -50,9 +49,9 @@ def calibration(labels, rows):
 def check_model(ours, labels, rows, what):
     predicted = answers(rows)
     close(ours["accuracy"], accuracy_score(labels, predicted), f"{what}, accuracy")
-    assert ours["confusion"] == confusion_matrix(labels, predicted, labels=CLASSES).tolist(), what
+    assert ours["confusion"] == confusion_matrix(labels, predicted, labels=range(rows.shape[1])).tolist(), what
 
-    theirs = precision_recall_fscore_support(labels, predicted, labels=CLASSES, zero_division=0)
+    theirs = precision_recall_fscore_support(labels, predicted, labels=range(rows.shape[1]), zero_division=0)
     for name, values in zip(["precision", "recall", "f1", "support"], theirs):
         close([of_class[name] for of_class in ours["classes"]], values, f"{what}, {name}")
     # Of the classes that occur, as by default.

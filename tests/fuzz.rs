@@ -127,7 +127,7 @@ const TARGETS: [Target; 9] = [
     },
     Target {
         name: "probabilities",
-        parse: |bytes| npy::decode::<10>(bytes).is_ok(),
+        parse: |bytes| npy::decode(bytes, 10).is_ok(),
         seal: |bytes| bytes,
         words: &["(0, 10)", "<f8", "True", "9999999999"],
         memory: (8, 1 << 16),

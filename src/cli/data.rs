@@ -13,7 +13,7 @@ use super::DeviceArgs;
 use super::dataset::{DatasetArgs, console};
 use super::limits::check_memory;
 use crate::dataset::manifest::{self, Manifest, State};
-use crate::dataset::{CLASSES, PIXELS, SearchPaths, Split, fetch};
+use crate::dataset::{PIXELS, SearchPaths, Split, fetch};
 use crate::ops::gather::{Augment, Normalization, Selection, cpu, epoch_key, target_values};
 use crate::ops::simd::Isa;
 use crate::report::grid::draw_grid;
@@ -96,7 +96,14 @@ pub fn run(args: DataArgs, device: &DeviceArgs) -> Result<()> {
             check_memory(0)?;
             let data = device.on_pool(|| dataset.load(false))?;
             let augment = if augment { SHOWN } else { Augment::NONE };
-            let drawn = show(&data.train, &out, per_class.into(), augment, seed)?;
+            let drawn = show(
+                &data.train,
+                data.class_names.len(),
+                &out,
+                per_class.into(),
+                augment,
+                seed,
+            )?;
             outln!(
                 "{}: {} per class in {}{}",
                 data.name,
@@ -171,12 +178,13 @@ fn verify_files(data_dir: Option<PathBuf>) -> Result<()> {
 /// Draws images of each class, and returns of how many.
 fn show(
     split: &Split,
+    classes: usize,
     out: &Path,
     per_class: usize,
     augment: Augment,
     seed: u64,
-) -> Result<[usize; CLASSES]> {
-    let classes = samples(split, per_class, seed);
+) -> Result<Vec<usize>> {
+    let classes = samples(split, classes, per_class, seed);
     let order = classes.concat();
     let labels: Vec<u32> = split.labels.iter().copied().map(u32::from).collect();
     let source = cpu::Source {
@@ -200,11 +208,11 @@ fn show(
         .map(|class| images.by_ref().take(class.len()).collect())
         .collect();
     draw_grid(out, &rows, SCALE)?;
-    Ok(classes.map(|class| class.len()))
+    Ok(classes.iter().map(Vec::len).collect())
 }
 
 /// Of which classes there are not `asked` images to draw.
-fn fewer(drawn: &[usize; CLASSES], asked: usize, class_names: &[String; CLASSES]) -> String {
+fn fewer(drawn: &[usize], asked: usize, class_names: &[String]) -> String {
     let few: Vec<String> = (class_names.iter().zip(drawn))
         .filter(|(_, drawn)| **drawn < asked)
         .map(|(class, drawn)| match drawn {
@@ -218,11 +226,11 @@ fn fewer(drawn: &[usize; CLASSES], asked: usize, class_names: &[String; CLASSES]
     }
 }
 
-/// Indices of `per_class` images of each class, or of as many as there are.
-fn samples(split: &Split, per_class: usize, seed: u64) -> [Vec<u32>; CLASSES] {
+/// Indices of `per_class` images of each of so many classes, or of as many as there are.
+fn samples(split: &Split, classes: usize, per_class: usize, seed: u64) -> Vec<Vec<u32>> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut classes = [const { Vec::new() }; CLASSES];
-    let mut seen = [0; CLASSES];
+    let mut seen = vec![0; classes];
+    let mut classes = vec![Vec::new(); classes];
     // Reservoir sampling: every image of a class is drawn with the same probability.
     for (index, &label) in (0..).zip(&split.labels) {
         let class = usize::from(label);
@@ -230,9 +238,9 @@ fn samples(split: &Split, per_class: usize, seed: u64) -> [Vec<u32>; CLASSES] {
         if classes[class].len() < per_class {
             classes[class].push(index);
         } else {
-            let place = (rng.next_u64() % seen[class]) as usize;
-            if place < per_class {
-                classes[class][place] = index;
+            let drawn = (rng.next_u64() % seen[class]) as usize;
+            if drawn < per_class {
+                classes[class][drawn] = index;
             }
         }
     }

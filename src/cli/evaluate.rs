@@ -88,7 +88,7 @@ pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
     }
     let predictions: Vec<_> = predictions
         .iter()
-        .map(|(name, rows)| (*name, &rows[..]))
+        .map(|(name, rows)| (*name, rows))
         .collect();
     let evaluation = Evaluation::new(&config.dataset, &config.class_names, &labels, &predictions)?;
     outln!("\n{}", tables(&evaluation).trim_end())?;
@@ -100,7 +100,7 @@ pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
 fn test_images(args: &EvaluateArgs, folder: &RunFolder, config: &Config) -> Result<Split> {
     let own = folder.file("test-images.gz");
     if !args.dataset.is_given() && own.exists() {
-        let test = TestSet::read(folder.path(), &[])?.split;
+        let test = TestSet::read(folder.path(), &[], config.class_names.len())?.split;
         ensure!(
             config.is_tested_with(&test),
             "{} holds other images than those of {}, which the run was trained on — pass the run's \

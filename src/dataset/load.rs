@@ -1,6 +1,5 @@
 //! Finds a dataset's four files, reads them and gives the dataset its name.
 
-use std::array;
 use std::env;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, ErrorKind};
@@ -12,8 +11,8 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use super::fetch;
 use super::manifest::{self, Manifest, ManifestFile, not_published};
 use super::{
-    Dataset, DatasetChoice, DatasetDigest, Event, FASHION_MNIST, FASHION_MNIST_CLASSES, PIXELS,
-    Split, idx, name, synthetic,
+    CLASSES, Dataset, DatasetChoice, DatasetDigest, Event, FASHION_MNIST, FASHION_MNIST_CLASSES,
+    PIXELS, Split, idx, name, synthetic,
 };
 use crate::util::text::count;
 
@@ -192,7 +191,7 @@ fn read(
         .filter(|(located, sum)| located.file.raw.sha256 != **sum)
         .map(|(located, _)| located)
         .collect();
-    let of_garments = || FASHION_MNIST_CLASSES.map(str::to_owned);
+    let of_garments = || FASHION_MNIST_CLASSES.map(str::to_owned).to_vec();
     let (name, class_names) = match &foreign_files[..] {
         [] => (manifest.name.clone(), of_garments()),
         [first, ..] if !others_allowed => return Err(not_published(dir, &first.path, manifest)),
@@ -207,8 +206,8 @@ fn read(
             (name, of_garments())
         }
         _ => {
-            let class = |class: usize| format!("class {class}");
-            (name::of_folder(dir, manifest), array::from_fn(class))
+            let classes = (0..CLASSES).map(|class| format!("class {class}"));
+            (name::of_folder(dir, manifest), classes.collect())
         }
     };
     Ok(Dataset {

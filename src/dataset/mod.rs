@@ -188,7 +188,7 @@ pub struct Dataset {
     /// it, `synthetic (stand-in)`, or a folder's name.
     pub name: String,
     /// Names of the classes in the order of their labels.
-    pub class_names: [String; CLASSES],
+    pub class_names: Vec<String>,
     /// What it holds.
     pub digest: DatasetDigest,
     /// Images to train on.

@@ -5,13 +5,13 @@ mod architecture;
 mod conv_relu_pool;
 mod init;
 mod linear_relu;
+mod probabilities;
 
 use burn::Tensor;
 use burn::module::Module;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::CLASSES;
 use crate::ops::channel_norm::{EPSILON, channel_norm, reference};
 use crate::ops::dropout::Dropout;
 use conv_relu_pool::KERNEL;
@@ -20,6 +20,7 @@ use init::Init;
 pub use architecture::{Architecture, Layer, ModelKind};
 pub use conv_relu_pool::{ConvReluPool, ConvReluPoolConfig};
 pub use linear_relu::{LinearRelu, LinearReluConfig};
+pub use probabilities::{Probabilities, argmax, confidence, top2};
 
 /// Which operations a training step is made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,9 +32,6 @@ pub enum Kernels {
     /// Burn's, one after the other: slow, obvious, and what the others are compared with.
     Reference,
 }
-
-/// What a model says of an image: the probability of each class. All NaN if it diverged.
-pub type Probabilities = [f32; CLASSES];
 
 /// A model with its weights: images in, logits out.
 #[derive(Module, Debug)]
@@ -74,6 +72,11 @@ impl Classifier {
             normalize: architecture.channel_norm,
             kernels,
         }
+    }
+
+    /// Number of classes, one for each logit.
+    pub fn classes(&self) -> usize {
+        self.layers.last().map_or(0, |layer| layer.weight.dims()[1])
     }
 
     /// A model without layers, which holds the place of another.

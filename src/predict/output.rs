@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use console::{Alignment, measure_text_width, pad_str, truncate_str};
 use serde::Serialize;
 
-use crate::dataset::CLASSES;
+use crate::model::argmax;
 use crate::util::text::{self, push_line};
 
 /// A model's name and the probabilities it gives the classes, in the order of the labels.
-pub type Prediction<'a> = (&'a str, [f32; CLASSES]);
+pub type Prediction<'a> = (&'a str, Vec<f32>);
 
 /// Least width of a line; on a narrower terminal lines wrap.
 const LEAST_WIDTH: usize = 60;
@@ -24,11 +24,11 @@ const PERCENT_WIDTH: usize = 9;
 pub fn details(
     file: &str,
     predictions: &[Prediction],
-    class_names: &[String; CLASSES],
+    class_names: &[String],
     width: usize,
 ) -> String {
     let width = width.max(LEAST_WIDTH);
-    let mut labels: Vec<usize> = (0..CLASSES).collect();
+    let mut labels: Vec<usize> = (0..class_names.len()).collect();
     if let Some((_, probabilities)) = predictions.first() {
         labels.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
     }
@@ -56,12 +56,7 @@ pub fn details(
 /// One picture among many: its file, and for each model the most probable class with its
 /// probability as a bar. One line, no wider than `width`, if that is at least 60 for one or two
 /// models.
-pub fn row(
-    file: &str,
-    predictions: &[Prediction],
-    class_names: &[String; CLASSES],
-    width: usize,
-) -> String {
+pub fn row(file: &str, predictions: &[Prediction], class_names: &[String], width: usize) -> String {
     let width = width.max(LEAST_WIDTH);
     let models = predictions.len();
     let model_width = predictions
@@ -82,7 +77,7 @@ pub fn row(
 
     let mut line = fit_end(file, file_width);
     for (model, probabilities) in predictions {
-        let label = most_probable(probabilities);
+        let label = argmax(probabilities);
         let bar = match bar_space.checked_sub(1) {
             Some(width) => format!(" {}", bar(probabilities[label], width)),
             None => String::new(),
@@ -107,13 +102,13 @@ pub fn row(
 pub fn json(
     file: &str,
     predictions: &[Prediction],
-    class_names: &[String; CLASSES],
+    class_names: &[String],
     warning: Option<&str>,
 ) -> serde_json::Result<String> {
     let models = predictions
         .iter()
         .map(|(model, probabilities)| {
-            let label = most_probable(probabilities);
+            let label = argmax(probabilities);
             let prediction = JsonOpinion {
                 class: &class_names[label],
                 label,
@@ -151,22 +146,13 @@ struct JsonLine<'a> {
 struct JsonOpinion<'a> {
     class: &'a str,
     label: usize,
-    probabilities: &'a [f32; CLASSES],
+    probabilities: &'a [f32],
 }
 
 #[derive(Serialize)]
 struct JsonError<'a> {
     file: &'a str,
     error: &'a str,
-}
-
-/// The label of the highest probability, the first one of equals.
-fn most_probable(probabilities: &[f32; CLASSES]) -> usize {
-    let best = |best, label| match probabilities[label] > probabilities[best] {
-        true => label,
-        false => best,
-    };
-    (1..CLASSES).fold(0, best)
 }
 
 /// A horizontal bar of eighths of a column, padded to `width` columns.
@@ -184,7 +170,7 @@ fn percent(fraction: f32) -> String {
 }
 
 /// Columns that the names of the classes take.
-fn names_width(class_names: &[String; CLASSES]) -> usize {
+fn names_width(class_names: &[String]) -> usize {
     class_names
         .iter()
         .map(|name| measure_text_width(name))

@@ -6,7 +6,6 @@ use anyhow::Result;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::dataset::CLASSES;
 use crate::report::canvas::{self, COLORS, Canvas, FRAME, TEXT, fitted, font, px};
 use crate::report::evaluation::{Evaluation, ModelEvaluation};
 use crate::util::text;
@@ -57,19 +56,19 @@ fn draw_title(canvas: &Canvas, evaluation: &Evaluation, model: &ModelEvaluation)
 fn draw_names(canvas: &Canvas, evaluation: &Evaluation) -> Result<()> {
     let row_style = font(18, TEXT).pos(Pos::new(HPos::Right, VPos::Center));
     let column_style = font(17, TEXT).pos(Pos::new(HPos::Center, VPos::Top));
+    let classes = evaluation.class_names.len();
+    let (_, bottom) = corner(classes, classes);
     for (class, name) in evaluation.class_names.iter().enumerate() {
         let (x, y) = corner(class, class);
         let row_name = fitted(canvas, name, &row_style, LEFT - 24)?;
         let place = (px(LEFT - 12), px(y + CELL.1 / 2 + 3));
         canvas.draw_text(&row_name, &row_style, place)?;
         let column_name = fitted(canvas, name, &column_style, CELL.0 - 6)?;
-        let (_, bottom) = corner(CLASSES, CLASSES);
         let place = (px(x + CELL.0 / 2), px(bottom + 10));
         canvas.draw_text(&column_name, &column_style, place)?;
     }
-    let (_, bottom) = corner(CLASSES, CLASSES);
     let style = font(18, FRAME).pos(Pos::new(HPos::Center, VPos::Top));
-    let middle = LEFT + CELL.0 * CLASSES as i32 / 2;
+    let middle = LEFT + CELL.0 * classes as i32 / 2;
     canvas.draw_text("taken for", &style, (px(middle), px(bottom + 44)))?;
     let style = font(18, FRAME).pos(Pos::new(HPos::Right, VPos::Center));
     Ok(canvas.draw_text("class", &style, (px(LEFT - 12), px(TOP - 18)))?)

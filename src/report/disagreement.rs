@@ -61,7 +61,7 @@ pub fn draw_disagreement(
             for (place, image) in images.into_iter().take(COLUMNS * ROWS).enumerate() {
                 let x = MARGIN + CELL.0 * (place % COLUMNS) as i32;
                 let y = top + 44 + CELL.1 * (place / COLUMNS) as i32;
-                let prediction = argmax(&test.probabilities[1 - model][image]);
+                let prediction = argmax(test.probabilities[1 - model].row(image));
                 let label = usize::from(test.split.labels[image]);
                 let edge = PIXEL * SIDE as i32;
                 draw_name(canvas, &evaluation.class_names[label], TEXT, (x, y))?;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! test-images.gz  test-labels.gz     IDX files
-//! {dense,cnn}/probabilities.npy      [images, 10], f32
+//! {dense,cnn}/probabilities.npy      [images, classes], f32
 //! ```
 
 use std::path::Path;
@@ -23,7 +23,7 @@ pub struct TestSet {
     /// Images and labels.
     pub split: Split,
     /// Each model's probabilities of each image, in the order in which the models are shown.
-    pub probabilities: Vec<Vec<Probabilities>>,
+    pub probabilities: Vec<Probabilities>,
 }
 
 impl TestSet {
@@ -44,12 +44,12 @@ impl TestSet {
         Ok(())
     }
 
-    /// Reads what [`write`](Self::write) wrote.
+    /// Reads what [`write`](Self::write) wrote of `models` that tell so many classes apart.
     ///
     /// # Errors
     ///
-    /// If a file cannot be read, is damaged, or is of another number of images.
-    pub fn read(folder: &Path, models: &[&str]) -> Result<Self> {
+    /// If a file cannot be read, is damaged, or is of another number of images or classes.
+    pub fn read(folder: &Path, models: &[&str], classes: usize) -> Result<Self> {
         let packed = |name: &str| -> Result<(String, Vec<u8>)> {
             let path = folder.join(name);
             Ok((
@@ -70,8 +70,8 @@ impl TestSet {
         let probabilities = models.iter().map(|model| {
             let path = folder.join(model).join("probabilities.npy");
             let bytes = whole_file::read(&path, FILE_LIMIT)?;
-            let rows =
-                npy::decode(&bytes).with_context(|| format!("{} is damaged", path.display()))?;
+            let rows = npy::decode(&bytes, classes)
+                .with_context(|| format!("{} is damaged", path.display()))?;
             ensure!(
                 fits(rows.len()),
                 "{} is of other images than test-images.gz — evaluate the run again",
@@ -88,7 +88,7 @@ impl TestSet {
     /// Orders images by how sure a model is of its prediction, the surest first; of equals, the first
     /// in the test set.
     pub fn sort_by_confidence(&self, model: usize, images: &mut [usize]) {
-        let confidence = |image: &usize| confidence(&self.probabilities[model][*image]);
+        let confidence = |image: &usize| confidence(self.probabilities[model].row(*image));
         images.sort_by(|a, b| confidence(b).total_cmp(&confidence(a)).then(a.cmp(b)));
     }
 
@@ -96,7 +96,7 @@ impl TestSet {
     /// the other is surest of its mistake.
     pub fn only_right(&self, model: usize, other: usize) -> Vec<usize> {
         let right = |model: usize, image: usize| {
-            argmax(&self.probabilities[model][image]) == usize::from(self.split.labels[image])
+            argmax(self.probabilities[model].row(image)) == usize::from(self.split.labels[image])
         };
         let mut images: Vec<usize> = (0..self.split.len())
             .filter(|&image| right(model, image) && !right(other, image))

@@ -3,8 +3,8 @@
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::dataset::Split;
 use crate::dataset::digest::{DatasetDigest, label};
-use crate::dataset::{CLASSES, Split};
 use crate::device::Backend;
 use crate::train::Settings;
 use crate::util::text::one_line;
@@ -23,7 +23,7 @@ pub struct Config {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dataset_digest: Option<DatasetDigest>,
     /// Names of its classes in the order of their labels.
-    pub class_names: [String; CLASSES],
+    pub class_names: Vec<String>,
     /// Backend it ran on.
     pub backend: Backend,
     /// Name of the device.

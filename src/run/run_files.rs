@@ -6,7 +6,6 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use serde_json::Value;
 
-use crate::dataset::CLASSES;
 use crate::report::confusion::draw_confusion;
 use crate::report::disagreement::draw_disagreement;
 use crate::report::evaluation::Evaluation;
@@ -27,12 +26,11 @@ use crate::train::history::History;
 pub fn write_evaluation(
     folder: &Path,
     dataset: &str,
-    class_names: &[String; CLASSES],
+    class_names: &[String],
     models: &[&str],
     test: &TestSet,
 ) -> Result<Evaluation> {
-    let rows = test.probabilities.iter().map(Vec::as_slice);
-    let predictions: Vec<_> = models.iter().copied().zip(rows).collect();
+    let predictions: Vec<_> = models.iter().copied().zip(&test.probabilities).collect();
     let evaluation = Evaluation::new(dataset, class_names, &test.split.labels, &predictions)?;
     test.write(folder, models)?;
     evaluation.write(&folder.join("evaluation.json"))?;
@@ -101,7 +99,7 @@ impl RunFiles {
             let file = folder.join(file);
             ensure!(belongs, "{} is not that of this run", file.display());
         }
-        let test = TestSet::read(folder, &models)?;
+        let test = TestSet::read(folder, &models, config.class_names.len())?;
         ensure!(
             config.is_tested_with(&test.split),
             "{} holds other images than those of {}, which the run was trained on — put those of the \

@@ -43,14 +43,14 @@ impl Inference {
     /// # Errors
     ///
     /// If the device fails.
-    pub fn predict(&self, split: &DeviceSplit) -> Result<(Metrics, Vec<Probabilities>)> {
-        let mut rows = Vec::with_capacity(split.len());
+    pub fn predict(&self, split: &DeviceSplit) -> Result<(Metrics, Probabilities)> {
+        let classes = self.model.classes();
+        let mut values = Vec::with_capacity(split.len() * classes);
         let metrics = self.on_each_batch(split, |logits| {
-            let probabilities = device::read(softmax(logits, 1))?;
-            rows.extend_from_slice(probabilities.as_chunks().0);
+            values.extend(device::read(softmax(logits, 1))?);
             Ok(())
         })?;
-        Ok((metrics, rows))
+        Ok((metrics, Probabilities::new(classes, values)))
     }
 
     fn on_each_batch(

@@ -265,10 +265,10 @@ impl Learner {
     /// # Errors
     ///
     /// As of [`evaluate`](Self::evaluate).
-    pub fn predict(&mut self, split: &DeviceSplit) -> Result<(Metrics, Vec<Probabilities>)> {
+    pub fn predict(&mut self, split: &DeviceSplit) -> Result<(Metrics, Probabilities)> {
         let started = Instant::now();
-        let (metrics, rows) = self.inference().predict(split)?;
-        Ok((self.count_evaluation(started, metrics)?, rows))
+        let (metrics, probabilities) = self.inference().predict(split)?;
+        Ok((self.count_evaluation(started, metrics)?, probabilities))
     }
 
     fn count_evaluation(&mut self, started: Instant, metrics: Metrics) -> Result<Metrics> {

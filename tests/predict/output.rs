@@ -15,7 +15,7 @@ fn predictions() -> [Prediction<'static>; 2] {
     boot[9] = 0.991;
     let mut coat = [0.0; 10];
     (coat[4], coat[2]) = (0.625, 0.375);
-    [("dense", boot), ("cnn", coat)]
+    [("dense", boot.to_vec()), ("cnn", coat.to_vec())]
 }
 
 #[test]
@@ -73,10 +73,11 @@ fn names_bars_and_percentages_do_not_touch() {
     for name in long {
         let mut names = class_names();
         names[9] = name.to_owned();
-        let mut sure = [0.0; 10];
+        let mut sure = vec![0.0; 10];
         sure[9] = 1.0;
+        let models = ["dense", "cnn"].map(|model| (model, sure.clone()));
         for width in 60..200 {
-            for models in [&[("dense", sure)][..], &[("dense", sure), ("cnn", sure)]] {
+            for models in [&models[..1], &models] {
                 let texts = [row, details].map(|text| text("boot.png", models, &names, width));
                 for line in texts.iter().flat_map(|text| text.lines()) {
                     // Between a character and a bar, or a bar and a digit, there is space.
@@ -178,7 +179,7 @@ fn lines_of_json_hold_everything() {
 #[test]
 fn odd_probabilities_are_shown_all_the_same() {
     for value in [f32::NAN, f32::INFINITY, -1.0, 2.0] {
-        let predictions = [("dense", [value; 10])];
+        let predictions = [("dense", vec![value; 10])];
         let text = details("a.png", &predictions, &class_names(), 80);
         assert!(text.lines().all(|line| line.width() <= 80), "{text}");
         // Of equals the first.

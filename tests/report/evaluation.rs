@@ -15,8 +15,10 @@ use fmnist::report::reliability::{self, draw_reliability};
 use fmnist::report::test_set::TestSet;
 use serde_json::{Value, json};
 
+type Row = [f32; CLASSES];
+
 /// `prediction` with probability `p`, the rest shared by the others.
-fn row(prediction: usize, p: f32) -> Probabilities {
+fn row(prediction: usize, p: f32) -> Row {
     std::array::from_fn(|class| match class == prediction {
         true => p,
         false => (1.0 - p) / 9.0,
@@ -26,18 +28,15 @@ fn row(prediction: usize, p: f32) -> Probabilities {
 /// 20 images, two of each class. The dense model takes all shirts for coats, the CNN one of them.
 fn evaluation() -> Evaluation {
     let labels: Vec<u8> = (0..20).map(|image| image / 2).collect();
-    let dense: Vec<_> = labels
+    let dense = labels
         .iter()
-        .map(|label| row(if *label == 6 { 4 } else { usize::from(*label) }, 0.75))
-        .collect();
-    let cnn: Vec<_> = (0..20)
-        .map(|image| row(if image == 12 { 4 } else { image / 2 }, 0.9375))
-        .collect();
+        .map(|label| row(if *label == 6 { 4 } else { usize::from(*label) }, 0.75));
+    let cnn = (0..20).map(|image| row(if image == 12 { 4 } else { image / 2 }, 0.9375));
     Evaluation::new(
         "Fashion-MNIST",
         &FASHION_MNIST_CLASSES.map(str::to_owned),
         &labels,
-        &[("dense", &dense), ("cnn", &cnn)],
+        &[("dense", &dense.collect()), ("cnn", &cnn.collect())],
     )
     .unwrap()
 }
@@ -64,7 +63,7 @@ fn tables_show_both_models() {
 }
 
 /// The labels and predictions of 100 images of two classes, of which one is taken for the other.
-fn two_classes() -> (Vec<u8>, Vec<Probabilities>) {
+fn two_classes() -> (Vec<u8>, Vec<Row>) {
     let labels: Vec<u8> = (0..100).map(|image| 5 + 2 * (image % 2)).collect();
     let prediction = |image: usize| if image == 3 { 5 } else { labels[image] };
     let rows = (0..100).map(|image| row(prediction(image).into(), 0.9));
@@ -76,8 +75,9 @@ fn classes_that_do_not_occur_are_no_part_of_the_means() {
     let (labels, dense) = two_classes();
     let names = FASHION_MNIST_CLASSES.map(str::to_owned);
     let mut cnn = dense.clone();
-    let text = |dense: &[Probabilities], cnn: &[Probabilities]| {
-        let models = [("dense", dense), ("cnn", cnn)];
+    let text = |dense: &[Row], cnn: &[Row]| {
+        let [dense, cnn] = [dense, cnn].map(|rows| rows.iter().copied().collect());
+        let models = [("dense", &dense), ("cnn", &cnn)];
         tables(&Evaluation::new("MNIST", &names, &labels, &models).unwrap())
     };
     // By hand: of class 5 a precision of 50/51, of class 7 a recall of 49/50.
@@ -107,7 +107,13 @@ fn classes_that_do_not_occur_are_no_part_of_the_means() {
 fn means_that_earlier_versions_wrote_are_taken_again() {
     let (labels, rows) = two_classes();
     let names = FASHION_MNIST_CLASSES.map(str::to_owned);
-    let evaluation = Evaluation::new("MNIST", &names, &labels, &[("cnn", &rows)]).unwrap();
+    let evaluation = Evaluation::new(
+        "MNIST",
+        &names,
+        &labels,
+        &[("cnn", &rows.into_iter().collect())],
+    )
+    .unwrap();
     let mut earlier = evaluation.clone();
     earlier.models[0].macro_average.f1 /= 5.0;
     let json = serde_json::to_vec(&earlier).unwrap();
@@ -117,10 +123,10 @@ fn means_that_earlier_versions_wrote_are_taken_again() {
 #[test]
 fn tables_stay_within_80_columns_whatever_the_names() {
     let mut evaluation = evaluation();
-    evaluation.class_names = std::array::from_fn(|_| "a very\u{1b}[31m long name\n".repeat(9));
+    evaluation.class_names = vec!["a very\u{1b}[31m long name\n".repeat(9); CLASSES];
     for model in &mut evaluation.models {
         model.model = "a model with a name that does not fit".to_owned();
-        model.confusion.counts = [[99_999; CLASSES]; CLASSES];
+        model.confusion.counts = vec![vec![99_999; CLASSES]; CLASSES];
     }
     let text = tables(&evaluation);
     for line in text.lines() {
@@ -175,7 +181,7 @@ fn reliability_bars_end_at_the_accuracy() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("reliability.png");
     // Ten images of which six are right, with 0.75 each.
-    let rows = [row(3, 0.75); 10];
+    let rows = [row(3, 0.75); 10].into_iter().collect();
     let labels = [3, 3, 3, 3, 3, 3, 0, 0, 0, 0];
     let names = FASHION_MNIST_CLASSES.map(str::to_owned);
     let evaluation = Evaluation::new("MNIST", &names, &labels, &[("dense", &rows)]).unwrap();
@@ -200,10 +206,9 @@ fn pictures_take_any_evaluation() {
     let root = tempfile::tempdir().unwrap();
     let names: [String; CLASSES] =
         std::array::from_fn(|class| format!("<\u{1b}{class}> \u{202e}name").repeat(20));
-    let nan = [[f32::NAN; CLASSES]; 3];
-    let cases: [(&[u8], &[Probabilities]); 2] = [(&[], &[]), (&[0, 1, 2], &nan)];
-    for (labels, rows) in cases {
-        let models = [("dense", rows), ("cnn", rows)];
+    for labels in [&[][..], &[0, 1, 2]] {
+        let rows = labels.iter().map(|_| [f32::NAN; CLASSES]).collect();
+        let models = [("dense", &rows), ("cnn", &rows)];
         let evaluation = Evaluation::new("\n", &names, labels, &models).unwrap();
         draw_reliability(&root.path().join("r.png"), &evaluation).unwrap();
         draw_confusion(
@@ -224,14 +229,14 @@ fn pictures_take_any_evaluation() {
 }
 
 /// Images of one grey each: image `n` has the value `10 + n`.
-fn test_set(labels: &[u8], probabilities: [Vec<Probabilities>; 2]) -> TestSet {
+fn test_set(labels: &[u8], probabilities: [Vec<Row>; 2]) -> TestSet {
     let grey = |n: usize| [10 + n as u8; PIXELS];
     TestSet {
         split: Split {
             images: (0..labels.len()).flat_map(grey).collect(),
             labels: labels.to_vec(),
         },
-        probabilities: probabilities.into(),
+        probabilities: probabilities.map(|rows| rows.into_iter().collect()).into(),
     }
 }
 
@@ -242,10 +247,13 @@ fn disagreement_shows_the_surest_mistakes_first() {
     let first = vec![row(4, 0.9), row(1, 0.6), row(2, 0.8)];
     let second = vec![row(4, 0.9), row(4, 0.9), row(4, 0.9)];
     let names = FASHION_MNIST_CLASSES.map(str::to_owned);
-    let models = [("dense", &first[..]), ("cnn", &second[..])];
+    let test = test_set(&labels, [first, second]);
+    let [first, second] = &test.probabilities[..] else {
+        panic!("two models")
+    };
+    let models = [("dense", first), ("cnn", second)];
     let evaluation = Evaluation::new("MNIST", &names, &labels, &models).unwrap();
     let comparison = evaluation.comparison.as_ref().unwrap();
-    let test = test_set(&labels, [first, second]);
     assert_eq!(test.only_right(1, 0), [2, 1]);
     assert!(test.only_right(0, 1).is_empty());
 
@@ -274,18 +282,13 @@ fn a_test_set_comes_back_from_its_files() {
     let nan = vec![[f32::NAN; CLASSES]; 2];
     let written = test_set(&[7, 9], [vec![row(7, 0.5), row(1, 0.3)], nan]);
     written.write(folder, &models).unwrap();
-    let read = TestSet::read(folder, &models).unwrap();
+    let read = TestSet::read(folder, &models, CLASSES).unwrap();
     assert_eq!(read.split, written.split);
     assert_eq!(read.probabilities[0], written.probabilities[0]);
-    assert!(
-        read.probabilities[1]
-            .as_flattened()
-            .iter()
-            .all(|p| p.is_nan())
-    );
+    assert!(read.probabilities[1].values().iter().all(|p| p.is_nan()));
 
     let refused = |name: &str, part: &str| {
-        let error = TestSet::read(folder, &models).err().unwrap();
+        let error = TestSet::read(folder, &models, CLASSES).err().unwrap();
         let error = format!("{error:#}");
         assert!(error.contains(name) && error.contains(part), "{error}");
     };
@@ -310,20 +313,23 @@ fn a_test_set_comes_back_from_its_files() {
 fn cases_to_compute_again() {
     let any: Vec<u8> = (0..CLASSES as u8).collect();
     let few = [0, 3, 3, 3, 7];
+    let many: Vec<u8> = (0..137).collect();
     let mut cases = vec![
-        case("balanced", 10_000, &any, [2.0, 2.5]),
-        case("equally good", 3_000, &any, [1.5, 1.5]),
-        case("few images", 23, &any, [1.0, 2.0]),
-        case("classes without images", 500, &few, [1.0, 1.5]),
-        case("one class", 50, &[4], [0.5, 3.0]),
-        case("perfect", 400, &any, [1e6, 1e6]),
-        case("useless", 1_000, &any, [0.0, 0.0]),
+        case::<CLASSES>("balanced", 10_000, &any, [2.0, 2.5]),
+        case::<CLASSES>("equally good", 3_000, &any, [1.5, 1.5]),
+        case::<CLASSES>("few images", 23, &any, [1.0, 2.0]),
+        case::<CLASSES>("classes without images", 500, &few, [1.0, 1.5]),
+        case::<CLASSES>("one class", 50, &[4], [0.5, 3.0]),
+        case::<CLASSES>("perfect", 400, &any, [1e6, 1e6]),
+        case::<CLASSES>("useless", 1_000, &any, [0.0, 0.0]),
+        case::<2>("one against another", 200, &[0, 1], [1.0, 1.5]),
+        case::<137>("more classes", 2_000, &many, [2.0, 3.0]),
     ];
     let (labels, rows) = two_classes();
     cases.push(evaluated("two classes of ten", &labels, &rows, &rows));
     let labels: Vec<u8> = (0..40).map(|i| i % 10).collect();
     // Probabilities with many equals, and a model that diverged.
-    let coarse: Vec<Probabilities> = (0..40)
+    let coarse: Vec<Row> = (0..40)
         .map(|i| std::array::from_fn(|class| [0.0, 0.25, 0.5][(i * 7 + class * 5) % 3]))
         .collect();
     let diverged = vec![[f32::NAN; CLASSES]; 40];
@@ -334,14 +340,14 @@ fn cases_to_compute_again() {
 
 /// A test set of labels drawn from `labels`, and two models that raise the label's logit by
 /// `skill`.
-fn case(name: &str, images: usize, labels: &[u8], skill: [f32; 2]) -> Value {
+fn case<const N: usize>(name: &str, images: usize, labels: &[u8], skill: [f32; 2]) -> Value {
     let mut random = Random(images as u64);
     let labels: Vec<u8> = (0..images)
         .map(|_| labels[(random.next() * labels.len() as f32) as usize])
         .collect();
     let [first, second] = skill.map(|skill| {
         let row = |label: &u8| {
-            let mut logits: Probabilities = std::array::from_fn(|_| 4.0 * random.next());
+            let mut logits: [f32; N] = std::array::from_fn(|_| 4.0 * random.next());
             logits[usize::from(*label)] += skill;
             softmax(logits)
         };
@@ -350,19 +356,29 @@ fn case(name: &str, images: usize, labels: &[u8], skill: [f32; 2]) -> Value {
     evaluated(name, &labels, &first, &second)
 }
 
-fn evaluated(name: &str, labels: &[u8], dense: &[Probabilities], cnn: &[Probabilities]) -> Value {
-    let class_names = std::array::from_fn(|class| format!("class {class}"));
-    let models = [("dense", dense), ("cnn", cnn)];
+fn evaluated<const N: usize>(
+    name: &str,
+    labels: &[u8],
+    dense: &[[f32; N]],
+    cnn: &[[f32; N]],
+) -> Value {
+    let class_names: [String; N] = std::array::from_fn(|class| format!("class {class}"));
+    let [dense, cnn] = [dense, cnn].map(|rows| rows.iter().copied().collect::<Probabilities>());
+    let models = [("dense", &dense), ("cnn", &cnn)];
     let evaluation = Evaluation::new(name, &class_names, labels, &models).unwrap();
     json!({
         "name": name,
         "labels": labels,
-        "probabilities": { "dense": dense, "cnn": cnn },
+        "probabilities": { "dense": rows(&dense), "cnn": rows(&cnn) },
         "evaluation": evaluation,
     })
 }
 
-fn softmax(logits: Probabilities) -> Probabilities {
+fn rows(probabilities: &Probabilities) -> Vec<&[f32]> {
+    probabilities.rows().collect()
+}
+
+fn softmax<const N: usize>(logits: [f32; N]) -> [f32; N] {
     let largest = logits.into_iter().fold(f32::MIN, f32::max);
     let powers = logits.map(|logit| (logit - largest).exp());
     let sum: f32 = powers.iter().sum();

@@ -46,10 +46,10 @@ impl Run {
             images: (0..images * PIXELS).map(noise).collect(),
             labels: (0..images).map(|image| (image % CLASSES) as u8).collect(),
         };
-        let probabilities: Vec<Vec<Probabilities>> = [3, 2][..names.len()]
+        let probabilities: Vec<Probabilities> = [3, 2][..names.len()]
             .iter()
             .map(|every| {
-                let row = |image: usize| {
+                let row = |image: usize| -> [f32; CLASSES] {
                     let right = image.is_multiple_of(*every);
                     let prediction = (image + usize::from(!right) * (1 + image / 7 % 9)) % CLASSES;
                     let p = 0.3 + 0.6 * ((image * 37 % 101) as f32 / 101.0);
@@ -124,7 +124,7 @@ impl Run {
     /// The same run had its models diverged.
     fn diverged(mut self) -> Self {
         for rows in &mut self.test.probabilities {
-            rows.fill([f32::NAN; CLASSES]);
+            *rows = Probabilities::new(CLASSES, vec![f32::NAN; rows.values().len()]);
         }
         let names: Vec<String> = self.summary.models.keys().rev().cloned().collect();
         let Evaluation {
@@ -161,15 +161,15 @@ impl Run {
 
 fn evaluate(
     dataset: &str,
-    class_names: &[String; CLASSES],
+    class_names: &[String],
     split: &Split,
     names: &[String],
-    probabilities: &[Vec<Probabilities>],
+    probabilities: &[Probabilities],
 ) -> Evaluation {
     let models: Vec<_> = names
         .iter()
         .zip(probabilities)
-        .map(|(name, rows)| (name.as_str(), &rows[..]))
+        .map(|(name, rows)| (name.as_str(), rows))
         .collect();
     Evaluation::new(dataset, class_names, &split.labels, &models).unwrap()
 }
@@ -269,7 +269,7 @@ fn lists_hold_the_images_of_their_cell() {
     // Each model's predictions, found again.
     let mut cells: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (model, rows) in run.test.probabilities.iter().enumerate() {
-        for (image, row) in rows.iter().enumerate() {
+        for (image, row) in rows.rows().enumerate() {
             let prediction = (0..CLASSES)
                 .find(|c| row.iter().all(|p| *p <= row[*c]))
                 .unwrap();
@@ -288,8 +288,8 @@ fn lists_hold_the_images_of_their_cell() {
             .collect();
         let model = usize::from(cell.starts_with("cell-1"));
         let sure = |image: &usize| {
-            let row = run.test.probabilities[model][*image];
-            row.into_iter().fold(0.0, f32::max)
+            let row = run.test.probabilities[model].row(*image);
+            row.iter().copied().fold(0.0, f32::max)
         };
         let [label, prediction] = [7, 9].map(|at| &cell[at..=at]);
         if label == prediction {
@@ -313,7 +313,7 @@ fn lists_hold_the_images_of_their_cell() {
     assert_eq!(*label, run.test.split.labels[index]);
     for (model, row) in rows.as_array().unwrap().iter().enumerate() {
         for (class, p) in row.as_array().unwrap().iter().enumerate() {
-            let exact = run.test.probabilities[model][index][class];
+            let exact = run.test.probabilities[model].row(index)[class];
             assert!((p.as_f64().unwrap() - 1000.0 * f64::from(exact)).abs() <= 0.501);
         }
     }
@@ -448,7 +448,7 @@ fn what_cannot_be_reported_is_refused() {
     );
     swapped.test.split.labels[0] = 10;
     let error = report(&[swapped.data()]).unwrap_err().to_string();
-    assert!(error.contains("labels above 9"), "{error}");
+    assert!(error.contains("labels that are not below 10"), "{error}");
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("missing").join("report.html");

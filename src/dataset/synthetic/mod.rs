@@ -46,7 +46,7 @@ pub fn dataset() -> Dataset {
     let test = split(SEED, Part::Test, TEST_IMAGES);
     Dataset {
         name: NAME.to_owned(),
-        class_names: FASHION_MNIST_CLASSES.map(str::to_owned),
+        class_names: FASHION_MNIST_CLASSES.map(str::to_owned).to_vec(),
         digest: DatasetDigest::new(&train.sums(), &test.sums()),
         train,
         test,

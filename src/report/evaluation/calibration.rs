@@ -35,7 +35,7 @@ pub struct Bin {
 }
 
 impl Calibration {
-    pub(super) fn new(labels: &[u8], probabilities: &[Probabilities]) -> Self {
+    pub(super) fn new(labels: &[u8], probabilities: &Probabilities) -> Self {
         #[derive(Clone, Copy, Default)]
         struct Sums {
             images: u32,
@@ -43,7 +43,7 @@ impl Calibration {
             confidence: f64,
         }
         let mut sums = [Sums::default(); BINS];
-        for (label, row) in labels.iter().zip(probabilities) {
+        for (label, row) in labels.iter().zip(probabilities.rows()) {
             let sum = &mut sums[bin(confidence(row))];
             sum.images += 1;
             sum.right += u32::from(argmax(row) == usize::from(*label));
@@ -76,11 +76,10 @@ fn bin(confidence: f64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::CLASSES;
 
     /// Class 0 with probability `p`, the rest shared by the others.
-    fn row(p: f32) -> Probabilities {
-        let mut row = [(1.0 - p) / 9.0; CLASSES];
+    fn row(p: f32) -> [f32; 10] {
+        let mut row = [(1.0 - p) / 9.0; 10];
         row[0] = p;
         row
     }
@@ -96,8 +95,8 @@ mod tests {
             (1.0, 14),
             (1.000_000_1, 14),
         ];
-        for (confidence, place) in cases {
-            assert_eq!(bin(confidence), place, "{confidence}");
+        for (confidence, number) in cases {
+            assert_eq!(bin(confidence), number, "{confidence}");
         }
     }
 
@@ -107,7 +106,7 @@ mod tests {
         // error. 0.96875 in bin 14: one of two right, 0.46875 off.
         let confidences = [0.75, 0.75, 0.75, 0.75, 0.5, 0.5, 0.96875, 0.96875];
         let labels = [0, 0, 0, 1, 0, 2, 0, 3];
-        let calibration = Calibration::new(&labels, &confidences.map(row));
+        let calibration = Calibration::new(&labels, &confidences.into_iter().map(row).collect());
         assert_eq!(calibration.expected_error, 0.46875 * 2.0 / 8.0);
         assert_eq!(calibration.mean_confidence, (3.0 + 1.0 + 1.9375) / 8.0);
         let filled: Vec<_> = (0..BINS)
@@ -125,9 +124,9 @@ mod tests {
 
     #[test]
     fn nan_and_no_images_give_numbers() {
-        let none = Calibration::new(&[], &[]);
+        let none = Calibration::new(&[], &Probabilities::new(10, Vec::new()));
         assert_eq!((none.expected_error, none.mean_confidence), (0.0, 0.0));
-        let diverged = Calibration::new(&[0, 1], &[[f32::NAN; CLASSES]; 2]);
+        let diverged = Calibration::new(&[0, 1], &Probabilities::new(10, vec![f32::NAN; 20]));
         assert_eq!(diverged.bins[0].images, 2);
         assert_eq!(diverged.expected_error, 0.5);
     }

@@ -13,7 +13,7 @@ pub struct Comparison {
     pub both_right: usize,
     /// Number of images that both get wrong.
     pub both_wrong: usize,
-    /// The images, as places in the test set, that only the first, or only the second, gets right.
+    /// The images, as indices in the test set, that only the first, or only the second, gets right.
     pub only_right: [Vec<usize>; 2],
     /// Of McNemar's exact test, see [`mcnemar`].
     pub p_value: f64,
@@ -22,8 +22,8 @@ pub struct Comparison {
 impl Comparison {
     pub(super) fn new(
         labels: &[u8],
-        first: (&str, &[Probabilities]),
-        second: (&str, &[Probabilities]),
+        first: (&str, &Probabilities),
+        second: (&str, &Probabilities),
     ) -> Self {
         let mut comparison = Self {
             models: [first.0.to_owned(), second.0.to_owned()],
@@ -32,7 +32,8 @@ impl Comparison {
             only_right: [Vec::new(), Vec::new()],
             p_value: 1.0,
         };
-        for (image, (label, rows)) in labels.iter().zip(first.1.iter().zip(second.1)).enumerate() {
+        let rows = first.1.rows().zip(second.1.rows());
+        for (image, (label, rows)) in labels.iter().zip(rows).enumerate() {
             let right = |row| argmax(row) == usize::from(*label);
             match (right(rows.0), right(rows.1)) {
                 (true, true) => comparison.both_right += 1,
@@ -125,9 +126,11 @@ mod tests {
 
     #[test]
     fn images_are_counted_by_who_is_right() {
-        let sure = |prediction: usize| std::array::from_fn(|class| f32::from(class == prediction));
-        let first = [sure(1), sure(1), sure(2), sure(2), sure(3)];
-        let second = [sure(1), sure(5), sure(1), sure(2), sure(3)];
+        let sure = |prediction: usize| -> [f32; 10] {
+            std::array::from_fn(|class| f32::from(class == prediction))
+        };
+        let first = [1, 1, 2, 2, 3].into_iter().map(sure).collect();
+        let second = [1, 5, 1, 2, 3].into_iter().map(sure).collect();
         let comparison = Comparison::new(&[1, 1, 1, 1, 3], ("dense", &first), ("cnn", &second));
         assert_eq!(comparison.models, ["dense", "cnn"]);
         assert_eq!((comparison.both_right, comparison.both_wrong), (2, 1));

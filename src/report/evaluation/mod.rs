@@ -11,11 +11,11 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::CLASSES;
+use crate::model::top2;
 use crate::util::text::count;
 use crate::util::whole_file;
 
-pub use crate::model::Probabilities;
+pub use crate::model::{Probabilities, argmax, confidence};
 pub use calibration::{BINS, Bin, Calibration};
 pub use comparison::{Comparison, mcnemar};
 pub use scores::{ClassScores, Confusion, Scores};
@@ -31,7 +31,7 @@ pub struct Evaluation {
     /// Number of test images.
     pub images: usize,
     /// Names of the classes in the order of their labels.
-    pub class_names: [String; CLASSES],
+    pub class_names: Vec<String>,
     /// In the order in which they are shown.
     pub models: Vec<ModelEvaluation>,
     /// Where they differ, if they are two.
@@ -51,7 +51,7 @@ pub struct ModelEvaluation {
     /// numbers of images.
     pub macro_average: Scores,
     /// By label.
-    pub classes: [ClassScores; CLASSES],
+    pub classes: Vec<ClassScores>,
     /// What was taken for what.
     pub confusion: Confusion,
     /// Whether its probabilities can be believed.
@@ -63,14 +63,22 @@ impl Evaluation {
     ///
     /// # Errors
     ///
-    /// If there are not as many labels as rows of probabilities, or a label is no class.
+    /// If there are not as many labels as rows of probabilities, these are of other classes, or a label
+    /// is none.
     pub fn new(
         dataset: &str,
-        class_names: &[String; CLASSES],
+        class_names: &[String],
         labels: &[u8],
-        models: &[(&str, &[Probabilities])],
+        models: &[(&str, &Probabilities)],
     ) -> Result<Self> {
+        let classes = class_names.len();
         for (model, probabilities) in models {
+            ensure!(
+                probabilities.classes() == classes,
+                "the {model} model tells {} classes apart, and {dataset} has {classes} — evaluate the run \
+                 again",
+                probabilities.classes()
+            );
             ensure!(
                 probabilities.len() == labels.len(),
                 "the {model} model has {} to {} of {dataset} — evaluate the run again",
@@ -79,14 +87,14 @@ impl Evaluation {
             );
         }
         ensure!(
-            labels.iter().all(|label| usize::from(*label) < CLASSES),
-            "the test set of {dataset} has labels above {} — use a dataset with {CLASSES} classes",
-            CLASSES - 1
+            labels.iter().all(|label| usize::from(*label) < classes),
+            "the test set of {dataset} has labels that are not below {classes}, the number of its classes \
+             — use the dataset of the run"
         );
         Ok(Self {
             dataset: dataset.to_owned(),
             images: labels.len(),
-            class_names: class_names.clone(),
+            class_names: class_names.to_vec(),
             models: models
                 .iter()
                 .map(|(model, probabilities)| ModelEvaluation::new(model, labels, probabilities))
@@ -122,11 +130,17 @@ impl Evaluation {
     ///
     /// # Errors
     ///
-    /// If they do not.
+    /// If they do not, or their parts are of different numbers of classes.
     pub fn parse(json: &[u8]) -> Result<Self> {
         let mut evaluation: Self = serde_json::from_slice(json)?;
-        // Earlier versions counted the classes that do not occur.
+        let classes = evaluation.class_names.len();
         for model in &mut evaluation.models {
+            ensure!(
+                model.classes.len() == classes && model.confusion.is_of(classes),
+                "it names {}, and its tables have another number",
+                count(classes, "class")
+            );
+            // Earlier versions counted the classes that do not occur.
             model.macro_average = model.confusion.macro_average();
         }
         Ok(evaluation)
@@ -147,16 +161,17 @@ impl ModelEvaluation {
 
     /// Number of classes that [`macro_average`](Self::macro_average) is the mean of.
     fn occurring(&self) -> usize {
-        (0..CLASSES)
+        (0..self.classes.len())
             .filter(|class| self.confusion.occurs(*class))
             .count()
     }
 
-    fn new(model: &str, labels: &[u8], probabilities: &[Probabilities]) -> Self {
+    fn new(model: &str, labels: &[u8], probabilities: &Probabilities) -> Self {
         let confusion = Confusion::new(labels, probabilities);
+        let classes = 0..probabilities.classes();
         let in_top2 = labels
             .iter()
-            .zip(probabilities)
+            .zip(probabilities.rows())
             .filter(|(label, row)| top2(row).contains(&usize::from(**label)))
             .count();
         Self {
@@ -164,38 +179,11 @@ impl ModelEvaluation {
             accuracy: ratio(confusion.right(), labels.len()),
             top2_accuracy: ratio(in_top2, labels.len()),
             macro_average: confusion.macro_average(),
-            classes: std::array::from_fn(|class| confusion.class(class)),
+            classes: classes.map(|class| confusion.class(class)).collect(),
             confusion,
             calibration: Calibration::new(labels, probabilities),
         }
     }
-}
-
-/// The most probable class: the first of equals, as in training, and 0 if all are NaN.
-pub fn argmax(probabilities: &Probabilities) -> usize {
-    first_largest(probabilities, |_| true)
-}
-
-/// The probability of the most probable class; 0 if it is NaN.
-pub fn confidence(probabilities: &Probabilities) -> f64 {
-    f64::from(probabilities[argmax(probabilities)].max(0.0))
-}
-
-/// The two most probable classes.
-fn top2(probabilities: &Probabilities) -> [usize; 2] {
-    let first = argmax(probabilities);
-    [first, first_largest(probabilities, |class| class != first)]
-}
-
-/// The first of the largest values whose place `counts`; the first such place if all are NaN.
-fn first_largest(values: &Probabilities, counts: impl Fn(usize) -> bool) -> usize {
-    let places = (0..CLASSES).filter(|place| counts(*place));
-    places
-        .reduce(|best, place| match values[place] > values[best] {
-            true => place,
-            false => best,
-        })
-        .unwrap_or(0)
 }
 
 /// `part / whole`; 0 if both are.
@@ -211,24 +199,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_of_equals_is_the_answer() {
-        let mut row = [0.1; CLASSES];
-        assert_eq!((argmax(&row), top2(&row)), (0, [0, 1]));
-        row[7] = 0.2;
-        assert_eq!((argmax(&row), top2(&row)), (7, [7, 0]));
-        assert_eq!(confidence(&row), f64::from(0.2_f32));
-    }
-
-    #[test]
-    fn nan_is_an_answer_without_confidence() {
-        let row = [f32::NAN; CLASSES];
-        assert_eq!((argmax(&row), top2(&row)), (0, [0, 1]));
-        assert_eq!(confidence(&row), 0.0);
-    }
-
-    #[test]
     fn top2_counts_the_second_choice() {
-        let sure = |first: usize, second: usize| {
+        let sure = |first: usize, second: usize| -> [f32; 10] {
             std::array::from_fn(|class| match class {
                 _ if class == first => 0.6,
                 _ if class == second => 0.3,
@@ -236,17 +208,26 @@ mod tests {
             })
         };
         let rows = [sure(3, 1), sure(3, 1), sure(3, 1), sure(0, 9)];
-        let evaluation = ModelEvaluation::new("cnn", &[3, 1, 2, 9], &rows);
+        let evaluation = ModelEvaluation::new("cnn", &[3, 1, 2, 9], &rows.into_iter().collect());
         assert_eq!(evaluation.accuracy, 0.25);
         assert_eq!(evaluation.top2_accuracy, 0.75);
     }
 
     #[test]
     fn what_does_not_fit_together_is_refused() {
-        let names = std::array::from_fn(|class| format!("class {class}"));
-        let rows = [[0.1; CLASSES]; 2];
-        for (labels, part) in [(&[1_u8][..], "2 predictions"), (&[1, 10], "labels above 9")] {
-            let error = Evaluation::new("MNIST", &names, labels, &[("cnn", &rows)]).unwrap_err();
+        let names = [(); 10].map(|()| "class".to_owned());
+        let rows = Probabilities::new(10, vec![0.1; 20]);
+        let cases = [
+            (&names[..], &[1_u8][..], "2 predictions"),
+            (&names, &[1, 10], "labels that are not below 10"),
+            (
+                &names[1..],
+                &[1, 1],
+                "tells 10 classes apart, and MNIST has 9",
+            ),
+        ];
+        for (names, labels, part) in cases {
+            let error = Evaluation::new("MNIST", names, labels, &[("cnn", &rows)]).unwrap_err();
             assert!(error.to_string().contains(part), "{error}");
         }
     }
@@ -255,24 +236,28 @@ mod tests {
     fn the_file_keeps_the_evaluation() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("evaluation.json");
-        let names = std::array::from_fn(|class| format!("\u{1b}<{class}>"));
-        let rows: Vec<Probabilities> = (0..50)
-            .map(|i| std::array::from_fn(|class| ((i * 7 + class * 3) % 11) as f32 / 55.0))
-            .collect();
-        let diverged = vec![[f32::NAN; CLASSES]; 50];
+        let names = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map(|class| format!("\u{1b}<{class}>"));
+        let rows = (0..50).map(|i| -> [f32; 10] {
+            std::array::from_fn(|class| ((i * 7 + class * 3) % 11) as f32 / 55.0)
+        });
+        let (rows, diverged) = (rows.collect(), Probabilities::new(10, vec![f32::NAN; 500]));
         let labels: Vec<u8> = (0..50).map(|i| i % 10).collect();
-        let models = [("dense", &rows[..]), ("cnn", &diverged[..])];
+        let models = [("dense", &rows), ("cnn", &diverged)];
         let written = Evaluation::new("MNIST", &names, &labels, &models).unwrap();
         assert!(!written.models[0].diverged() && written.models[1].diverged());
         written.write(&path).unwrap();
         let read = Evaluation::read(&path).unwrap();
         assert_eq!(read, written);
 
-        std::fs::write(&path, "{\"dataset\": 3}").unwrap();
-        let error = format!("{:#}", Evaluation::read(&path).unwrap_err());
-        assert!(
-            error.contains("evaluation.json is not a run's evaluation"),
-            "{error}"
-        );
+        let mut fewer = written.clone();
+        fewer.models[1].confusion.counts[7].pop();
+        for other in ["{\"dataset\": 3}", &serde_json::to_string(&fewer).unwrap()] {
+            std::fs::write(&path, other).unwrap();
+            let error = format!("{:#}", Evaluation::read(&path).unwrap_err());
+            assert!(
+                error.contains("evaluation.json is not a run's evaluation"),
+                "{error}"
+            );
+        }
     }
 }

@@ -3,14 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Probabilities, argmax, ratio};
-use crate::dataset::CLASSES;
 
 /// How many images of each class (row) were taken for each class (column).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Confusion {
     /// `counts[label][prediction]`.
-    pub counts: [[u32; CLASSES]; CLASSES],
+    pub counts: Vec<Vec<u32>>,
 }
 
 /// How well a class is told from the others. A score whose denominator is 0, such as the precision
@@ -37,12 +36,29 @@ pub struct ClassScores {
 
 impl Confusion {
     /// Counts the predictions for images with the given labels.
-    pub(super) fn new(labels: &[u8], probabilities: &[Probabilities]) -> Self {
-        let mut confusion = Self::default();
-        for (label, row) in labels.iter().zip(probabilities) {
+    pub(super) fn new(labels: &[u8], probabilities: &Probabilities) -> Self {
+        let mut confusion = Self::zeros(probabilities.classes());
+        for (label, row) in labels.iter().zip(probabilities.rows()) {
             confusion.counts[usize::from(*label)][argmax(row)] += 1;
         }
         confusion
+    }
+
+    /// No image of any of so many classes.
+    fn zeros(classes: usize) -> Self {
+        Self {
+            counts: vec![vec![0; classes]; classes],
+        }
+    }
+
+    /// Whether it has a row and a column for each of so many classes.
+    pub(super) fn is_of(&self, classes: usize) -> bool {
+        self.counts.len() == classes && self.counts.iter().all(|row| row.len() == classes)
+    }
+
+    /// All classes.
+    fn classes(&self) -> std::ops::Range<usize> {
+        0..self.counts.len()
     }
 
     /// Number of images of a class.
@@ -62,7 +78,7 @@ impl Confusion {
 
     /// Number of images classified correctly.
     pub fn right(&self) -> usize {
-        (0..CLASSES)
+        self.classes()
             .map(|class| self.counts[class][class] as usize)
             .sum()
     }
@@ -75,8 +91,9 @@ impl Confusion {
     /// The pair of different classes, label and prediction, that occurs most often, if any does;
     /// of several the last.
     pub fn most_frequent_mistake(&self) -> Option<(usize, usize)> {
-        let pairs =
-            (0..CLASSES).flat_map(|label| (0..CLASSES).map(move |prediction| (label, prediction)));
+        let pairs = self
+            .classes()
+            .flat_map(|label| self.classes().map(move |prediction| (label, prediction)));
         pairs
             .filter(|&(label, prediction)| {
                 label != prediction && self.counts[label][prediction] > 0
@@ -101,7 +118,7 @@ impl Confusion {
 
     /// The means of the scores of the classes that occur, as in scikit-learn; zeros if none does.
     pub(super) fn macro_average(&self) -> Scores {
-        let classes: Vec<usize> = (0..CLASSES).filter(|class| self.occurs(*class)).collect();
+        let classes: Vec<usize> = self.classes().filter(|class| self.occurs(*class)).collect();
         let mean = |score: fn(Scores) -> f64| {
             let scores = classes.iter().map(|class| score(self.class(*class).scores));
             scores.sum::<f64>() / classes.len().max(1) as f64
@@ -120,7 +137,7 @@ mod tests {
 
     /// Three classes; the others never occur.
     fn confusion() -> Confusion {
-        let mut confusion = Confusion::default();
+        let mut confusion = Confusion::zeros(10);
         confusion.counts[0][..3].copy_from_slice(&[3, 1, 0]);
         confusion.counts[1][..3].copy_from_slice(&[2, 4, 0]);
         confusion.counts[2][..3].copy_from_slice(&[0, 5, 0]);
@@ -133,8 +150,11 @@ mod tests {
 
     #[test]
     fn counts_labels_by_row_and_answers_by_column() {
-        let sure = |prediction: usize| std::array::from_fn(|class| f32::from(class == prediction));
-        let counted = Confusion::new(&[4, 4, 4, 7], &[sure(4), sure(7), sure(7), sure(4)]);
+        let sure = |prediction: usize| -> [f32; 10] {
+            std::array::from_fn(|class| f32::from(class == prediction))
+        };
+        let rows = [4, 7, 7, 4].into_iter().map(sure).collect();
+        let counted = Confusion::new(&[4, 4, 4, 7], &rows);
         assert_eq!(counted.counts[4][4], 1);
         assert_eq!(counted.counts[4][7], 2);
         assert_eq!(counted.counts[7][4], 1);
@@ -165,12 +185,12 @@ mod tests {
         close(confusion.share(1, 0), 1.0 / 3.0);
         assert_eq!(confusion.share(9, 0), 0.0);
         assert_eq!(confusion.most_frequent_mistake(), Some((2, 1)));
-        assert_eq!(Confusion::default().most_frequent_mistake(), None);
+        assert_eq!(Confusion::zeros(10).most_frequent_mistake(), None);
     }
 
     #[test]
     fn classes_that_do_not_occur_have_no_part_in_the_means() {
-        let mut confusion = Confusion::default();
+        let mut confusion = Confusion::zeros(10);
         confusion.counts[0][0] = 3;
         confusion.counts[1][1] = 5;
         let all = Scores {
@@ -186,6 +206,6 @@ mod tests {
         close(mean.precision, 2.0 / 3.0);
         close(mean.recall, (1.0 + 0.5) / 3.0);
         close(mean.f1, (1.0 + 2.0 / 3.0) / 3.0);
-        assert_eq!(Confusion::default().macro_average(), Scores::default());
+        assert_eq!(Confusion::zeros(10).macro_average(), Scores::default());
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::{Comparison, Evaluation, ModelEvaluation, Scores};
-use crate::dataset::CLASSES;
 use crate::report::table::{Better, Measure, percent, rows, side_by_side};
 use crate::util::text;
 
@@ -116,7 +115,7 @@ pub fn score_cells(scores: Option<Scores>) -> [String; 3] {
 pub fn mean_of(evaluation: &Evaluation) -> Option<String> {
     let counts: Vec<usize> = evaluation.models.iter().map(|m| m.occurring()).collect();
     let (fewest, most) = (counts.iter().min()?, counts.iter().max()?);
-    if *fewest == CLASSES {
+    if *fewest == evaluation.class_names.len() {
         return None;
     }
     let occur = "that occur among labels or predictions";

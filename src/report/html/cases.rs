@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::markup;
 use super::sheet::Sheet;
-use crate::dataset::{CLASSES, Split};
+use crate::dataset::Split;
 use crate::report::evaluation::{Evaluation, argmax};
 use crate::report::test_set::TestSet;
 use crate::util::text;
@@ -86,8 +86,8 @@ impl Cases {
         let mut lists = BTreeMap::new();
         for (model, name) in models.iter().enumerate() {
             let mut mistakes = Vec::new();
-            for (place, mut images) in cells(test, model).into_iter().enumerate() {
-                let (label, prediction) = (place / CLASSES, place % CLASSES);
+            for (cell, mut images) in cells(test, model).into_iter().enumerate() {
+                let (label, prediction) = (cell / classes.len(), cell % classes.len());
                 let (title, order, limit) = if label == prediction {
                     images.reverse();
                     let title = format!("{name}: {}, recognised", classes[label]);
@@ -125,9 +125,11 @@ impl Cases {
 
 /// For each label and prediction the images of that label so predicted, most confident first.
 fn cells(test: &TestSet, model: usize) -> Vec<Vec<usize>> {
-    let mut cells = vec![Vec::new(); CLASSES * CLASSES];
-    for (image, row) in test.probabilities[model].iter().enumerate() {
-        cells[usize::from(test.split.labels[image]) * CLASSES + argmax(row)].push(image);
+    let probabilities = &test.probabilities[model];
+    let classes = probabilities.classes();
+    let mut cells = vec![Vec::new(); classes * classes];
+    for (image, row) in probabilities.rows().enumerate() {
+        cells[usize::from(test.split.labels[image]) * classes + argmax(row)].push(image);
     }
     for images in &mut cells {
         test.sort_by_confidence(model, images);
@@ -163,7 +165,7 @@ impl<'a> Collector<'_, 'a> {
         let split: &'a Split = &self.test.split;
         *self.places.entry(image).or_insert_with(|| {
             let thousandths = |p: &f32| p.is_finite().then(|| (1000.0 * p).round() as u16);
-            let rows = self.test.probabilities.iter().map(|rows| &rows[image]);
+            let rows = self.test.probabilities.iter().map(|rows| rows.row(image));
             self.images.push(Case(
                 self.sheet.add(split.image(image)),
                 image,

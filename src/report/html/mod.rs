@@ -97,7 +97,7 @@ impl RunData<'_> {
             ..
         } = self.evaluation;
         let names = models.iter().map(|model| model.model.as_str());
-        let rows = test.probabilities.iter().map(Vec::as_slice);
+        let rows = test.probabilities.iter();
         let predictions: Vec<_> = names.zip(rows).collect();
         let again = Evaluation::new(dataset, class_names, &test.split.labels, &predictions)?;
         let confusions = |of: &[ModelEvaluation]| -> Vec<Confusion> {
