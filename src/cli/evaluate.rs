@@ -69,8 +69,12 @@ pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
         let (metrics, rows) = inference.predict(&test)?;
         let seconds = started.elapsed().as_secs_f64();
         let note = match summary.as_ref().and_then(|s| s.models.get(name)) {
+            _ if args.best && args.flip_average => {
+                "the epoch with the best validation accuracy, averaged with the mirrored images"
+                    .into()
+            }
             _ if args.best => "the epoch with the best validation accuracy".into(),
-            Some(_) if args.flip_average => "averaged with the mirrored images".into(),
+            _ if args.flip_average => "averaged with the mirrored images".into(),
             Some(then) if then.test_accuracy == metrics.accuracy => "as in summary.json".into(),
             Some(then) => format!(
                 "summary.json, on {}: {} %",

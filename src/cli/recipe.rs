@@ -187,8 +187,27 @@ impl RecipeArgs {
         Ok(Settings { epochs, ..asked })
     }
 
+    /// Refuses flags of a model that is not trained.
+    fn check_kinds(&self, settings: &Settings) -> Result<()> {
+        let flags = [
+            ("--hidden", ModelKind::Dense, self.hidden.is_some()),
+            ("--widths", ModelKind::Cnn, self.widths.is_some()),
+            ("--cnn-hidden", ModelKind::Cnn, self.cnn_hidden.is_some()),
+            ("--normalize", ModelKind::Cnn, self.normalize.is_some()),
+        ];
+        for (flag, kind, given) in flags {
+            ensure!(
+                !given || settings.kinds().any(|trained| trained == kind),
+                "{flag} is of the {kind} model, which is not trained — leave it out, or train that model \
+                 with --model"
+            );
+        }
+        Ok(())
+    }
+
     /// The settings with what the flags change.
     fn change(&self, mut settings: Settings) -> Result<Settings> {
+        self.check_kinds(&settings)?;
         set(&mut settings.epochs, &self.epochs);
         set(&mut settings.seed, &self.seed);
         set(&mut settings.validation, &self.validation);

@@ -20,7 +20,7 @@ use crate::run::save_callback::SaveCallback;
 use crate::run::write_evaluation;
 use crate::train::history::History;
 use crate::train::{self, DeviceSplit, Learner, Settings};
-use crate::util::text::shown;
+use crate::util::text::{count, shown};
 
 /// What the runs of a command share: device, images, and how often and where it is told what happens.
 pub struct Shared<'a> {
@@ -81,6 +81,16 @@ pub fn one_run(
     if shared.style == Style::Json {
         print_event("run", config);
     }
+    if let Some(summary) = finished(settings, &learners, folder) {
+        (shared.say)(&format!(
+            "nothing is left to do: all {} are behind it — train for longer with --epochs",
+            count(settings.epochs, "epoch")
+        ));
+        if shared.style == Style::Json {
+            print_event("summary", &summary);
+        }
+        return Ok((callback.history, summary));
+    }
     let before = callback.history.clone();
     let trained = train::train(
         settings.epochs,
@@ -94,6 +104,16 @@ pub fn one_run(
         Ok((history, summary))
     });
     finished.map_err(|error| callback.explain(error))
+}
+
+/// The summary of a run of which nothing is left to do: its models are trained, and its report,
+/// which is written last, is there.
+fn finished(settings: &Settings, learners: &[Learner], folder: &RunFolder) -> Option<Summary> {
+    let mut epochs = learners.iter().map(|learner| learner.position().epochs);
+    let trained = epochs.all(|epochs| epochs == settings.epochs);
+    let summary = Summary::read(&folder.file("summary.json")).ok()?;
+    let told = summary.epochs == settings.epochs && folder.file("report.html").is_file();
+    (trained && told).then_some(summary)
 }
 
 /// Tests the trained models, and writes all that is told of a run that has ended.

@@ -66,26 +66,27 @@ pub fn disagreement(run: &RunData, place: usize, comparison: &Comparison) -> Str
 
 /// The first layer's filters, blue where they look for light and orange where for dark.
 pub fn filters(weights: &[f32]) -> String {
-    let largest = weights
-        .iter()
-        .fold(0.0_f32, |largest, w| largest.max(w.abs()));
     let drawings: String = weights
         .chunks_exact(FILTER)
         .take(MAX_FILTERS)
         .enumerate()
-        .map(|(place, filter)| drawing(place + 1, filter, largest))
+        .map(|(index, filter)| drawing(index + 1, filter))
         .collect();
     let which = match weights.len() / FILTER {
         all if all > MAX_FILTERS => format!("first {MAX_FILTERS} of {all} filters of the"),
         _ => "filters of the".to_owned(),
     };
     format!(
-        r#"<figure><div class="filters">{drawings}</div><figcaption>The 3×3 weights of the {which} first layer. Blue: positive, orange: negative; full colour: {}.</figcaption></figure>"#,
-        shown(largest)
+        r#"<figure><div class="filters">{drawings}</div><figcaption>The 3×3 weights of the {which} first layer. Blue: positive, orange: negative, in full colour where a filter's own weights are largest.</figcaption></figure>"#
     )
 }
 
-fn drawing(number: usize, filter: &[f32], largest: f32) -> String {
+/// A filter, in the colours of its own scale: training, and what normalisation leaves in the weights,
+/// make some a hundred times as large as others.
+fn drawing(number: usize, filter: &[f32]) -> String {
+    let largest = filter
+        .iter()
+        .fold(0.0_f32, |largest, w| largest.max(w.abs()));
     let numbers: Vec<String> = filter.iter().map(|weight| shown(*weight)).collect();
     let title = format!("Filter {number}: {}", numbers.join(" "));
     let mut squares = String::new();
