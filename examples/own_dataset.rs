@@ -3,7 +3,7 @@
 //! `cargo run --release --example own_dataset`
 
 use anyhow::{Result, ensure};
-use fmnist::dataset::{CLASSES, PIXELS, SIDE, Split};
+use fmnist::dataset::{CLASSES, FASHION_MNIST_SHAPE, PIXELS, SIDE, Split};
 use fmnist::device::{self, BackendChoice};
 use fmnist::model::ModelKind;
 use fmnist::train::history::History;
@@ -47,7 +47,12 @@ fn main() -> Result<()> {
     let training = training?;
     let settings = Settings {
         epochs: 3,
-        ..Settings::new(Recipe::Plain, &[ModelKind::Cnn])
+        ..Settings::new(
+            Recipe::Plain,
+            &[ModelKind::Cnn],
+            FASHION_MNIST_SHAPE,
+            CLASSES,
+        )
     };
     let mut learners = [Learner::new(
         &settings.models[0],

@@ -43,11 +43,17 @@ impl Work {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::{CLASSES, FASHION_MNIST_SHAPE};
+    use crate::model::ModelKind;
     use burn::module::Module;
+
+    fn of(model: ModelKind) -> Architecture {
+        Architecture::of(model, FASHION_MNIST_SHAPE, CLASSES)
+    }
 
     #[test]
     fn dense_step_by_hand() {
-        let work = Work::of_step(&Architecture::dense(), 10);
+        let work = Work::of_step(&of(ModelKind::Dense), 10);
         // 784 × 128 twice, 128 × 10 three times.
         assert_eq!(work.flop, 10.0 * 2.0 * (2.0 * 100_352.0 + 3.0 * 1_280.0));
         let first = 10 * (2 * 784 + 2 * 128) + 9 * (784 * 128 + 128);
@@ -58,7 +64,7 @@ mod tests {
     #[test]
     fn cnn_arithmetic_by_hand() {
         // Millions of multiply-adds: 0.2258 and 3.6127 in the blocks, 0.4014 and 0.0013 after them.
-        let work = Work::of_step(&Architecture::cnn(), 128);
+        let work = Work::of_step(&of(ModelKind::Cnn), 128);
         let millions = 2.0 * (2.0 * 0.2258 + 3.0 * (3.6127 + 0.4014 + 0.0013));
         assert!((work.flop / 128e6 - millions).abs() < 1e-3, "{}", work.flop);
     }
@@ -71,9 +77,9 @@ mod tests {
         let deep = Architecture {
             widths: vec![8, 16, 24],
             hidden: vec![32, 16],
-            ..Architecture::cnn()
+            ..of(ModelKind::Cnn)
         };
-        for architecture in [Architecture::dense(), Architecture::cnn(), deep] {
+        for architecture in [of(ModelKind::Dense), of(ModelKind::Cnn), deep] {
             let model =
                 crate::model::Classifier::new(&architecture, Default::default(), 0, &device);
             assert_eq!(

@@ -6,6 +6,7 @@
 //! - [`digest`]: what tells datasets apart, whatever they are called.
 //! - [`synthetic`]: the stand-in for machines without the real data.
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -35,6 +36,36 @@ pub const SIDE: usize = 28;
 pub const PIXELS: usize = SIDE * SIDE;
 /// Number of classes of every dataset.
 pub const CLASSES: usize = 10;
+
+/// The size of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ImageShape {
+    /// 1 of a grey image, 3 (red, green, blue) of one in colour.
+    pub channels: usize,
+    /// Rows of pixels.
+    pub height: usize,
+    /// Columns of pixels.
+    pub width: usize,
+}
+
+impl ImageShape {
+    /// Pixels of an image, whatever its channels.
+    pub fn pixels(&self) -> usize {
+        self.height * self.width
+    }
+
+    /// Values of an image: one for each pixel of each channel.
+    pub fn values(&self) -> usize {
+        self.channels * self.pixels()
+    }
+}
+
+/// The images of Fashion-MNIST, and of the stand-in.
+pub const FASHION_MNIST_SHAPE: ImageShape = ImageShape {
+    channels: 1,
+    height: SIDE,
+    width: SIDE,
+};
 
 /// The name of the dataset that [`FASHION_MNIST_CLASSES`] belong to.
 pub const FASHION_MNIST: &str = "Fashion-MNIST";

@@ -1,17 +1,25 @@
 //! What a model is made of.
 
+use std::ops::RangeInclusive;
+
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::Kernels;
 use super::conv_relu_pool::KERNEL;
-use crate::dataset::{CLASSES, PIXELS, SIDE};
+use crate::dataset::{CLASSES, FASHION_MNIST_SHAPE, ImageShape};
 use crate::ops::gather::Normalization;
 
 /// Weights of a convolution for a pair of channels.
 const TAPS: usize = KERNEL * KERNEL;
 /// Channels and outputs beyond which a layer is taken for a mistake.
 const MAX_UNITS: usize = 8192;
+/// Sides of an image.
+const SIDES: RangeInclusive<usize> = 8..=256;
+/// Classes beyond which a number is taken for a mistake.
+const MAX_CLASSES: usize = 1000;
+/// The side of the features that the usual blocks leave of an image, about.
+const LAST_SIDE: usize = 7;
 /// Parameters beyond which a model is taken for a mistake; so many take 256 MB with AdamW's memory.
 const MAX_PARAMETERS: usize = 1 << 24;
 
@@ -50,6 +58,12 @@ impl std::fmt::Display for ModelKind {
 pub struct Architecture {
     /// Which model it is.
     pub model: ModelKind,
+    /// The images that it sees.
+    #[serde(default = "fashion_mnist_shape")]
+    pub input: ImageShape,
+    /// How many classes it tells apart.
+    #[serde(default = "fashion_mnist_classes")]
+    pub classes: usize,
     /// Channels that each convolutional block makes; none in a dense model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub widths: Vec<usize>,
@@ -82,40 +96,32 @@ pub struct Layer {
 }
 
 impl Architecture {
-    /// 784 → 128 ReLU → 10; 101,770 parameters.
-    pub fn dense() -> Self {
+    /// The usual one of its kind: for 28×28 grey images of ten classes
+    ///
+    /// - dense: 784 → 128 ReLU → 10, 101,770 parameters;
+    /// - CNN: block(1→32) → block(32→64) → 3136 → 128 ReLU → 10, 421,642 parameters.
+    ///
+    /// Of other images a dense model sees more or fewer values, and a CNN has as many blocks as leave
+    /// about 7×7 of them, each of twice the channels of the one before.
+    pub fn of(model: ModelKind, input: ImageShape, classes: usize) -> Self {
         Self {
-            model: ModelKind::Dense,
-            widths: Vec::new(),
+            model,
+            input,
+            classes,
+            widths: match model {
+                ModelKind::Dense => Vec::new(),
+                ModelKind::Cnn => usual_widths(input),
+            },
             hidden: vec![128],
             normalization: Normalization::Unit,
             channel_norm: false,
-        }
-    }
-
-    /// block(1→32) → block(32→64) → 3136 → 128 ReLU → 10; 421,642 parameters.
-    pub fn cnn() -> Self {
-        Self {
-            model: ModelKind::Cnn,
-            widths: vec![32, 64],
-            hidden: vec![128],
-            normalization: Normalization::Unit,
-            channel_norm: false,
-        }
-    }
-
-    /// The usual one of its kind.
-    pub fn of(model: ModelKind) -> Self {
-        match model {
-            ModelKind::Dense => Self::dense(),
-            ModelKind::Cnn => Self::cnn(),
         }
     }
 
     /// Inputs and outputs of the fully connected layers, the last one's included.
     pub(super) fn connected(&self) -> Vec<[usize; 2]> {
         let mut inputs = self.features();
-        let outputs = self.hidden.iter().copied().chain([CLASSES]);
+        let outputs = self.hidden.iter().copied().chain([self.classes]);
         outputs
             .map(|outputs| [std::mem::replace(&mut inputs, outputs), outputs])
             .collect()
@@ -123,31 +129,36 @@ impl Architecture {
 
     /// Input and output channels of the blocks.
     pub(super) fn convolutions(&self) -> Vec<[usize; 2]> {
-        let mut channels = 1;
+        let mut channels = self.input.channels;
         let widths = self.widths.iter().copied();
         widths
             .map(|width| [std::mem::replace(&mut channels, width), width])
             .collect()
     }
 
+    /// Pixels of an image before each block and after the last: each halves height and width.
+    fn planes(&self) -> Vec<usize> {
+        let ImageShape { height, width, .. } = self.input;
+        let halved = |blocks: usize| (height >> blocks) * (width >> blocks);
+        (0..=self.widths.len()).map(halved).collect()
+    }
+
     /// Values per image that reach the first fully connected layer.
     fn features(&self) -> usize {
-        let side = SIDE >> self.widths.len();
-        self.widths.last().unwrap_or(&1) * side * side
+        let plane = self.planes()[self.widths.len()];
+        self.widths.last().unwrap_or(&self.input.channels) * plane
     }
 
     /// The layers from the images on.
     pub fn layers(&self) -> Vec<Layer> {
-        let mut side = SIDE;
-        let convolutions = self.convolutions().into_iter().map(|[from, to]| {
-            let here = side;
-            side /= 2;
-            Layer {
-                inputs: from * here * here,
-                outputs: to * side * side,
-                weights: (from * TAPS + 1) * to,
-                multiply_adds: from * TAPS * to * here * here,
-            }
+        let planes = self.planes();
+        let sizes = planes.iter().zip(&planes[1..]);
+        let convolutions = self.convolutions().into_iter().zip(sizes);
+        let convolutions = convolutions.map(|([from, to], (before, after))| Layer {
+            inputs: from * before,
+            outputs: to * after,
+            weights: (from * TAPS + 1) * to,
+            multiply_adds: from * TAPS * to * before,
         });
         let mut layers: Vec<Layer> = convolutions.collect();
         layers.extend(self.connected().into_iter().map(|[from, to]| Layer {
@@ -168,13 +179,10 @@ impl Architecture {
     pub fn activations(&self, kernels: Kernels) -> usize {
         let layers = self.layers();
         let outputs: usize = layers.iter().map(|layer| layer.outputs).sum();
-        let mut side = SIDE;
-        let convolved = self.widths.iter().map(|width| {
-            let convolved = width * side * side;
-            side /= 2;
-            convolved
-        });
-        PIXELS
+        let planes = self.planes();
+        let convolved = self.widths.iter().zip(&planes);
+        let convolved = convolved.map(|(width, plane)| width * plane);
+        self.input.values()
             + outputs
             + match kernels {
                 Kernels::Fused => 0,
@@ -185,29 +193,28 @@ impl Architecture {
 
     /// Values per image of the largest tensor in a training step.
     pub fn largest_activation(&self, kernels: Kernels) -> usize {
-        let mut side = SIDE;
-        let blocks = self.widths.iter().map(|width| {
-            let convolved = width * side * side;
-            side /= 2;
-            match kernels {
-                Kernels::Fused => width * side * side,
-                // Burn's own operations keep the convolution's output at full size.
-                Kernels::Reference => convolved,
-            }
-        });
-        let largest = blocks.chain(self.hidden.iter().copied()).max();
-        largest.unwrap_or(0).max(PIXELS)
+        let planes = self.planes();
+        let planes = match kernels {
+            Kernels::Fused => &planes[1..],
+            // Burn's own operations keep the convolution's output at full size.
+            Kernels::Reference => &planes,
+        };
+        self.largest(self.widths.iter().zip(planes))
     }
 
     /// The largest number of values per image that the kernels of a training step count.
     pub fn largest_count(&self) -> usize {
-        let sides = (0..).map(|block| SIDE >> block);
-        let channels = self.widths.iter().map(|width| width.next_multiple_of(4));
-        let blocks = channels
-            .zip(sides)
-            .map(|(channels, side)| channels * side * side);
+        let channels: Vec<usize> = (self.widths.iter())
+            .map(|width| width.next_multiple_of(4))
+            .collect();
+        self.largest(channels.iter().zip(&self.planes()))
+    }
+
+    /// The most values of these blocks' channels and planes, a hidden layer, and an image.
+    fn largest<'a>(&self, blocks: impl Iterator<Item = (&'a usize, &'a usize)>) -> usize {
+        let blocks = blocks.map(|(channels, plane)| channels * plane);
         let largest = blocks.chain(self.hidden.iter().copied()).max();
-        largest.unwrap_or(0).max(PIXELS)
+        largest.unwrap_or(0).max(self.input.values())
     }
 
     /// Whether the model can be built.
@@ -216,16 +223,34 @@ impl Architecture {
     ///
     /// If not: which flag to change.
     pub fn check(&self) -> Result<()> {
+        let ImageShape {
+            channels,
+            height,
+            width,
+        } = self.input;
+        ensure!(
+            [1, 3].contains(&channels) && SIDES.contains(&height) && SIDES.contains(&width),
+            "images of {channels} × {height} × {width} values cannot be trained on — use grey or colour \
+             ones with sides of {} to {} pixels",
+            SIDES.start(),
+            SIDES.end()
+        );
+        ensure!(
+            (2..=MAX_CLASSES).contains(&self.classes),
+            "{} are no possible number of classes — use data of 2 to {MAX_CLASSES}",
+            self.classes
+        );
         let blocks = self.widths.len();
         ensure!(
             (self.model == ModelKind::Cnn) == (blocks > 0),
             "a cnn model has convolutional blocks and a dense one has none — see --widths"
         );
         ensure!(
-            blocks <= SIDE.ilog2() as usize,
-            "--widths: {blocks} blocks are too many, each halves the image and {SIDE} pixels allow \
-             {} — name fewer",
-            SIDE.ilog2()
+            blocks <= height.min(width).ilog2() as usize,
+            "--widths: {blocks} blocks are too many, each halves the image and {} pixels allow {} — name \
+             fewer",
+            height.min(width),
+            height.min(width).ilog2()
         );
         let hidden = match self.model {
             ModelKind::Dense => "--hidden",
@@ -256,5 +281,100 @@ impl Architecture {
             }
         );
         Ok(())
+    }
+}
+
+/// Channels of the blocks of the usual CNN: 32, 64, 128, …
+fn usual_widths(input: ImageShape) -> Vec<usize> {
+    let side = input.height.min(input.width);
+    // The side that is closest to the last, by their ratio.
+    let blocks = (side as f64 / LAST_SIDE as f64).log2().round().max(1.0) as u32;
+    (0..blocks).map(|block| 32 << block).collect()
+}
+
+/// The images of runs from before their size was recorded.
+fn fashion_mnist_shape() -> ImageShape {
+    FASHION_MNIST_SHAPE
+}
+
+/// See [`fashion_mnist_shape`].
+fn fashion_mnist_classes() -> usize {
+    CLASSES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_blocks_leave_about_7x7() {
+        let blocks = |height, width| {
+            let input = ImageShape {
+                channels: 3,
+                height,
+                width,
+            };
+            Architecture::of(ModelKind::Cnn, input, 5).widths
+        };
+        assert_eq!(blocks(28, 28), [32, 64]);
+        assert_eq!(blocks(8, 256), [32]);
+        assert_eq!(blocks(32, 32), [32, 64]);
+        assert_eq!(blocks(64, 64), [32, 64, 128]);
+        assert_eq!(blocks(100, 64), [32, 64, 128]);
+        assert_eq!(blocks(128, 128), [32, 64, 128, 256]);
+        assert_eq!(blocks(256, 256), [32, 64, 128, 256, 512]);
+    }
+
+    #[test]
+    fn layers_of_odd_colour_images_by_hand() {
+        let input = ImageShape {
+            channels: 3,
+            height: 33,
+            width: 50,
+        };
+        let cnn = Architecture {
+            widths: vec![8, 4],
+            ..Architecture::of(ModelKind::Cnn, input, 7)
+        };
+        // 33×50 becomes 16×25 and 8×12.
+        let layers = cnn.layers();
+        assert_eq!(layers[0].inputs, 3 * 33 * 50);
+        assert_eq!(layers[0].outputs, 8 * 16 * 25);
+        assert_eq!(layers[0].weights, 8 * (3 * 9 + 1));
+        assert_eq!(layers[1].multiply_adds, 4 * 8 * 9 * 16 * 25);
+        assert_eq!(layers[2].inputs, 4 * 8 * 12);
+        assert_eq!((layers[2].outputs, layers[3].outputs), (128, 7));
+        assert_eq!(cnn.largest_count(), 8 * 33 * 50);
+        assert_eq!(cnn.largest_activation(Kernels::Fused), 3 * 33 * 50);
+        assert_eq!(cnn.largest_activation(Kernels::Reference), 8 * 33 * 50);
+        assert!(cnn.check().is_ok());
+    }
+
+    #[test]
+    fn images_and_classes_that_cannot_be_trained_on_are_refused() {
+        let good = Architecture::of(ModelKind::Dense, FASHION_MNIST_SHAPE, 10);
+        let shape = |channels, height, width| {
+            let mut bad = good.clone();
+            bad.input = ImageShape {
+                channels,
+                height,
+                width,
+            };
+            bad
+        };
+        let classes = |classes| Architecture {
+            classes,
+            ..good.clone()
+        };
+        for (bad, part) in [
+            (shape(2, 28, 28), "2 × 28 × 28"),
+            (shape(1, 7, 28), "sides of 8 to 256"),
+            (shape(3, 28, usize::MAX), "sides of 8 to 256"),
+            (classes(1), "1 are no possible number of classes"),
+            (classes(1001), "2 to 1000"),
+        ] {
+            let error = bad.check().unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
     }
 }

@@ -89,7 +89,7 @@ impl Classifier {
         }
     }
 
-    /// Logits `[batch, 10]` of images `[batch, 1, 28, 28]`.
+    /// Logits `[batch, classes]` of images `[batch, channels, height, width]`.
     ///
     /// A model that was trained with normalisation must have been [folded](Self::folded).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {

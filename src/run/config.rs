@@ -7,7 +7,7 @@ use crate::dataset::Split;
 use crate::dataset::digest::{DatasetDigest, label};
 use crate::device::Backend;
 use crate::train::Settings;
-use crate::util::text::one_line;
+use crate::util::text::{count, one_line};
 
 /// Characters of a name, more than any has.
 const MAX_NAME_LEN: usize = 200;
@@ -49,6 +49,12 @@ impl Config {
             *name = one_line(name, MAX_NAME_LEN);
         }
         config.settings.check()?;
+        let classes = config.class_names.len();
+        ensure!(
+            (config.settings.models.iter()).all(|model| model.architecture.classes == classes),
+            "it names {}, and its models tell another number apart",
+            count(classes, "class")
+        );
         config
             .dataset_digest
             .as_ref()

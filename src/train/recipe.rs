@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::schedule::Decay;
 use super::{ModelSettings, Training};
+use crate::dataset::ImageShape;
 use crate::model::{Architecture, ModelKind};
 use crate::ops::gather::{Augment, Normalization};
 
@@ -45,10 +46,10 @@ impl Recipe {
         }
     }
 
-    /// What it trains, and how.
-    pub fn model(self, kind: ModelKind) -> ModelSettings {
+    /// What it trains on such images of so many classes, and how.
+    pub fn model(self, kind: ModelKind, input: ImageShape, classes: usize) -> ModelSettings {
         let plain = ModelSettings {
-            architecture: Architecture::of(kind),
+            architecture: Architecture::of(kind, input, classes),
             training: Training::PLAIN,
         };
         match self {

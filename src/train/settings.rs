@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::recipe::{BATCH_SIZE, Recipe, VALIDATION_IMAGES};
 use super::schedule::{Decay, Schedule};
+use crate::dataset::ImageShape;
 use crate::model::{Architecture, Kernels, ModelKind};
 use crate::ops::gather::Augment;
 
@@ -77,11 +78,12 @@ fn validation_images() -> usize {
 }
 
 impl Settings {
-    /// A recipe as it is, for these models.
-    pub fn new(recipe: Recipe, kinds: &[ModelKind]) -> Self {
+    /// A recipe as it is, for these models of such images and so many classes.
+    pub fn new(recipe: Recipe, kinds: &[ModelKind], input: ImageShape, classes: usize) -> Self {
+        let model = |&kind| recipe.model(kind, input, classes);
         Self {
             recipe,
-            models: kinds.iter().map(|&kind| recipe.model(kind)).collect(),
+            models: kinds.iter().map(model).collect(),
             epochs: recipe.epochs(),
             batch_size: BATCH_SIZE,
             samples: None,
@@ -149,13 +151,23 @@ impl Settings {
     /// The flags whose values may have made this model diverge: those far above the recipe's. A step
     /// that takes more than all of a weight away makes it grow, whatever its gradient.
     pub fn suspects(&self, kind: ModelKind) -> &'static str {
-        let usual = self.recipe.model(kind).training;
         let own = self.models.iter().find(|m| m.architecture.model == kind);
+        let Some(ModelSettings {
+            architecture,
+            training,
+        }) = own
+        else {
+            return "--learning-rate";
+        };
         let Training {
             learning_rate,
             weight_decay,
             ..
-        } = own.map_or(usual, |model| model.training);
+        } = *training;
+        let usual = self
+            .recipe
+            .model(kind, architecture.input, architecture.classes);
+        let usual = usual.training;
         let usual_rate = usual.learning_rate * (self.batch_size as f64 / BATCH_SIZE as f64).sqrt();
         let fast = learning_rate > 3.0 * usual_rate;
         let shrunk = weight_decay > usual.weight_decay && learning_rate * weight_decay >= 1.0;

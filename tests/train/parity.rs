@@ -3,6 +3,7 @@
 use crate::common::{
     cpu, fashion_mnist, first, forward_backward, learner, losses, plain, relative_error, wgpu,
 };
+use fmnist::dataset::{CLASSES, FASHION_MNIST_SHAPE};
 use fmnist::model::{Architecture, Classifier, Kernels, ModelKind};
 use fmnist::train::DeviceSplit;
 
@@ -15,7 +16,10 @@ const LOSS_BOUND: f64 = 1e-4;
 fn logits_loss_and_every_gradient_agree() {
     for kind in ModelKind::ALL {
         let [on_cpu, on_wgpu] = [cpu(), wgpu()].map(|device| {
-            let (architecture, autodiff) = (Architecture::of(kind), device.clone().autodiff());
+            let (architecture, autodiff) = (
+                Architecture::of(kind, FASHION_MNIST_SHAPE, CLASSES),
+                device.clone().autodiff(),
+            );
             let model = Classifier::new(&architecture, Kernels::Fused, 42, &autodiff);
             let images = DeviceSplit::upload(first(&fashion_mnist().train, 100), &device);
             let batch = images.batches(8).last().expect("there are images");

@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::common::idx_files::{images_file, labels_file};
 use crate::common::{cpu, data_dir, fashion_mnist, first, learner, plain, wgpu};
 use burn::tensor::Device;
-use fmnist::dataset::Split;
+use fmnist::dataset::{CLASSES, FASHION_MNIST_SHAPE, Split};
 use fmnist::model::{Architecture, ModelKind};
 use fmnist::ops::gather::Normalization;
 use fmnist::train::history::History;
@@ -68,6 +68,8 @@ fn warm_up_is_counted_in_epochs() {
 fn sizes_of_models() {
     let parameters = |widths: &[usize], hidden: &[usize]| {
         let architecture = Architecture {
+            input: FASHION_MNIST_SHAPE,
+            classes: CLASSES,
             model: ModelKind::Cnn,
             widths: widths.to_vec(),
             hidden: hidden.to_vec(),
@@ -76,8 +78,14 @@ fn sizes_of_models() {
         };
         architecture.check().map(|()| architecture.parameters())
     };
-    assert_eq!(Architecture::dense().parameters(), 101_770);
-    assert_eq!(Architecture::cnn().parameters(), 421_642);
+    assert_eq!(
+        Architecture::of(ModelKind::Dense, FASHION_MNIST_SHAPE, CLASSES).parameters(),
+        101_770
+    );
+    assert_eq!(
+        Architecture::of(ModelKind::Cnn, FASHION_MNIST_SHAPE, CLASSES).parameters(),
+        421_642
+    );
     // 10·32 + 289·64 + 577·128 in the blocks, 1153·10 after 3×3 pixels.
     let deep = 320 + 18_496 + 73_856 + 11_530;
     assert_eq!(parameters(&[32, 64, 128], &[]).expect("it fits"), deep);
@@ -131,7 +139,7 @@ fn accuracy(recipe: Recipe, device: &Device) -> f64 {
     let kind = ModelKind::Dense;
     let settings = Settings {
         recipe,
-        models: vec![recipe.model(kind)],
+        models: vec![recipe.model(kind, FASHION_MNIST_SHAPE, CLASSES)],
         epochs: 10,
         ..plain(&[kind], 32, 0)
     };
