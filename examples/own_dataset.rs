@@ -35,7 +35,12 @@ fn clocks(count: usize, seed: u64) -> Result<Split> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let labels: Vec<u8> = (0..count).map(|i| (i % CLASSES) as u8).collect();
     let images = labels.iter().flat_map(|&hour| clock(hour, &mut rng));
-    Ok(Split::new(images.collect(), labels)?)
+    Ok(Split::new(
+        FASHION_MNIST_SHAPE,
+        CLASSES,
+        images.collect(),
+        labels,
+    )?)
 }
 
 fn main() -> Result<()> {

@@ -3,12 +3,12 @@
 //
 //   dispatch.x  images of the batch
 //
-// images         [., SIDE, SIDE] bytes, four to a word, the first in the lowest bits
+// images         [., CHANNELS, HEIGHT, WIDTH] bytes, four to a word, the first in the lowest bits
 // labels         [.]
 // order          [.] indices of images; the batch takes those from selection.first on
 // target_values  [PIXELS + 1]: the target of a class that owns so many parts in PIXELS of a picture
 // selection      one Selection, new for every batch
-// batch_images   [dispatch.x, SIDE, SIDE]
+// batch_images   [dispatch.x, CHANNELS, HEIGHT, WIDTH]
 // batch_targets  [dispatch.x, CLASSES]
 //
 // A picture is made of bytes until it is stored, and all choices are made in integers, by hashes of
@@ -30,14 +30,17 @@ struct Selection {
     factor: f32,
 }
 
-const SIDE: u32 = {{ side }};
+const CHANNELS: u32 = {{ channels }};
+const HEIGHT: u32 = {{ height }};
+const WIDTH: u32 = {{ width }};
 const CLASSES: u32 = {{ classes }};
 const INVOCATIONS: u32 = {{ invocations }};
 
-const PIXELS: u32 = SIDE * SIDE;
-// Of an image's row, and of an image.
-const ROW_WORDS: u32 = SIDE / 4;
-const WORDS: u32 = SIDE * ROW_WORDS;
+const PIXELS: u32 = HEIGHT * WIDTH;
+const SIZE = vec2<u32>(WIDTH, HEIGHT);
+// A row is made in groups of four pixels, of which the last may stand out.
+const ROW_GROUPS: u32 = (WIDTH + 3u) / 4u;
+const GROUPS: u32 = CHANNELS * HEIGHT * ROW_GROUPS;
 
 // What a random word is for.
 const POSE: u32 = {{ pose }};
@@ -50,7 +53,7 @@ const CUT: u32 = {{ cut }};
 @group(0) @binding(2) var<storage, read_write> order: array<u32>;
 @group(0) @binding(3) var<storage, read_write> target_values: array<f32>;
 @group(0) @binding(4) var<storage, read_write> selection: Selection;
-@group(0) @binding(5) var<storage, read_write> batch_images: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> batch_images: array<f32>;
 @group(0) @binding(6) var<storage, read_write> batch_targets: array<f32>;
 
 // Random words for an image, from what all choices of the epoch depend on and what they are for.
@@ -58,9 +61,14 @@ fn words(image: u32, purpose: u32) -> vec4<u32> {
     return pcg4d(vec4<u32>(selection.key, image, purpose));
 }
 
-// A number below n <= 2^16 from the upper half of a random word.
+// A number below n <= 2^16 + 1 from the upper half of a random word.
 fn below(word: u32, n: u32) -> u32 {
     return ((word >> 16u) * n) >> 16u;
+}
+
+// A column and a row, each from its word.
+fn below_size(words: vec2<u32>) -> vec2<u32> {
+    return vec2<u32>(below(words.x, WIDTH), below(words.y, HEIGHT));
 }
 
 // Columns and rows from low up to, and without, high.
@@ -97,41 +105,50 @@ fn pose_of(image: u32) -> Pose {
             1u + below(random.y, selection.erase_side),
         );
         pose.erased.low = vec2<u32>(
-            below(random.z, SIDE - size.x + 1u),
-            below(random.w, SIDE - size.y + 1u),
+            below(random.z, WIDTH - size.x + 1u),
+            below(random.w, HEIGHT - size.y + 1u),
         );
         pose.erased.high = pose.erased.low + size;
     }
     return pose;
 }
 
-// Four pixels side by side in a row of an image, from any column on; outside it is background.
-fn four_bytes(image: u32, row: i32, column: i32) -> vec4<u32> {
-    var pair = vec2<u32>();
-    if (row >= 0 && row < i32(SIDE)) {
-        // A word lies in the row as a whole or not at all.
-        let first = image * WORDS + u32(row) * ROW_WORDS;
-        let word = column >> 2u;
-        if (word >= 0 && word < i32(ROW_WORDS)) {
-            pair.x = images[first + u32(word)];
-        }
-        if (word >= -1 && word < i32(ROW_WORDS) - 1) {
-            pair.y = images[first + u32(word + 1)];
-        }
+// Four pixels side by side in a row of a channel, from any column on; outside it is background.
+// `plane` counts the channels of all images.
+fn four_bytes(plane: u32, row: i32, column: i32) -> vec4<u32> {
+    if (row < 0 || row >= i32(HEIGHT)) {
+        return vec4<u32>();
     }
-    let bits = 8u * (u32(column) & 3u);
-    let bytes = select((pair.x >> bits) | (pair.y << (32u - bits)), pair.x, bits == 0u);
-    return (vec4<u32>(bytes) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(255u);
+    // The row begins within a word; columns, and words, are counted from that word's first byte on.
+    let start = (plane * HEIGHT + u32(row)) * WIDTH;
+    let begin = i32(start & 3u);
+    let first = column + begin;
+    let word = first >> 2u;
+    let row_words = (begin + i32(WIDTH) + 3) >> 2u;
+    var pair = vec2<u32>();
+    if (word >= 0 && word < row_words) {
+        pair.x = images[(start >> 2u) + u32(word)];
+    }
+    if (word >= -1 && word < row_words - 1) {
+        pair.y = images[(start >> 2u) + u32(word + 1)];
+    }
+    let bits = 8u * (u32(first) & 3u);
+    let four = select((pair.x >> bits) | (pair.y << (32u - bits)), pair.x, bits == 0u);
+    let bytes = (vec4<u32>(four) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(255u);
+    // The words at the ends of a row hold others' pixels too.
+    let columns = vec4<i32>(column) + vec4<i32>(0, 1, 2, 3);
+    let is_inside = (columns >= vec4<i32>(0)) & (columns < vec4<i32>(i32(WIDTH)));
+    return select(vec4<u32>(), bytes, is_inside);
 }
 
-// Four pixels of an image in its pose, from a position on whose column is a multiple of four.
-fn pixels_at(image: u32, pose: Pose, position: vec2<u32>) -> vec4<u32> {
+// Four pixels of a channel of an image in its pose, from a position on.
+fn pixels_at(plane: u32, pose: Pose, position: vec2<u32>) -> vec4<u32> {
     let source = vec2<i32>(position) - pose.shift;
     var pixels: vec4<u32>;
     if (pose.flip) {
-        pixels = four_bytes(image, source.y, i32(SIDE) - 4 - source.x).wzyx;
+        pixels = four_bytes(plane, source.y, i32(WIDTH) - 4 - source.x).wzyx;
     } else {
-        pixels = four_bytes(image, source.y, source.x);
+        pixels = four_bytes(plane, source.y, source.x);
     }
     return select(pixels, vec4<u32>(), inside(pose.erased, position));
 }
@@ -156,13 +173,12 @@ fn mix_of(image: u32) -> Mix {
     mix.parts = PIXELS;
     mix.distance = 1u + below(random.y, selection.len - 1u);
     if (kind < selection.cutmix) {
-        // The greater of two uniform sides: its square is uniform.
-        let size = 1u + max(below(random.z, SIDE), below(random.w, SIDE));
-        let random = words(image, CUT);
-        let center = vec2<u32>(below(random.x, SIDE), below(random.y, SIDE));
-        let before = vec2<u32>(size / 2u);
+        // The greater of two uniform sides: their product's share of the image is uniform.
+        let size = vec2<u32>(1u) + max(below_size(random.zz), below_size(random.ww));
+        let center = below_size(words(image, CUT).xy);
+        let before = size / 2u;
         mix.cut.low = max(center, before) - before;
-        mix.cut.high = min(center + size - before, vec2<u32>(SIDE));
+        mix.cut.high = min(center + size - before, SIZE);
         let cut = mix.cut.high - mix.cut.low;
         mix.parts -= cut.x * cut.y;
     } else if (kind < selection.cutmix + selection.mixup) {
@@ -184,22 +200,27 @@ fn main(
     let pose = pose_of(image);
     let partner_pose = pose_of(partner);
 
-    for (var word = local; word < WORDS; word += INVOCATIONS) {
-        let position = vec2<u32>(4u * (word % ROW_WORDS), word / ROW_WORDS);
-        var pixels = pixels_at(image, pose, position);
+    for (var group = local; group < GROUPS; group += INVOCATIONS) {
+        let line = group / ROW_GROUPS;
+        let channel = line / HEIGHT;
+        let position = vec2<u32>(4u * (group % ROW_GROUPS), line % HEIGHT);
+        var pixels = pixels_at(image * CHANNELS + channel, pose, position);
         if (mix.parts < PIXELS) {
-            let others = pixels_at(partner, partner_pose, position);
+            let others = pixels_at(partner * CHANNELS + channel, partner_pose, position);
             // To the nearest.
             pixels = (mix.blend * pixels + (PIXELS - mix.blend) * others + PIXELS / 2u) / PIXELS;
             pixels = select(pixels, others, inside(mix.cut, position));
         }
-        let centered = vec4<i32>(pixels) - selection.offset;
-        batch_images[row * WORDS + word] = vec4<f32>(centered) * selection.factor;
+        let values = vec4<f32>(vec4<i32>(pixels) - selection.offset) * selection.factor;
+        let first = (row * CHANNELS * HEIGHT + line) * WIDTH + position.x;
+        for (var i = 0u; i < min(4u, WIDTH - position.x); i++) {
+            batch_images[first + i] = values[i];
+        }
     }
 
-    if (local < CLASSES) {
-        let own = select(0u, mix.parts, local == labels[image]);
-        let others = select(0u, PIXELS - mix.parts, local == labels[partner]);
-        batch_targets[row * CLASSES + local] = target_values[own + others];
+    for (var label = local; label < CLASSES; label += INVOCATIONS) {
+        let own = select(0u, mix.parts, label == labels[image]);
+        let others = select(0u, PIXELS - mix.parts, label == labels[partner]);
+        batch_targets[row * CLASSES + label] = target_values[own + others];
     }
 }

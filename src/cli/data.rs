@@ -13,8 +13,8 @@ use super::DeviceArgs;
 use super::dataset::{DatasetArgs, console};
 use super::limits::check_memory;
 use crate::dataset::manifest::{self, Manifest, State};
-use crate::dataset::{PIXELS, SearchPaths, Split, fetch};
-use crate::ops::gather::{Augment, Normalization, Selection, cpu, epoch_key, target_values};
+use crate::dataset::{SearchPaths, Split, fetch};
+use crate::ops::gather::{Augment, Form, Normalization, Selection, cpu, epoch_key, target_values};
 use crate::ops::simd::Isa;
 use crate::report::grid::draw_grid;
 use crate::util::text::{count, quoted, shown};
@@ -96,14 +96,7 @@ pub fn run(args: DataArgs, device: &DeviceArgs) -> Result<()> {
             check_memory(0)?;
             let data = device.on_pool(|| dataset.load(false))?;
             let augment = if augment { SHOWN } else { Augment::NONE };
-            let drawn = show(
-                &data.train,
-                data.class_names.len(),
-                &out,
-                per_class.into(),
-                augment,
-                seed,
-            )?;
+            let drawn = show(&data.train, &out, per_class.into(), augment, seed)?;
             outln!(
                 "{}: {} per class in {}{}",
                 data.name,
@@ -178,20 +171,25 @@ fn verify_files(data_dir: Option<PathBuf>) -> Result<()> {
 /// Draws images of each class, and returns of how many.
 fn show(
     split: &Split,
-    classes: usize,
     out: &Path,
     per_class: usize,
     augment: Augment,
     seed: u64,
 ) -> Result<Vec<usize>> {
-    let classes = samples(split, classes, per_class, seed);
+    let classes = samples(split, per_class, seed);
     let order = classes.concat();
     let labels: Vec<u32> = split.labels.iter().copied().map(u32::from).collect();
+    let form = Form {
+        shape: split.shape,
+        classes: split.classes,
+    };
     let source = cpu::Source {
         images: &split.images,
+        shape: split.shape,
         labels: &labels,
+        classes: split.classes,
         order: &order,
-        target_values: &target_values(0.0),
+        target_values: &target_values(0.0, form),
     };
     let selection = Selection {
         first: 0,
@@ -202,7 +200,7 @@ fn show(
     };
     let (pixels, _) = cpu::gather(Isa::detect(), source, &selection);
     let pixels: Vec<u8> = pixels.iter().map(|x| (255.0 * x).round() as u8).collect();
-    let mut images = pixels.chunks_exact(PIXELS);
+    let mut images = pixels.chunks_exact(split.shape.values());
     let rows: Vec<Vec<&[u8]>> = classes
         .iter()
         .map(|class| images.by_ref().take(class.len()).collect())
@@ -226,11 +224,11 @@ fn fewer(drawn: &[usize], asked: usize, class_names: &[String]) -> String {
     }
 }
 
-/// Indices of `per_class` images of each of so many classes, or of as many as there are.
-fn samples(split: &Split, classes: usize, per_class: usize, seed: u64) -> Vec<Vec<u32>> {
+/// Indices of `per_class` images of each class, or of as many as there are.
+fn samples(split: &Split, per_class: usize, seed: u64) -> Vec<Vec<u32>> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut seen = vec![0; classes];
-    let mut classes = vec![Vec::new(); classes];
+    let mut seen = vec![0; split.classes];
+    let mut classes = vec![Vec::new(); split.classes];
     // Reservoir sampling: every image of a class is drawn with the same probability.
     for (index, &label) in (0..).zip(&split.labels) {
         let class = usize::from(label);

@@ -10,7 +10,7 @@ use console::Term;
 
 use super::evaluate::same_backend;
 use super::{DeviceArgs, open_run};
-use crate::dataset::{PIXELS, Split};
+use crate::dataset::{CLASSES, FASHION_MNIST_SHAPE, PIXELS, Split};
 use crate::device;
 use crate::model::{Classifier, ModelKind};
 use crate::ops::gather::Normalization;
@@ -143,6 +143,7 @@ impl<'a> Models<'a> {
         let split = Split {
             images: image.to_vec(),
             labels: vec![0], // unknown, and not looked at
+            ..Split::empty(FASHION_MNIST_SHAPE, CLASSES)
         };
         let split = DeviceSplit::upload(split, self.device);
         let mut predictions = Vec::new();

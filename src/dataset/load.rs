@@ -12,7 +12,7 @@ use super::fetch;
 use super::manifest::{self, Manifest, ManifestFile, not_published};
 use super::{
     CLASSES, Dataset, DatasetChoice, DatasetDigest, Event, FASHION_MNIST, FASHION_MNIST_CLASSES,
-    PIXELS, Split, idx, name, synthetic,
+    FASHION_MNIST_SHAPE, PIXELS, Split, idx, name, synthetic,
 };
 use crate::util::text::count;
 
@@ -261,6 +261,7 @@ fn read_split([images, labels]: &[Located; 2]) -> Result<(Split, [String; 2])> {
     let split = Split {
         images: read_file(&images.path, idx::read_images)?,
         labels: read_file(&labels.path, idx::read_labels)?,
+        ..Split::empty(FASHION_MNIST_SHAPE, CLASSES)
     };
     let (image_count, label_count) = (split.images.len() / PIXELS, split.labels.len());
     ensure!(

@@ -117,11 +117,15 @@ pub enum Event<'a> {
 }
 
 /// Images with their labels.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
-    /// `len() × 784` bytes, image after image, each row by row; 0 is background.
+    /// The size of each image.
+    pub shape: ImageShape,
+    /// How many classes there are, whether or not each has an image here.
+    pub classes: usize,
+    /// Bytes, image after image, each channel by channel and row by row; 0 is background.
     pub images: Vec<u8>,
-    /// One label below [`CLASSES`] for each image.
+    /// One label below [`classes`](Self::classes) for each image.
     pub labels: Vec<u8>,
 }
 
@@ -129,41 +133,70 @@ pub struct Split {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum InvalidSplit {
     /// The bytes are not those of as many images as there are labels.
-    #[error("{bytes} bytes are not {labels} images of {PIXELS} pixels, one for each label")]
+    #[error("{bytes} bytes are not {labels} images of {values} bytes, one for each label")]
     Length {
         /// Bytes of images.
         bytes: usize,
         /// Number of labels.
         labels: usize,
+        /// Bytes of an image.
+        values: usize,
     },
     /// A label stands for no class.
-    #[error("label {label} of image {index} is not below {CLASSES}")]
+    #[error("label {label} of image {index} is not below {classes}")]
     Label {
         /// Index of the image.
         index: usize,
         /// Its label.
         label: u8,
+        /// Number of classes.
+        classes: usize,
     },
 }
 
 impl Split {
-    /// Images, 784 bytes each, with their labels.
+    /// Images of a size with their labels, of so many classes.
     ///
     /// # Errors
     ///
-    /// If there are not as many of both, or a label is not below [`CLASSES`].
-    pub fn new(images: Vec<u8>, labels: Vec<u8>) -> Result<Self, InvalidSplit> {
-        if Some(images.len()) != labels.len().checked_mul(PIXELS) {
+    /// If there are not as many of both, or a label is not below `classes`.
+    pub fn new(
+        shape: ImageShape,
+        classes: usize,
+        images: Vec<u8>,
+        labels: Vec<u8>,
+    ) -> Result<Self, InvalidSplit> {
+        if Some(images.len()) != labels.len().checked_mul(shape.values()) {
             return Err(InvalidSplit::Length {
                 bytes: images.len(),
                 labels: labels.len(),
+                values: shape.values(),
             });
         }
         let mut labelled = labels.iter().copied().enumerate();
-        if let Some((index, label)) = labelled.find(|(_, label)| usize::from(*label) >= CLASSES) {
-            return Err(InvalidSplit::Label { index, label });
+        if let Some((index, label)) = labelled.find(|(_, label)| usize::from(*label) >= classes) {
+            return Err(InvalidSplit::Label {
+                index,
+                label,
+                classes,
+            });
         }
-        Ok(Self { images, labels })
+        Ok(Self {
+            shape,
+            classes,
+            images,
+            labels,
+        })
+    }
+
+    /// No image of such a size and so many classes.
+    pub fn empty(shape: ImageShape, classes: usize) -> Self {
+        Self {
+            shape,
+            classes,
+            images: Vec::new(),
+            labels: Vec::new(),
+        }
     }
 
     /// Number of images.
@@ -176,18 +209,19 @@ impl Split {
         self.labels.is_empty()
     }
 
-    /// The 784 bytes of image `index`.
+    /// The bytes of image `index`.
     ///
     /// # Panics
     ///
     /// If `index` is not below [`Split::len`].
     pub fn image(&self, index: usize) -> &[u8] {
-        &self.images[index * PIXELS..][..PIXELS]
+        let values = self.shape.values();
+        &self.images[index * values..][..values]
     }
 
     /// Keeps the first `n` images; all of them if there are no more than `n`.
     pub fn truncate(&mut self, n: usize) {
-        self.images.truncate(n.saturating_mul(PIXELS));
+        self.images.truncate(n.saturating_mul(self.shape.values()));
         self.labels.truncate(n);
     }
 
@@ -206,8 +240,9 @@ impl Split {
     pub fn split_off_last(&mut self, n: usize) -> Split {
         let keep = self.len().saturating_sub(n);
         Split {
-            images: self.images.split_off(keep * PIXELS),
+            images: self.images.split_off(keep * self.shape.values()),
             labels: self.labels.split_off(keep),
+            ..*self
         }
     }
 }
@@ -233,24 +268,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_split_has_a_label_below_ten_for_each_image() {
-        let images = || vec![0; 2 * PIXELS];
-        assert_eq!(
-            Split::new(images(), vec![9, 0]).map(|split| split.len()),
-            Ok(2)
-        );
-        assert_eq!(Split::new(Vec::new(), Vec::new()), Ok(Split::default()));
+    fn a_split_has_the_label_of_a_class_for_each_image() {
+        let shape = ImageShape {
+            channels: 3,
+            height: 5,
+            width: 7,
+        };
+        let split = |labels| Split::new(shape, 10, vec![0; 2 * 3 * 5 * 7], labels);
+        assert_eq!(split(vec![9, 0]).map(|split| split.len()), Ok(2));
+        let none = Split::new(shape, 10, Vec::new(), Vec::new());
+        assert_eq!(none, Ok(Split::empty(shape, 10)));
         let length = InvalidSplit::Length {
-            bytes: 2 * PIXELS,
+            bytes: 210,
             labels: 3,
+            values: 105,
         };
-        assert_eq!(Split::new(images(), vec![0; 3]), Err(length));
-        let label = InvalidSplit::Label {
-            index: 1,
-            label: 10,
-        };
-        let error = Split::new(images(), vec![0, 10]).unwrap_err();
-        assert_eq!(error, label);
-        assert_eq!(error.to_string(), "label 10 of image 1 is not below 10");
+        assert_eq!(split(vec![0; 3]), Err(length));
+        let error = split(vec![0, 10]).unwrap_err().to_string();
+        assert_eq!(error, "label 10 of image 1 is not below 10");
     }
 }

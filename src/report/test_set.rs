@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::dataset::{PIXELS, Split, idx};
+use crate::dataset::{FASHION_MNIST_SHAPE, Split, idx};
 use crate::export::npy;
 use crate::report::evaluation::{Probabilities, argmax, confidence};
 use crate::util::whole_file;
@@ -61,10 +61,14 @@ impl TestSet {
         let images = idx::read_images(&mut &images[..], &file)?;
         let (file, labels) = packed("test-labels.gz")?;
         let labels = idx::read_labels(&mut &labels[..], &file)?;
-        let split = Split { images, labels };
+        let split = Split {
+            images,
+            labels,
+            ..Split::empty(FASHION_MNIST_SHAPE, classes)
+        };
         let fits = |len: usize| len == split.labels.len();
         ensure!(
-            fits(split.images.len() / PIXELS),
+            fits(split.images.len() / split.shape.values()),
             "{file} and test-images.gz are of different images — evaluate the run again"
         );
         let probabilities = models.iter().map(|model| {

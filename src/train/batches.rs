@@ -6,8 +6,10 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::dataset::{PIXELS, Split};
-use crate::ops::gather::{Augment, Normalization, Selection, epoch_key, gather, target_values};
+use crate::dataset::Split;
+use crate::ops::gather::{
+    Augment, Form, Normalization, Selection, epoch_key, gather, target_values,
+};
 
 /// The order in which epoch number `epoch` visits `len` images.
 ///
@@ -23,18 +25,26 @@ pub fn shuffled(len: usize, seed: u64, epoch: usize) -> Vec<u32> {
 /// A split in a device's memory, as bytes. Clones share it.
 #[derive(Clone, Debug)]
 pub struct DeviceSplit {
-    /// `[len, 784]` of u8.
-    images: Tensor<2, Int>,
+    /// u8 of all images, filled up to whole words.
+    images: Tensor<1, Int>,
     /// `[len]` of u32.
     labels: Tensor<1, Int>,
+    form: Form,
 }
 
 impl DeviceSplit {
     /// Moves a split to `device`, which is without autodiff.
     pub fn upload(split: Split, device: &Device) -> Self {
-        let len = split.len();
-        let images = TensorData::new(split.images, [len, PIXELS]);
+        let form = Form {
+            shape: split.shape,
+            classes: split.classes,
+        };
+        let bytes = form.bytes(split.len());
+        let mut images = split.images;
+        images.resize(bytes, 0);
+        let images = TensorData::new(images, [bytes]);
         Self {
+            form,
             images: Tensor::from_data(images, (device, DType::U8)),
             labels: words(split.labels.into_iter().map(u32::from).collect(), device),
         }
@@ -76,7 +86,7 @@ impl DeviceSplit {
         Batches {
             split: self.clone(),
             order: words(order, &device),
-            target_values: floats(target_values(0.0), &device),
+            target_values: floats(target_values(0.0, self.form), &device),
             batch_size,
             key,
             augment: Augment::NONE,
@@ -117,7 +127,10 @@ impl Batches {
 
     /// The same with soft targets: see [`target_values`]. `label_smoothing` is in 0..1.
     pub fn smoothed(self, label_smoothing: f64) -> Self {
-        let target_values = floats(target_values(label_smoothing), &self.order.device());
+        let target_values = floats(
+            target_values(label_smoothing, self.split.form),
+            &self.order.device(),
+        );
         Self {
             target_values,
             ..self
@@ -159,6 +172,7 @@ impl Iterator for Batches {
             self.split.labels.clone(),
             self.order.clone(),
             self.target_values.clone(),
+            self.split.form,
             selection,
         );
         Some(Batch { images, targets })
@@ -175,9 +189,9 @@ impl ExactSizeIterator for Batches {}
 /// Images and what they are, on a device.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// `[batch, 1, 28, 28]`.
+    /// `[batch, channels, height, width]`.
     pub images: Tensor<4>,
-    /// `[batch, 10]`, rows that sum to 1: without augmentation and label smoothing 1 at the label
+    /// `[batch, classes]`, rows that sum to 1: without augmentation and label smoothing 1 at the label
     /// and 0 elsewhere.
     pub targets: Tensor<2>,
 }

@@ -12,7 +12,8 @@ use crate::common::idx_files::{fingerprint, gzip, images_file, labels_file};
 use flate2::{Compression, GzBuilder};
 use fmnist::dataset::manifest::{Manifest, ManifestFile, State, verify};
 use fmnist::dataset::{
-    Dataset, DatasetChoice, Event, FASHION_MNIST_CLASSES, SearchPaths, Split, load_from,
+    CLASSES, Dataset, DatasetChoice, Event, FASHION_MNIST_CLASSES, FASHION_MNIST_SHAPE,
+    SearchPaths, Split, load_from,
 };
 use tempfile::TempDir;
 
@@ -538,7 +539,7 @@ fn a_network_that_answers_nothing_costs_less_than_ten_seconds() {
 fn splits_are_cut_where_they_should_be() {
     let labels: Vec<u8> = (0..10).collect();
     let images: Vec<u8> = labels.iter().flat_map(|&label| [label; 784]).collect();
-    let whole = Split { images, labels };
+    let whole = Split::new(FASHION_MNIST_SHAPE, CLASSES, images, labels).unwrap();
     for n in [0, 1, 9, 10, 11, usize::MAX] {
         let kept = n.min(10);
         let (mut first, mut rest) = (whole.clone(), whole.clone());

@@ -1,15 +1,16 @@
 //! Batches made on each device, against definitions of their own.
 
-use crate::common::{assert_panics, cpu, fashion_mnist, first, values, wgpu};
+use crate::common::{assert_panics, cpu, fashion_mnist, first, random, values, wgpu};
 use burn::Tensor;
 use burn::tensor::{DType, Device, Int, TensorData};
-use fmnist::dataset::{CLASSES, PIXELS, SIDE, Split};
-use fmnist::ops::gather::{Augment, Normalization, Selection, gather, target_values};
+use fmnist::dataset::{CLASSES, FASHION_MNIST_SHAPE, ImageShape, PIXELS, SIDE, Split};
+use fmnist::ops::gather::{Augment, Form, Normalization, Selection, gather, target_values};
 use fmnist::train::{Batches, DeviceSplit, shuffled};
 
 on_each_device!(
     batches_are_the_images_and_their_labels,
     every_augmentation_is_its_definition,
+    images_of_any_size_and_classes_are_as_defined,
     an_epoch_is_shuffled_and_augmented_by_its_seed_and_number,
     flips_and_shifts_are_uniform,
     erased_rectangles_have_their_size_and_place,
@@ -21,6 +22,10 @@ on_each_device!(
 );
 
 const NONE: Augment = Augment::NONE;
+const FORM: Form = Form {
+    shape: FASHION_MNIST_SHAPE,
+    classes: CLASSES,
+};
 
 /// Images `[len][784]`, targets `[len][10]`, and the sizes of the batches.
 struct Made {
@@ -36,26 +41,25 @@ fn make(batches: Batches) -> Made {
         sizes: Vec::new(),
     };
     for batch in batches {
-        assert_eq!(batch.images.dims(), [batch.len(), 1, SIDE, SIDE]);
-        assert_eq!(batch.targets.dims(), [batch.len(), CLASSES]);
+        let [_, channels, height, width] = batch.images.dims();
+        let [_, classes] = batch.targets.dims();
         made.sizes.push(batch.len());
         let rows = |values: Vec<f32>, width| -> Vec<Vec<f32>> {
             values.chunks(width).map(<[f32]>::to_vec).collect()
         };
-        made.images.extend(rows(values(batch.images), PIXELS));
-        made.targets.extend(rows(values(batch.targets), CLASSES));
+        made.images
+            .extend(rows(values(batch.images), channels * height * width));
+        made.targets.extend(rows(values(batch.targets), classes));
     }
     made
 }
 
 /// `len` images by a formula of index and pixel, with labels that count through the classes.
 fn split(len: usize, pixel: impl Fn(usize, usize) -> u8) -> Split {
-    Split {
-        images: (0..len * PIXELS)
-            .map(|i| pixel(i / PIXELS, i % PIXELS))
-            .collect(),
-        labels: (0..len).map(|i| (i % CLASSES) as u8).collect(),
-    }
+    let images = (0..len * PIXELS).map(|i| pixel(i / PIXELS, i % PIXELS));
+    let labels = (0..len).map(|i| (i % CLASSES) as u8);
+    let (images, labels) = (images.collect(), labels.collect());
+    Split::new(FASHION_MNIST_SHAPE, CLASSES, images, labels).expect("they fit together")
 }
 
 fn bytes(image: &[f32]) -> Vec<u8> {
@@ -86,7 +90,7 @@ fn batches_are_the_images_and_their_labels(device: &Device) {
         let expected = bytes.map(|&p| (f32::from(p) - 73.0) * (1.0 / 90.0));
         assert!(image.iter().copied().eq(expected), "image {index}");
     }
-    let empty = DeviceSplit::upload(Split::default(), device);
+    let empty = DeviceSplit::upload(Split::empty(FASHION_MNIST_SHAPE, CLASSES), device);
     assert!(empty.is_empty() && empty.batches(8).next().is_none());
 }
 
@@ -151,64 +155,85 @@ impl<'a> Definition<'a> {
 
     fn picture(&self, image: usize) -> Vec<u8> {
         let augment = &self.augment;
-        let shift = isize::from(augment.shift);
+        let ImageShape { channels, .. } = self.data.shape;
+        let sides = sides(self.data);
+        let [columns, rows] = sides;
+        let smaller = columns.min(rows);
+        let shift = isize::from(augment.shift).min(smaller);
         let [flip, right, down, erase] = self.words(image, 0);
         let is_flipped = augment.flip && below(flip, 2) == 1;
         let [right, down] = [right, down].map(|word| below(word, 2 * shift + 1) - shift);
         let is_erased = below(erase, 100) < augment.erase.into();
         let [width, height, left, top] = self.words(image, 1);
-        let size = [width, height].map(|word| 1 + below(word, augment.erase_side.into()));
-        let corner = [(left, 0), (top, 1)].map(|(word, axis)| below(word, 29 - size[axis]));
+        let size = [width, height]
+            .map(|word| 1 + below(word, isize::from(augment.erase_side).min(smaller)));
+        let corner =
+            [(left, 0), (top, 1)].map(|(word, axis)| below(word, sides[axis] + 1 - size[axis]));
 
-        let pixel = |place: [isize; 2]| {
-            let [x, y] = place;
+        let pixel = |channel: usize, position: [isize; 2]| {
+            let [x, y] = position;
             let inside =
-                |axis: usize| (corner[axis]..corner[axis] + size[axis]).contains(&place[axis]);
+                |axis: usize| (corner[axis]..corner[axis] + size[axis]).contains(&position[axis]);
             if is_erased && inside(0) && inside(1) {
                 return 0;
             }
             let (column, row) = (x - right, y - down);
-            if !(0..28).contains(&column) || !(0..28).contains(&row) {
+            if !(0..columns).contains(&column) || !(0..rows).contains(&row) {
                 return 0;
             }
-            let column = if is_flipped { 27 - column } else { column };
-            self.data.image(image)[(row * 28 + column) as usize]
+            let column = if is_flipped {
+                columns - 1 - column
+            } else {
+                column
+            };
+            self.data.image(image)[((channel as isize * rows + row) * columns + column) as usize]
         };
-        places().map(pixel).collect()
+        let channels = (0..channels)
+            .flat_map(|channel| positions(sides).map(move |position| (channel, position)));
+        channels
+            .map(|(channel, position)| pixel(channel, position))
+            .collect()
     }
 
-    /// A row of a batch, of which `pictures` has every image by itself, and how many of 784 parts of
-    /// it each class has.
-    fn row(&self, pictures: &[Vec<u8>], batch: &[u32], row: usize) -> (Vec<u8>, [usize; CLASSES]) {
+    /// A row of a batch, of which `pictures` has every image by itself, and how many parts of it each
+    /// class has, of as many as it has pixels.
+    fn row(&self, pictures: &[Vec<u8>], batch: &[u32], row: usize) -> (Vec<u8>, Vec<usize>) {
+        let sides = sides(self.data);
+        let pixels = self.data.shape.pixels();
         let image = batch[row] as usize;
         let [kind, distance, a, b] = self.words(image, 2);
         let distance = 1 + below(distance, batch.len() as isize - 1) as usize;
         let partner = batch[(row + distance) % batch.len()] as usize;
         let [mut own, other] = [image, partner].map(|index| pictures[index].clone());
-        let mut parts = PIXELS;
+        let mut parts = pixels;
         let kind = below(kind, 100);
         let (cutmix, mixup) = (self.augment.cutmix.into(), isize::from(self.augment.mixup));
         if kind < cutmix {
-            let size = 1 + below(a, 28).max(below(b, 28));
-            let [x, y, _, _] = self.words(image, 3);
-            let corner = [x, y].map(|word| below(word, 28) - size / 2);
-            for (i, place) in places().enumerate() {
-                if (0..2).all(|axis| (corner[axis]..corner[axis] + size).contains(&place[axis])) {
-                    own[i] = other[i];
+            let size = sides.map(|side| 1 + below(a, side).max(below(b, side)));
+            let words = self.words(image, 3);
+            let corner = [0, 1].map(|axis| below(words[axis], sides[axis]) - size[axis] / 2);
+            for (i, position) in positions(sides).enumerate() {
+                let inside = |axis: usize| {
+                    (corner[axis]..corner[axis] + size[axis]).contains(&position[axis])
+                };
+                if inside(0) && inside(1) {
+                    for value in (i..own.len()).step_by(pixels) {
+                        own[value] = other[value];
+                    }
                     parts -= 1;
                 }
             }
         } else if kind < cutmix + mixup {
-            parts = below(a, 785) as usize;
+            parts = below(a, pixels as isize + 1) as usize;
             for (own, other) in own.iter_mut().zip(other) {
-                let [a, b] = [(*own, parts), (other, PIXELS - parts)]
+                let [a, b] = [(*own, parts), (other, pixels - parts)]
                     .map(|(pixel, parts)| f64::from(pixel) * parts as f64);
-                *own = ((a + b) / 784.0).round() as u8;
+                *own = ((a + b) / pixels as f64).round() as u8;
             }
         }
-        let mut of_class = [0; CLASSES];
+        let mut of_class = vec![0; self.data.classes];
         of_class[usize::from(self.data.labels[image])] += parts;
-        of_class[usize::from(self.data.labels[partner])] += PIXELS - parts;
+        of_class[usize::from(self.data.labels[partner])] += pixels - parts;
         (own, of_class)
     }
 }
@@ -218,9 +243,14 @@ fn below(word: u64, n: isize) -> isize {
     ((word / 65_536) as isize * n) / 65_536
 }
 
+/// Width and height of an image.
+fn sides(data: &Split) -> [isize; 2] {
+    [data.shape.width, data.shape.height].map(|side| side as isize)
+}
+
 /// `[x, y]` of every pixel.
-fn places() -> impl Iterator<Item = [isize; 2]> {
-    (0..784).map(|i| [i % 28, i / 28])
+fn positions([width, height]: [isize; 2]) -> impl Iterator<Item = [isize; 2]> {
+    (0..width * height).map(move |i| [i % width, i / width])
 }
 
 /// All combinations, with label smoothing in every other one.
@@ -245,48 +275,101 @@ fn every_augmentation_is_its_definition(device: &Device) {
         for batch_size in [1usize, 2, 3, 125, 128] {
             // The last batch is a partial one.
             let data = first(&images, 2 * batch_size + batch_size.div_ceil(2));
-            let (seed, epoch) = (case as u64 * 0x1_2345_6789, 1 + case);
-            let made = make(
-                DeviceSplit::upload(data.clone(), device)
-                    .epoch(batch_size, seed, epoch)
-                    .augmented(augment)
-                    .smoothed(label_smoothing),
-            );
-            let definition = Definition::new(&data, augment, seed, epoch as u64);
-            let pictures: Vec<_> = (0..data.len()).map(|i| definition.picture(i)).collect();
-            let values = target_values(label_smoothing);
-            let order = shuffled(data.len(), seed, epoch);
-            let rows = order
-                .chunks(batch_size)
-                .flat_map(|batch| (0..batch.len()).map(move |row| (batch, row)));
-            for (i, (batch, row)) in rows.enumerate() {
-                let (pixels, parts) = definition.row(&pictures, batch, row);
-                let expected = pixels.iter().map(|&p| f32::from(p) * (1.0 / 255.0));
-                assert!(
-                    made.images[i].iter().copied().eq(expected),
-                    "{augment:?}, batch size {batch_size}, image {i}"
-                );
-                let expected = parts.iter().map(|&parts| values[parts]);
-                assert!(
-                    made.targets[i].iter().copied().eq(expected),
-                    "{augment:?}, batch size {batch_size}, targets {i}"
-                );
-            }
-            assert_eq!(made.images.len(), data.len());
+            assert_as_defined(&data, case, augment, label_smoothing, batch_size, device);
         }
     }
 }
 
+/// Rows that end within a word, in colour or not; images that do; shapes that are not square; more
+/// classes than a workgroup has invocations; the largest image.
+fn images_of_any_size_and_classes_are_as_defined(device: &Device) {
+    for (channels, height, width, classes) in [
+        (3, 9, 13, 100),
+        (1, 13, 9, 2),
+        (3, 8, 30, 255),
+        (3, 32, 32, 10),
+        (1, 11, 64, 65),
+        (3, 256, 256, 3),
+    ] {
+        let shape = ImageShape {
+            channels,
+            height,
+            width,
+        };
+        let len = if height == 256 { 5 } else { 41 };
+        let bytes = random(len * shape.values(), 7);
+        let images = bytes.iter().map(|x| x.to_bits() as u8).collect();
+        let labels = (0..len).map(|i| (i * 7 % classes) as u8).collect();
+        let data = Split::new(shape, classes, images, labels).expect("they fit together");
+        for (case, (augment, label_smoothing)) in combinations().enumerate() {
+            // Beyond the smaller side counts as that side.
+            let augment = Augment {
+                shift: if case % 4 == 3 { 200 } else { augment.shift },
+                erase_side: if case % 8 == 5 {
+                    255
+                } else {
+                    augment.erase_side
+                },
+                ..augment
+            };
+            assert_as_defined(&data, case, augment, label_smoothing, 16, device);
+        }
+    }
+}
+
+fn assert_as_defined(
+    data: &Split,
+    case: usize,
+    augment: Augment,
+    label_smoothing: f64,
+    batch_size: usize,
+    device: &Device,
+) {
+    let (seed, epoch) = (case as u64 * 0x1_2345_6789, 1 + case);
+    let made = make(
+        DeviceSplit::upload(data.clone(), device)
+            .epoch(batch_size, seed, epoch)
+            .augmented(augment)
+            .smoothed(label_smoothing),
+    );
+    let what = format!("{:?}, {augment:?}, batch size {batch_size}", data.shape);
+    let definition = Definition::new(data, augment, seed, epoch as u64);
+    let pictures: Vec<_> = (0..data.len()).map(|i| definition.picture(i)).collect();
+    let form = Form {
+        shape: data.shape,
+        classes: data.classes,
+    };
+    let values = target_values(label_smoothing, form);
+    let order = shuffled(data.len(), seed, epoch);
+    let rows = order
+        .chunks(batch_size)
+        .flat_map(|batch| (0..batch.len()).map(move |row| (batch, row)));
+    for (i, (batch, row)) in rows.enumerate() {
+        let (pixels, parts) = definition.row(&pictures, batch, row);
+        let expected = pixels.iter().map(|&p| f32::from(p) * (1.0 / 255.0));
+        assert!(
+            made.images[i].iter().copied().eq(expected),
+            "{what}, image {i}"
+        );
+        let expected = parts.iter().map(|&parts| values[parts]);
+        assert!(
+            made.targets[i].iter().copied().eq(expected),
+            "{what}, targets {i}"
+        );
+    }
+    assert_eq!(made.images.len(), data.len());
+}
+
 #[test]
 fn smoothed_targets_have_known_values() {
-    let plain = target_values(0.0);
+    let plain = target_values(0.0, FORM);
     assert_eq!([plain[0], plain[392], plain[784]], [0.0, 0.5, 1.0]);
-    let smoothed = target_values(0.1);
+    let smoothed = target_values(0.1, FORM);
     assert_eq!(
         [smoothed[0], smoothed[392], smoothed[784]],
         [0.01, 0.46, 0.91]
     );
-    let all = target_values(0.75);
+    let all = target_values(0.75, FORM);
     assert_eq!([all[0], all[196], all[784]], [0.075, 0.1375, 0.325]);
     assert_eq!(plain.len(), 785);
 }
@@ -461,7 +544,7 @@ fn cut_targets_are_the_areas_shown(device: &Device) {
     // (2s - 1) / 784, around any pixel, as far as it lies in the image.
     let (mut first, mut second) = (0.0, 0.0);
     for side in 1..=28_i32 {
-        for center in places() {
+        for center in positions([28, 28]) {
             let covered = center.map(|center| {
                 let low = center as i32 - side / 2;
                 f64::from((low + side).min(28) - low.max(0))
@@ -588,7 +671,7 @@ fn an_augmentation_shows_all_its_values_in_json() {
 
 /// A shader would read what lies past the shorter one.
 fn tensors_that_do_not_fit_are_refused(device: &Device) {
-    let images = |pixels| Tensor::<2, Int>::zeros([3, pixels], (device, DType::U8));
+    let images = |bytes| Tensor::<1, Int>::zeros([bytes], (device, DType::U8));
     let labels = |len| Tensor::<1, Int>::zeros([len], (device, DType::U32));
     let targets = |len| Tensor::<1>::zeros([len], device);
     let selection = |len| Selection {
@@ -600,29 +683,35 @@ fn tensors_that_do_not_fit_are_refused(device: &Device) {
     };
     for (images, labels, targets, len, part) in [
         (
-            images(PIXELS - 1),
+            images(3 * PIXELS - 4),
             labels(3),
             targets(PIXELS + 1),
             2,
             "images",
         ),
-        (images(PIXELS), labels(2), targets(PIXELS + 1), 2, "labels"),
         (
-            images(PIXELS),
+            images(3 * PIXELS),
+            labels(2),
+            targets(PIXELS + 1),
+            2,
+            "images",
+        ),
+        (
+            images(3 * PIXELS),
             labels(3),
             targets(PIXELS),
             2,
             "target values",
         ),
         (
-            images(PIXELS),
+            images(3 * PIXELS),
             labels(3),
             targets(PIXELS + 1),
             3,
             "3 positions from 1 on, of 3",
         ),
         (
-            images(PIXELS),
+            images(3 * PIXELS),
             labels(3),
             targets(PIXELS + 1),
             0,
@@ -630,7 +719,7 @@ fn tensors_that_do_not_fit_are_refused(device: &Device) {
         ),
     ] {
         let order = Tensor::from_data(TensorData::from([0_u32, 1, 2]), (device, DType::U32));
-        let gather = || gather(images, labels, order, targets, selection(len));
+        let gather = || gather(images, labels, order, targets, FORM, selection(len));
         assert_panics(part, gather);
     }
 }

@@ -4,11 +4,13 @@
 //! them on all.)
 
 use crate::common::random;
-use fmnist::dataset::{CLASSES, PIXELS};
+use fmnist::dataset::{CLASSES, FASHION_MNIST_SHAPE, PIXELS};
 use fmnist::ops::adamw::{self, AdamStep};
 use fmnist::ops::channel_norm;
 use fmnist::ops::dropout::{self, Dropout};
-use fmnist::ops::gather::{self, Augment, Normalization, Selection, epoch_key, target_values};
+use fmnist::ops::gather::{
+    self, Augment, Form, Normalization, Selection, epoch_key, target_values,
+};
 use fmnist::ops::simd::Isa;
 
 /// No multiple of a vector's lanes, and more than one thread takes at a time.
@@ -76,11 +78,17 @@ fn batches_are_gathered_the_same() {
         .collect();
     let order: Vec<u32> = (0..images as u32).rev().collect();
     let labels: Vec<u32> = order.iter().map(|i| i % CLASSES as u32).collect();
+    let form = Form {
+        shape: FASHION_MNIST_SHAPE,
+        classes: CLASSES,
+    };
     let source = gather::cpu::Source {
         images: &pixels,
+        shape: FASHION_MNIST_SHAPE,
         labels: &labels,
+        classes: CLASSES,
         order: &order,
-        target_values: &target_values(0.1),
+        target_values: &target_values(0.1, form),
     };
     let augmented = Augment {
         flip: true,

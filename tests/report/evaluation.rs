@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::Path;
 
-use fmnist::dataset::{CLASSES, FASHION_MNIST_CLASSES, PIXELS, Split};
+use fmnist::dataset::{CLASSES, FASHION_MNIST_CLASSES, FASHION_MNIST_SHAPE, PIXELS, Split};
 use fmnist::report::confusion::{self, draw_confusion};
 use fmnist::report::disagreement::{self, draw_disagreement};
 use fmnist::report::evaluation::tables::{p_value, tables};
@@ -235,6 +235,7 @@ fn test_set(labels: &[u8], probabilities: [Vec<Row>; 2]) -> TestSet {
         split: Split {
             images: (0..labels.len()).flat_map(grey).collect(),
             labels: labels.to_vec(),
+            ..Split::empty(FASHION_MNIST_SHAPE, CLASSES)
         },
         probabilities: probabilities.map(|rows| rows.into_iter().collect()).into(),
     }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::common::plain;
-use fmnist::dataset::{CLASSES, FASHION_MNIST_CLASSES, PIXELS, Split};
+use fmnist::dataset::{CLASSES, FASHION_MNIST_CLASSES, FASHION_MNIST_SHAPE, PIXELS, Split};
 use fmnist::device::Backend;
 use fmnist::model::ModelKind;
 use fmnist::report::evaluation::{Evaluation, Probabilities};
@@ -45,6 +45,7 @@ impl Run {
         let split = Split {
             images: (0..images * PIXELS).map(noise).collect(),
             labels: (0..images).map(|image| (image % CLASSES) as u8).collect(),
+            ..Split::empty(FASHION_MNIST_SHAPE, CLASSES)
         };
         let probabilities: Vec<Probabilities> = [3, 2][..names.len()]
             .iter()

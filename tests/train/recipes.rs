@@ -300,6 +300,7 @@ fn no_test_image_reaches_training_or_selection() {
     let forged = Split {
         images: (0..100 * 784).map(|i| (i * 31 % 251) as u8).collect(),
         labels: (0..100).map(|i| (i * 7 % 10) as u8).collect(),
+        ..Split::empty(FASHION_MNIST_SHAPE, CLASSES)
     };
     write_dataset(&with_forged, &forged);
     let real = run_on(&with_real, cwd.path(), "real");

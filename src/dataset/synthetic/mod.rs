@@ -20,7 +20,10 @@ use rand_chacha::rand_core::SeedableRng;
 use rayon::prelude::*;
 
 use super::raster::{Canvas, Transform};
-use super::{CLASSES, Dataset, DatasetDigest, FASHION_MNIST_CLASSES, PIXELS, SIDE, Split};
+use super::{
+    CLASSES, Dataset, DatasetDigest, FASHION_MNIST_CLASSES, FASHION_MNIST_SHAPE, PIXELS, SIDE,
+    Split,
+};
 use tones::Tones;
 
 /// The dataset's name in every table, title and file.
@@ -59,6 +62,7 @@ pub fn split(seed: u64, part: Part, n: usize) -> Split {
     let mut split = Split {
         images: vec![0; n * PIXELS],
         labels: vec![0; n],
+        ..Split::empty(FASHION_MNIST_SHAPE, CLASSES)
     };
     let images = split.images.par_chunks_exact_mut(PIXELS);
     let images = images.zip(&mut split.labels).enumerate();

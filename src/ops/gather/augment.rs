@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::SIDE;
+use crate::dataset::ImageShape;
 
 /// Random changes to the images of a batch. The default changes nothing.
 ///
@@ -14,18 +14,18 @@ pub struct Augment {
     /// Mirror left to right, with probability 1/2.
     pub flip: bool,
     /// Shift by up to so many pixels, in x and in y: uniform in `-shift..=shift`. What comes in
-    /// is background, 0. More than 28 counts as 28.
+    /// is background, 0. More than the smaller side of an image counts as that.
     pub shift: u8,
     /// Percentage of images of which a rectangle is erased: "Random Erasing Data Augmentation"
     /// (Zhong et al., 2020). It becomes background, 0: the paper's random bytes trained no better
     /// here.
     pub erase: u8,
     /// Largest side of the erased rectangle in pixels. Width and height are uniform in
-    /// `1..=erase_side`, its place is uniform among all that lie in the image. More than 28 counts
-    /// as 28.
+    /// `1..=erase_side`, its place is uniform among all that lie in the image. More than the smaller
+    /// side of an image counts as that.
     pub erase_side: u8,
-    /// Percentage of images of which a square shows another image instead: "CutMix" (Yun et al.,
-    /// 2019). Its area is a share of the whole that is uniform in 0 to 1, its centre is any pixel,
+    /// Percentage of images of which a rectangle of their own proportions shows another image instead:
+    /// "CutMix" (Yun et al., 2019). Its area is a share of the whole that is uniform in 0 to 1, its centre is any pixel,
     /// and what lies outside is cut off. Targets are mixed by the pixels that each image has in the
     /// result.
     pub cutmix: u8,
@@ -47,8 +47,8 @@ impl Augment {
     };
 
     /// The same within the limits that the kernels rely on.
-    pub(super) fn clamped(self) -> Self {
-        let side = SIDE as u8;
+    pub(super) fn clamped(self, shape: ImageShape) -> Self {
+        let side = u8::try_from(shape.height.min(shape.width)).unwrap_or(u8::MAX);
         Self {
             shift: self.shift.min(side),
             erase: if self.erase_side == 0 { 0 } else { self.erase },

@@ -2,35 +2,39 @@
 
 use super::random::{Choices, Mix, Pose};
 use super::{Augment, Normalization, Selection};
-use crate::dataset::{CLASSES, PIXELS, SIDE};
+use crate::dataset::ImageShape;
 use crate::ops::simd::{Isa, Kernel, Vector};
 
 /// What batches are gathered from.
 #[derive(Clone, Copy)]
 pub struct Source<'a> {
-    /// `[len, 784]`.
+    /// `[len, channels, height, width]`; there may be more bytes behind them.
     pub images: &'a [u8],
-    /// `[len]`.
+    /// Channels, height and width.
+    pub shape: ImageShape,
+    /// `[len]`, below `classes`.
     pub labels: &'a [u32],
+    /// Number of classes.
+    pub classes: usize,
     /// Indices of images.
     pub order: &'a [u32],
-    /// `[785]`: see [`target_values`](super::target_values).
+    /// `[height · width + 1]`: see [`target_values`](super::target_values).
     pub target_values: &'a [f32],
 }
 
-/// Images `[batch, 784]` and targets `[batch, 10]`.
+/// Images `[batch, channels, height, width]` and targets `[batch, classes]`.
 ///
 /// # Panics
 ///
 /// If the selection or an index is out of range.
 pub fn gather(isa: Isa, source: Source, selection: &Selection) -> (Vec<f32>, Vec<f32>) {
     let (first, len) = (selection.first as usize, selection.len as usize);
-    let mut images = Vec::with_capacity(len * PIXELS);
-    let mut targets = Vec::with_capacity(len * CLASSES);
+    let mut images = Vec::with_capacity(len * source.shape.values());
+    let mut targets = Vec::with_capacity(len * source.classes);
     isa.run(Batch {
         source,
         key: selection.key,
-        augment: selection.augment.clamped(),
+        augment: selection.augment.clamped(source.shape),
         normalization: selection.normalization,
         window: &source.order[first..][..len],
         images: &mut images,
@@ -55,9 +59,10 @@ impl Kernel for Batch<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(mut self) {
         if self.augment == Augment::NONE {
+            let pixels = self.source.shape.pixels();
             for &index in self.window {
                 normalize(self.source.image(index), self.normalization, self.images);
-                self.target(index, index, PIXELS);
+                self.target(index, index, pixels);
             }
         } else {
             self.augmented();
@@ -68,16 +73,17 @@ impl Kernel for Batch<'_> {
 impl Batch<'_> {
     #[inline(always)]
     fn augmented(&mut self) {
-        let augment = self.augment;
+        let (augment, shape) = (self.augment, self.source.shape);
         let len = self.window.len();
-        let mut canvas = Canvas::new();
-        let (mut picture, mut other) = ([0; PIXELS], [0; PIXELS]);
+        let mut picture = vec![0; shape.values()];
+        let mut other = picture.clone();
         for (row, &index) in self.window.iter().enumerate() {
             let choices = Choices {
                 key: self.key,
+                shape,
                 image: index,
             };
-            canvas.paint(self.source.image(index), choices, &augment, &mut picture);
+            paint(self.source.image(index), choices, &augment, &mut picture);
             let partner = self.window[(row + choices.distance(len)) % len];
             let mix = choices.mix(&augment);
             if mix != Mix::No {
@@ -85,51 +91,59 @@ impl Batch<'_> {
                     image: partner,
                     ..choices
                 };
-                canvas.paint(self.source.image(partner), choices, &augment, &mut other);
+                paint(self.source.image(partner), choices, &augment, &mut other);
             }
-            let parts = mix_in(&other, mix, &mut picture);
+            let parts = mix_in(&other, mix, shape, &mut picture);
             normalize(&picture, self.normalization, self.images);
             self.target(index, partner, parts);
         }
     }
 
-    /// Appends the targets of a mixed image: its own class has `parts` in 784 of it, the class of
-    /// its partner the rest.
+    /// Appends the targets of a mixed image: its own class has `parts` of it, of as many as it has
+    /// pixels, the class of its partner the rest.
     #[inline(always)]
     fn target(&mut self, index: u32, partner: u32, parts: usize) {
+        let rest = self.source.shape.pixels() - parts;
         let [own, other] = [index, partner].map(|index| self.source.labels[index as usize]);
-        self.targets.extend((0..CLASSES as u32).map(|class| {
-            let own = if class == own { parts } else { 0 };
-            let other = if class == other { PIXELS - parts } else { 0 };
-            self.source.target_values[own + other]
-        }));
+        self.targets
+            .extend((0..self.source.classes as u32).map(|class| {
+                let own = if class == own { parts } else { 0 };
+                let other = if class == other { rest } else { 0 };
+                self.source.target_values[own + other]
+            }));
     }
 }
 
 impl<'a> Source<'a> {
     #[inline(always)]
     fn image(&self, index: u32) -> &'a [u8] {
-        &self.images[index as usize * PIXELS..][..PIXELS]
+        let values = self.shape.values();
+        &self.images[index as usize * values..][..values]
     }
 }
 
-/// Mixes another image into `picture`; returns how many parts in 784 are still its own.
+/// Mixes another image into `picture`; returns how many parts, of as many as there are pixels, are
+/// still its own.
 #[inline(always)]
-fn mix_in(other: &[u8; PIXELS], mix: Mix, picture: &mut [u8; PIXELS]) -> usize {
+fn mix_in(other: &[u8], mix: Mix, shape: ImageShape, picture: &mut [u8]) -> usize {
+    let pixels = shape.pixels();
     match mix {
-        Mix::No => PIXELS,
+        Mix::No => pixels,
         Mix::Cut(rectangle) => {
-            for row in rectangle.rows() {
-                picture[row.clone()].copy_from_slice(&other[row]);
+            let planes = picture.chunks_exact_mut(pixels);
+            for (plane, other) in planes.zip(other.chunks_exact(pixels)) {
+                for row in rectangle.rows(shape.width) {
+                    plane[row.clone()].copy_from_slice(&other[row]);
+                }
             }
-            PIXELS - rectangle.area()
+            pixels - rectangle.area()
         }
         Mix::Blend(parts) => {
-            const ALL: u32 = PIXELS as u32;
+            let all = pixels as u32;
             for (pixel, &other) in picture.iter_mut().zip(other) {
-                let sum = parts * u32::from(*pixel) + (ALL - parts) * u32::from(other);
+                let sum = parts * u32::from(*pixel) + (all - parts) * u32::from(other);
                 // To the nearest.
-                *pixel = ((sum + ALL / 2) / ALL) as u8;
+                *pixel = ((sum + all / 2) / all) as u8;
             }
             parts as usize
         }
@@ -147,47 +161,41 @@ fn normalize(bytes: &[u8], normalization: Normalization, images: &mut Vec<f32>) 
     );
 }
 
-/// Room for an image in the middle of background, so that a shifted one is a part of it.
-struct Canvas([[u8; Self::WIDTH]; Self::WIDTH]);
-
-impl Canvas {
-    const WIDTH: usize = 3 * SIDE;
-
-    fn new() -> Self {
-        Self([[0; Self::WIDTH]; Self::WIDTH])
-    }
-
-    /// Flips, shifts and erases an image.
-    #[inline(always)]
-    fn paint(
-        &mut self,
-        image: &[u8],
-        choices: Choices,
-        augment: &Augment,
-        picture: &mut [u8; PIXELS],
-    ) {
-        let Pose {
-            flip,
-            shift,
-            erased,
-        } = choices.pose(augment);
-        let middle = self.0[SIDE..]
-            .iter_mut()
-            .map(|row| &mut row[SIDE..][..SIDE]);
-        for (row, pixels) in middle.zip(image.chunks_exact(SIDE)) {
-            row.copy_from_slice(pixels);
+/// Flips, shifts and erases an image.
+#[inline(always)]
+fn paint(image: &[u8], choices: Choices, augment: &Augment, picture: &mut [u8]) {
+    let Pose {
+        flip,
+        shift: [right, down],
+        erased,
+    } = choices.pose(augment);
+    let ImageShape { height, width, .. } = choices.shape;
+    let plane = height * width;
+    // Columns that stay in the picture: of the image, and where they come to lie.
+    let columns = width - right.unsigned_abs() as usize;
+    let (from, to) = ((-right).max(0) as usize, right.max(0) as usize);
+    for (image, picture) in image
+        .chunks_exact(plane)
+        .zip(picture.chunks_exact_mut(plane))
+    {
+        picture.fill(0);
+        for (y, row) in image.chunks_exact(width).enumerate() {
+            let y = y as i32 + down;
+            if !(0..height as i32).contains(&y) {
+                continue;
+            }
+            let shifted = &mut picture[y as usize * width + to..][..columns];
             if flip {
-                row.reverse();
+                let mirrored = row.iter().rev().skip(from);
+                for (pixel, &byte) in shifted.iter_mut().zip(mirrored) {
+                    *pixel = byte;
+                }
+            } else {
+                shifted.copy_from_slice(&row[from..][..columns]);
             }
         }
-        let [left, top] = shift.map(|shift| (SIDE as i32 - shift) as usize);
-        for (row, pixels) in self.0[top..].iter().zip(picture.chunks_exact_mut(SIDE)) {
-            pixels.copy_from_slice(&row[left..][..SIDE]);
-        }
-        if let Some(rectangle) = erased {
-            for row in rectangle.rows() {
-                picture[row].fill(0);
-            }
+        for row in erased.iter().flat_map(|erased| erased.rows(width)) {
+            picture[row].fill(0);
         }
     }
 }

@@ -4,8 +4,7 @@ use burn::backend::DType;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn_wgpu::{CubeBackend, into_contiguous};
 
-use super::{Gather, Selection, plan};
-use crate::dataset::{CLASSES, SIDE};
+use super::{Form, Gather, Selection, plan};
 use crate::ops::wgsl::{empty, launch, upload};
 
 impl Gather for CubeBackend {
@@ -14,16 +13,17 @@ impl Gather for CubeBackend {
         labels: IntTensor<Self>,
         order: IntTensor<Self>,
         target_values: FloatTensor<Self>,
+        form: Form,
         selection: Selection,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let batch = selection.len as usize;
         let [images, labels, order, target_values] =
             [images, labels, order, target_values].map(into_contiguous);
-        let parameters = upload(&images, &plan::parameters(&selection));
-        let batch_images = empty(&images, &[batch, 1, SIDE, SIDE], DType::F32);
-        let batch_targets = empty(&images, &[batch, CLASSES], DType::F32);
+        let parameters = upload(&images, &plan::parameters(&selection, form.shape));
+        let batch_images = empty(&images, &form.images(batch), DType::F32);
+        let batch_targets = empty(&images, &[batch, form.classes], DType::F32);
         launch(
-            plan::batch(batch),
+            plan::batch(form, batch),
             &[
                 &images,
                 &labels,

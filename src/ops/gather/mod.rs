@@ -18,7 +18,7 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::Int;
 
-use crate::dataset::{CLASSES, PIXELS};
+use crate::dataset::ImageShape;
 
 pub use augment::Augment;
 pub use normalization::Normalization;
@@ -39,6 +39,32 @@ pub struct Selection {
     pub normalization: Normalization,
 }
 
+/// What images and labels look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Form {
+    /// Channels, height and width of an image.
+    pub shape: ImageShape,
+    /// Labels are below it.
+    pub classes: usize,
+}
+
+impl Form {
+    /// Bytes that so many images take on a device: whole words.
+    pub fn bytes(&self, len: usize) -> usize {
+        (len * self.shape.values()).next_multiple_of(size_of::<u32>())
+    }
+
+    /// The shape of a batch's images.
+    fn images(&self, batch: usize) -> [usize; 4] {
+        let ImageShape {
+            channels,
+            height,
+            width,
+        } = self.shape;
+        [batch, channels, height, width]
+    }
+}
+
 /// The making of a batch, as Burn dispatches it to the backend of its tensors.
 #[backend_extension(Cube, NdArray)]
 pub trait Gather: Backend {
@@ -48,30 +74,34 @@ pub trait Gather: Backend {
         labels: IntTensor<Self>,
         order: IntTensor<Self>,
         target_values: FloatTensor<Self>,
+        form: Form,
         selection: Selection,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
-/// A batch: images `[batch, 1, 28, 28]`, with pixels as [`Normalization`] says, and targets `[batch, 10]`.
+/// A batch: images `[batch, channels, height, width]`, with pixels as [`Normalization`] says, and
+/// targets `[batch, classes]`.
 ///
-/// `images` are `[len, 784]` of u8, `labels` `[len]` of u32 below 10, and `order` lists their
-/// indices in u32, all below `len`; `target_values` is [`target_values`] as a tensor.
+/// `images` are `[len, channels, height, width]` of u8, flat and filled up to [`Form::bytes`], `labels`
+/// `[len]` of u32 below the number of classes, and `order` lists their indices in u32, all below `len`;
+/// `target_values` is [`target_values`] as a tensor.
 ///
 /// # Panics
 ///
 /// If the tensors do not fit together, or the selection is empty, ends past the order, or is too
 /// large for one launch.
 pub fn gather(
-    images: Tensor<2, Int>,
+    images: Tensor<1, Int>,
     labels: Tensor<1, Int>,
     order: Tensor<1, Int>,
     target_values: Tensor<1>,
+    form: Form,
     selection: Selection,
 ) -> (Tensor<4>, Tensor<2>) {
-    let len = images.dims()[0];
-    assert_eq!(images.dims(), [len, PIXELS], "gather: images");
-    assert_eq!(labels.dims(), [len], "gather: labels");
-    assert_eq!(target_values.dims(), [PIXELS + 1], "gather: target values");
+    let [len] = labels.dims();
+    assert_eq!(images.dims(), [form.bytes(len)], "gather: images");
+    let parts = form.shape.pixels() + 1;
+    assert_eq!(target_values.dims(), [parts], "gather: target values");
     let [positions] = order.dims();
     let Selection { first, len, .. } = selection;
     assert!(
@@ -83,6 +113,7 @@ pub fn gather(
         labels.into_dispatch(),
         order.into_dispatch(),
         target_values.into_dispatch(),
+        form,
         selection,
     );
     (
@@ -91,13 +122,16 @@ pub fn gather(
     )
 }
 
-/// Targets of a class that owns 0, 1, .. 784 parts in 784 of a picture, `[785]`.
+/// Targets of a class that owns 0, 1, .. of as many parts of a picture as it has pixels,
+/// `[height · width + 1]`.
 ///
 /// `label_smoothing` takes its share from all classes and gives it to all in equal parts: "Rethinking
 /// the Inception Architecture for Computer Vision" (Szegedy et al., 2016), section 7.
-pub fn target_values(label_smoothing: f64) -> Vec<f32> {
-    let smoothed = |share: f64| (1.0 - label_smoothing) * share + label_smoothing / CLASSES as f64;
-    (0..=PIXELS)
-        .map(|parts| smoothed(parts as f64 / PIXELS as f64) as f32)
+pub fn target_values(label_smoothing: f64, form: Form) -> Vec<f32> {
+    let spread = label_smoothing / form.classes as f64;
+    let smoothed = |share: f64| (1.0 - label_smoothing) * share + spread;
+    let pixels = form.shape.pixels();
+    (0..=pixels)
+        .map(|parts| smoothed(parts as f64 / pixels as f64) as f32)
         .collect()
 }

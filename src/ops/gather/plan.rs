@@ -3,21 +3,28 @@
 //! The kernel's file, `shaders/gather/batch.wgsl`, says what it computes and in which order it
 //! binds its buffers.
 
-use super::Selection;
 use super::random::{CUT, ERASE, MIX, POSE};
-use crate::dataset::{CLASSES, SIDE};
+use super::{Form, Selection};
+use crate::dataset::ImageShape;
 use crate::ops::wgsl::{Launch, grid, template};
 
 const INVOCATIONS: usize = 64;
 
-/// A batch of so many images. One pipeline serves all: what differs is in [`parameters`].
-pub fn batch(len: usize) -> Launch {
+/// A batch of so many images. One pipeline serves all of a dataset: what differs is in [`parameters`].
+pub fn batch(form: Form, len: usize) -> Launch {
+    let ImageShape {
+        channels,
+        height,
+        width,
+    } = form.shape;
     Launch {
         name: "gather/batch",
         template: template!("random/pcg4d", "gather/batch"),
         values: vec![
-            ("side", SIDE),
-            ("classes", CLASSES),
+            ("channels", channels),
+            ("height", height),
+            ("width", width),
+            ("classes", form.classes),
             ("pose", POSE as usize),
             ("erase", ERASE as usize),
             ("mix", MIX as usize),
@@ -29,8 +36,8 @@ pub fn batch(len: usize) -> Launch {
 }
 
 /// The fields of the shader's `Selection`, in order.
-pub fn parameters(selection: &Selection) -> [u32; 12] {
-    let augment = selection.augment.clamped();
+pub fn parameters(selection: &Selection, shape: ImageShape) -> [u32; 12] {
+    let augment = selection.augment.clamped(shape);
     [
         selection.first,
         selection.len,

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::Augment;
-use crate::dataset::{PIXELS, SIDE};
+use crate::dataset::ImageShape;
 use crate::ops::pcg4d::pcg4d;
 
 // What the words of a hash are for.
@@ -16,7 +16,7 @@ pub const ERASE: u32 = 1;
 pub const MIX: u32 = 2;
 pub const CUT: u32 = 3;
 
-/// A number below `n`, which is at most 2^16, from the upper half of a random word: each with the
+/// A number below `n`, which is at most 2^16 + 1, from the upper half of a random word: each with the
 /// same probability but for `n` in 2^16.
 #[inline(always)]
 fn below(word: u32, n: u32) -> u32 {
@@ -39,11 +39,11 @@ pub struct Rectangle {
 }
 
 impl Rectangle {
-    /// Which of the image's pixels lie in it, row by row.
+    /// Which of a channel's values, in rows of `width`, lie in it, row by row.
     #[inline(always)]
-    pub fn rows(self) -> impl Iterator<Item = Range<usize>> {
+    pub fn rows(self, width: usize) -> impl Iterator<Item = Range<usize>> {
         let Self { low, high } = self;
-        (low[1]..high[1]).map(move |y| y * SIDE + low[0]..y * SIDE + high[0])
+        (low[1]..high[1]).map(move |y| y * width + low[0]..y * width + high[0])
     }
 
     /// Number of pixels.
@@ -66,7 +66,7 @@ pub enum Mix {
     No,
     /// The other image shows in the rectangle.
     Cut(Rectangle),
-    /// Pixels are weighted: so many parts in 784 are the image's own.
+    /// Pixels are weighted: of as many parts as an image has pixels, so many are the image's own.
     Blend(u32),
 }
 
@@ -74,6 +74,8 @@ pub enum Mix {
 #[derive(Clone, Copy)]
 pub struct Choices {
     pub key: [u32; 2],
+    /// Its size.
+    pub shape: ImageShape,
     /// Index in the dataset.
     pub image: u32,
 }
@@ -103,8 +105,9 @@ impl Choices {
     fn erased(self, largest: u32) -> Rectangle {
         let [width, height, left, top] = self.words(ERASE);
         let size = [width, height].map(|word| 1 + below(word, largest) as usize);
-        let low = [(left, size[0]), (top, size[1])]
-            .map(|(word, size)| below(word, (SIDE - size + 1) as u32) as usize);
+        let ImageShape { height, width, .. } = self.shape;
+        let low = [(left, width - size[0]), (top, height - size[1])]
+            .map(|(word, most)| below(word, most as u32 + 1) as usize);
         Rectangle {
             low,
             high: [low[0] + size[0], low[1] + size[1]],
@@ -118,7 +121,7 @@ impl Choices {
         if kind < cutmix {
             Mix::Cut(self.cut(a, b))
         } else if kind < cutmix + u32::from(augment.mixup) {
-            Mix::Blend(below(a, PIXELS as u32 + 1))
+            Mix::Blend(below(a, self.shape.pixels() as u32 + 1))
         } else {
             Mix::No
         }
@@ -134,14 +137,19 @@ impl Choices {
 
     #[inline(always)]
     fn cut(self, a: u32, b: u32) -> Rectangle {
-        let below_side = |word| below(word, SIDE as u32) as usize;
-        // The greater of two uniform sides: its square is uniform.
-        let size = 1 + below_side(a).max(below_side(b));
         let [x, y, _, _] = self.words(CUT);
-        let center = [x, y].map(below_side);
+        let [columns, rows] =
+            [(self.shape.width, x), (self.shape.height, y)].map(|(side, center)| {
+                let below_side = |word| below(word, side as u32) as usize;
+                // The greater of two uniform sides: their product's share of the image is uniform.
+                let size = 1 + below_side(a).max(below_side(b));
+                let center = below_side(center);
+                let low = center.saturating_sub(size / 2);
+                low..(center + size - size / 2).min(side)
+            });
         Rectangle {
-            low: center.map(|center| center.saturating_sub(size / 2)),
-            high: center.map(|center| (center + size - size / 2).min(SIDE)),
+            low: [columns.start, rows.start],
+            high: [columns.end, rows.end],
         }
     }
 }
