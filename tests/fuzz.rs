@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use fmnist::dataset::idx;
+use fmnist::dataset::{FASHION_MNIST_SHAPE, idx};
 use fmnist::export::npy;
 use fmnist::predict;
 use fmnist::report::evaluation::Evaluation;
@@ -92,14 +92,14 @@ const JSON: [&str; 12] = [
 const TARGETS: [Target; 9] = [
     Target {
         name: "idx-images",
-        parse: |mut bytes| idx::read_images(&mut bytes, "images").is_ok(),
+        parse: |mut bytes| idx::read_images(&mut bytes, "images", FASHION_MNIST_SHAPE).is_ok(),
         seal: maybe_gzip,
         words: &[],
         memory: (1100, 3 << 20),
     },
     Target {
         name: "idx-labels",
-        parse: |mut bytes| idx::read_labels(&mut bytes, "labels").is_ok(),
+        parse: |mut bytes| idx::read_labels(&mut bytes, "labels", 10).is_ok(),
         seal: maybe_gzip,
         words: &[],
         memory: (1100, 3 << 20),

@@ -205,7 +205,7 @@ fn show(
         .iter()
         .map(|class| images.by_ref().take(class.len()).collect())
         .collect();
-    draw_grid(out, &rows, SCALE)?;
+    draw_grid(out, split.shape, &rows, SCALE)?;
     Ok(classes.iter().map(Vec::len).collect())
 }
 

@@ -104,7 +104,8 @@ pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
 fn test_images(args: &EvaluateArgs, folder: &RunFolder, config: &Config) -> Result<Split> {
     let own = folder.file("test-images.gz");
     if !args.dataset.is_given() && own.exists() {
-        let test = TestSet::read(folder.path(), &[], config.class_names.len())?.split;
+        let test =
+            TestSet::read(folder.path(), &[], config.input(), config.class_names.len())?.split;
         ensure!(
             config.is_tested_with(&test),
             "{} holds other images than those of {}, which the run was trained on — pass the run's \

@@ -20,13 +20,15 @@ use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
-use super::{CLASSES, PIXELS, SIDE};
+use super::ImageShape;
 use crate::util::text::count;
 
 /// The most images or labels a file may declare: far more than any dataset of this format has.
 pub const MAX_ITEMS: usize = 1_000_000;
 
-const IMAGES_MAGIC: u32 = 0x0803;
+/// Of images with rows and columns, or with channels before them.
+const GREY_MAGIC: u32 = 0x0803;
+const CHANNELS_MAGIC: u32 = 0x0804;
 const LABELS_MAGIC: u32 = 0x0801;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// How often a file may have been compressed.
@@ -39,55 +41,77 @@ const BUFFER: usize = 16 * 1024;
 /// Size of the first allocation; each further one doubles it, up to the declared size.
 const FIRST_CHUNK: usize = 1 << 20;
 
-/// Reads a file of 28×28 images: `n × 784` bytes, row by row, 0 is background.
+/// Reads a file of images of one size: bytes, image after image, channel by channel if there are some,
+/// and row by row.
 ///
 /// `file` is the name used in errors.
 ///
 /// # Errors
 ///
-/// Every departure from the format: wrong magic number, other dimensions, no or too many images,
-/// too few or too many bytes, damaged gzip data; and any error of `input`.
-pub fn read_images(input: &mut dyn BufRead, file: &str) -> Result<Vec<u8>> {
+/// Every departure from the format: wrong magic number, other dimensions than `expected`, no or too
+/// many images, too few or too many bytes, damaged gzip data; and any error of `input`.
+pub fn read_images(input: &mut dyn BufRead, file: &str, expected: ImageShape) -> Result<Vec<u8>> {
     let mut input = Input::open(input, file)?;
-    input.magic(IMAGES_MAGIC, "an IDX file of images")?;
+    let magic = input.magic(&[GREY_MAGIC, CHANNELS_MAGIC], "an IDX file of images")?;
     let count = input.count("images")?;
-    let (rows, columns) = (input.u32()?, input.u32()?);
+    let channels = if magic == GREY_MAGIC { 1 } else { input.u32()? };
+    let shape = ImageShape {
+        channels: channels as usize,
+        height: input.u32()? as usize,
+        width: input.u32()? as usize,
+    };
     ensure!(
-        (rows, columns) == (SIDE as u32, SIDE as u32),
-        "{file} holds images of {rows}×{columns} pixels; {SIDE}×{SIDE} were expected"
+        shape == expected,
+        "{file} holds images of {shape}; {expected} were expected"
     );
-    input.data(count * PIXELS)
+    input.data(count * shape.values())
 }
 
-/// Reads a file of labels: `n` bytes, each below 10.
+/// Reads a file of labels: `n` bytes, each below `classes`.
 ///
 /// `file` is the name used in errors.
 ///
 /// # Errors
 ///
-/// As [`read_images`]; besides, a label of 10 or more.
-pub fn read_labels(input: &mut dyn BufRead, file: &str) -> Result<Vec<u8>> {
+/// As [`read_images`]; besides, a label that is no class.
+pub fn read_labels(input: &mut dyn BufRead, file: &str, classes: usize) -> Result<Vec<u8>> {
     let mut input = Input::open(input, file)?;
-    input.magic(LABELS_MAGIC, "an IDX file of labels")?;
+    input.magic(&[LABELS_MAGIC], "an IDX file of labels")?;
     let count = input.count("labels")?;
     let labels = input.data(count)?;
     if let Some(at) = labels
         .iter()
-        .position(|&label| usize::from(label) >= CLASSES)
+        .position(|&label| usize::from(label) >= classes)
     {
         return Err(anyhow!(
             "{file} has label {} at position {at}; labels from 0 to {} were expected",
             labels[at],
-            CLASSES - 1
+            classes - 1
         ));
     }
     Ok(labels)
 }
 
+/// The header of a file of these images.
+fn images_header(shape: ImageShape, images: &[u8]) -> Vec<u32> {
+    let ImageShape {
+        channels,
+        height,
+        width,
+    } = shape;
+    let count = images.len() / shape.values();
+    match channels {
+        1 => vec![GREY_MAGIC, count as u32, height as u32, width as u32],
+        _ => [CHANNELS_MAGIC]
+            .into_iter()
+            .chain([count, channels, height, width].map(|size| size as u32))
+            .collect(),
+    }
+}
+
 /// SHA-256 of the unpacked file that holds these images, in lower-case hexadecimal digits.
-pub fn images_sum(images: &[u8]) -> String {
-    let count = (images.len() / PIXELS) as u32;
-    sum(&[IMAGES_MAGIC, count, SIDE as u32, SIDE as u32], images)
+pub fn images_sum(shape: ImageShape, images: &[u8]) -> String {
+    sum(&images_header(shape, images), images)
 }
 
 /// SHA-256 of the unpacked file that holds these labels, in lower-case hexadecimal digits.
@@ -109,9 +133,8 @@ fn sum(header: &[u32], data: &[u8]) -> String {
 /// # Errors
 ///
 /// If there are more than a file of this format can declare.
-pub fn pack_images(images: &[u8]) -> Result<Vec<u8>> {
-    let count = u32::try_from(images.len() / PIXELS)?;
-    pack(&[IMAGES_MAGIC, count, SIDE as u32, SIDE as u32], images)
+pub fn pack_images(shape: ImageShape, images: &[u8]) -> Result<Vec<u8>> {
+    pack(&images_header(shape, images), images)
 }
 
 /// Labels as a packed file that [`read_labels`] reads.
@@ -234,14 +257,15 @@ impl<'a> Input<'a> {
         })
     }
 
-    fn magic(&mut self, expected: u32, kind: &str) -> Result<()> {
+    fn magic(&mut self, expected: &[u32], kind: &str) -> Result<u32> {
         let magic = self.u32()?;
         let file = self.file;
         ensure!(
-            magic == expected,
-            "{file} is not {kind}: it begins with {magic:#010x}; {expected:#010x} was expected"
+            expected.contains(&magic),
+            "{file} is not {kind}: it begins with {magic:#010x}; {:#010x} was expected",
+            expected[0]
         );
-        Ok(())
+        Ok(magic)
     }
 
     fn count(&mut self, items: &str) -> Result<usize> {

@@ -259,8 +259,12 @@ fn locate<'a>(dir: &Path, origin: &str, manifest: &'a Manifest, name: &str) -> R
 /// Reads images and their labels; returns besides what [`Split::sums`] gives.
 fn read_split([images, labels]: &[Located; 2]) -> Result<(Split, [String; 2])> {
     let split = Split {
-        images: read_file(&images.path, idx::read_images)?,
-        labels: read_file(&labels.path, idx::read_labels)?,
+        images: read_file(&images.path, |input, file| {
+            idx::read_images(input, file, FASHION_MNIST_SHAPE)
+        })?,
+        labels: read_file(&labels.path, |input, file| {
+            idx::read_labels(input, file, CLASSES)
+        })?,
         ..Split::empty(FASHION_MNIST_SHAPE, CLASSES)
     };
     let (image_count, label_count) = (split.images.len() / PIXELS, split.labels.len());

@@ -60,6 +60,20 @@ impl ImageShape {
     }
 }
 
+impl std::fmt::Display for ImageShape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            channels,
+            height,
+            width,
+        } = self;
+        match channels {
+            1 => write!(f, "{height}×{width} pixels"),
+            _ => write!(f, "{height}×{width} pixels in {channels} channels"),
+        }
+    }
+}
+
 /// The images of Fashion-MNIST, and of the stand-in.
 pub const FASHION_MNIST_SHAPE: ImageShape = ImageShape {
     channels: 1,
@@ -227,7 +241,10 @@ impl Split {
 
     /// SHA-256 of the images and of the labels, each as the unpacked file that holds them.
     pub fn sums(&self) -> [String; 2] {
-        [idx::images_sum(&self.images), idx::labels_sum(&self.labels)]
+        [
+            idx::images_sum(self.shape, &self.images),
+            idx::labels_sum(&self.labels),
+        ]
     }
 
     /// SHA-256 of images and labels, in hexadecimal.

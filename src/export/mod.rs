@@ -9,7 +9,7 @@ pub mod safetensors;
 
 use anyhow::{Result, ensure};
 
-use crate::dataset::{PIXELS, SIDE};
+use crate::dataset::ImageShape;
 use crate::ops::gather::Normalization;
 
 /// A layer and its weights, row-major.
@@ -37,30 +37,33 @@ pub enum Layer {
     },
 }
 
-/// A classifier of 28×28 images: blocks of convolution, then linear layers.
+/// A classifier of images: blocks of convolution, then linear layers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
     name: String,
+    input: ImageShape,
     normalization: Normalization,
     layers: Vec<Layer>,
     class_names: Vec<String>,
 }
 
 impl Network {
-    /// A network of which the layers fit together, and which sees `pixels`.
+    /// A network of which the layers fit together, and which sees images of the size of `input`, as
+    /// `normalization` says.
     ///
     /// # Errors
     ///
     /// If they do not.
     pub fn new(
         name: &str,
+        input: ImageShape,
         normalization: Normalization,
         layers: Vec<Layer>,
         class_names: &[String],
     ) -> Result<Self> {
-        // What comes out of the layers so far: channels and side of an image, or values.
-        let mut image = Some([1, SIDE]);
-        let mut values = PIXELS;
+        // What comes out of the layers so far: an image, or values.
+        let mut image = Some(input);
+        let mut values = input.values();
         for (index, layer) in layers.iter().enumerate() {
             let (fits, inputs, outputs, weight, bias) = match layer {
                 Layer::ConvReluPool {
@@ -68,10 +71,14 @@ impl Network {
                     weight,
                     bias,
                 } => {
-                    let [before, side] = image.unwrap_or_default();
-                    image = Some([*outputs, side / 2]);
-                    values = outputs * (side / 2) * (side / 2);
-                    let fits = before == *channels && height % 2 == 1 && width % 2 == 1;
+                    let odd = height % 2 == 1 && width % 2 == 1;
+                    let fits = odd && image.is_some_and(|before| before.channels == *channels);
+                    image = image.map(|before| ImageShape {
+                        channels: *outputs,
+                        height: before.height / 2,
+                        width: before.width / 2,
+                    });
+                    values = image.map_or(0, |image| image.values());
                     (fits, channels * height * width, *outputs, weight, bias)
                 }
                 Layer::Linear {
@@ -100,6 +107,7 @@ impl Network {
         );
         Ok(Self {
             name: name.to_owned(),
+            input,
             normalization,
             layers,
             class_names: class_names.to_vec(),

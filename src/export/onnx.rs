@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use super::protobuf::Message;
 use super::{Module, Network, Tensor};
-use crate::dataset::SIDE;
+use crate::dataset::ImageShape;
 use crate::ops::gather::Normalization;
 
 /// The operators of ONNX 1.8, of 2020: whatever reads ONNX reads these.
@@ -25,8 +25,8 @@ const ATTRIBUTE_FLOAT: usize = 1;
 const ATTRIBUTE_INT: usize = 2;
 const ATTRIBUTE_INTS: usize = 7;
 
-/// An ONNX file: `image`, float32 `[batch, 1, 28, 28]` with pixels in [0, 1] and light on black, to
-/// `probabilities`, float32 `[batch, classes]`, for any `batch`. The metadata has the names of the
+/// An ONNX file: `image`, float32 `[batch, channels, height, width]` with pixels in [0, 1] as the model
+/// saw them in training, to `probabilities`, float32 `[batch, classes]`, for any `batch`. The metadata has the names of the
 /// classes, as a list in JSON, under `class_names`.
 ///
 /// # Errors
@@ -112,11 +112,16 @@ fn graph(network: &Network) -> Message {
     let axis = vec![integer("axis", 1)];
     nodes.push(node("Softmax", &[value], OUTPUT, axis));
 
+    let ImageShape {
+        channels,
+        height,
+        width,
+    } = network.input;
     Message::default()
         .messages(1, nodes)
         .bytes(2, &network.name)
         .messages(5, tensors.into_iter().map(tensor))
-        .message(11, batch_of(INPUT, &[1, SIDE, SIDE]))
+        .message(11, batch_of(INPUT, &[channels, height, width]))
         .message(12, batch_of(OUTPUT, &[network.class_names.len()]))
 }
 

@@ -10,8 +10,8 @@ use super::Network;
 /// `Conv2d, ReLU, MaxPool2d` for every block, then `Flatten`, then `Linear, ReLU` for every linear
 /// layer, without the `ReLU` where there is none.
 ///
-/// It makes logits, of which a softmax makes probabilities, from images `[batch, 1, 28, 28]` whose
-/// pixels, in [0, 1] and light on black, have been normalised: less `pixel_mean`, then divided by
+/// It makes logits, of which a softmax makes probabilities, from images `[batch, channels, height,
+/// width]` whose pixels, in [0, 1] as the model saw them in training, have been normalised: less `pixel_mean`, then divided by
 /// `pixel_std`. These two stand in the metadata, and the names of the classes, as a list in JSON,
 /// under `class_names`.
 ///

@@ -5,9 +5,10 @@ use std::path::Path;
 use anyhow::Result;
 use plotters::prelude::*;
 
-use crate::dataset::SIDE;
+use crate::dataset::ImageShape;
 use crate::report::canvas::{self, Canvas, FRAME, TEXT, fitted, font, px};
 use crate::report::evaluation::{Comparison, Evaluation, argmax};
+use crate::report::pixels::in_print;
 use crate::report::test_set::TestSet;
 use crate::util::text;
 
@@ -21,8 +22,8 @@ const COLUMNS: usize = 12;
 const ROWS: usize = 2;
 /// Distance from one image to the next.
 const CELL: (i32, i32) = (102, 136);
-/// Edge of an image's pixel.
-const PIXEL: i32 = 3;
+/// The longer side of an image.
+const EDGE: i32 = 84;
 /// Left and right margin.
 const MARGIN: i32 = 30;
 /// Upper end of the first model's part, and height of each.
@@ -58,15 +59,19 @@ pub fn draw_disagreement(
             let count = text::count(images.len(), "image");
             let line = format!("Only {name} is right: {count}");
             draw_line(canvas, &line, 21, TEXT, top + 12)?;
-            for (place, image) in images.into_iter().take(COLUMNS * ROWS).enumerate() {
-                let x = MARGIN + CELL.0 * (place % COLUMNS) as i32;
-                let y = top + 44 + CELL.1 * (place / COLUMNS) as i32;
+            for (index, image) in images.into_iter().take(COLUMNS * ROWS).enumerate() {
+                let x = MARGIN + CELL.0 * (index % COLUMNS) as i32;
+                let y = top + 44 + CELL.1 * (index / COLUMNS) as i32;
                 let prediction = argmax(test.probabilities[1 - model].row(image));
                 let label = usize::from(test.split.labels[image]);
-                let edge = PIXEL * SIDE as i32;
                 draw_name(canvas, &evaluation.class_names[label], TEXT, (x, y))?;
-                draw_image(canvas, test.split.image(image), (x, y + 19))?;
-                let below = (x, y + 19 + edge + 5);
+                draw_image(
+                    canvas,
+                    test.split.image(image),
+                    test.split.shape,
+                    (x, y + 19),
+                )?;
+                let below = (x, y + 19 + EDGE + 5);
                 draw_name(canvas, &evaluation.class_names[prediction], FRAME, below)?;
             }
         }
@@ -86,19 +91,25 @@ fn draw_name(canvas: &Canvas, name: &str, color: RGBColor, (x, y): (i32, i32)) -
     Ok(canvas.draw_text(&name, &style, (px(x), px(y)))?)
 }
 
-/// Dark on white, as in print.
-fn draw_image(canvas: &Canvas, image: &[u8], (x, y): (i32, i32)) -> Result<()> {
-    for (place, value) in image.iter().enumerate().filter(|(_, value)| **value > 0) {
-        let corner = (
-            x + PIXEL * (place % SIDE) as i32,
-            y + PIXEL * (place / SIDE) as i32,
-        );
+/// In the upper left of a square of [`EDGE`].
+fn draw_image(canvas: &Canvas, image: &[u8], shape: ImageShape, (x, y): (i32, i32)) -> Result<()> {
+    let longer = shape.height.max(shape.width) as i32;
+    let at = |corner: i32, pixel: usize| px(corner) + px(EDGE) * pixel as i32 / longer;
+    let tone = in_print(shape);
+    let plane = shape.pixels();
+    for pixel in 0..plane {
+        let (row, column) = (pixel / shape.width, pixel % shape.width);
         let square = [
-            (px(corner.0), px(corner.1)),
-            (px(corner.0 + PIXEL), px(corner.1 + PIXEL)),
+            (at(x, column), at(y, row)),
+            (at(x, column + 1), at(y, row + 1)),
         ];
-        let grey = RGBColor(255 - value, 255 - value, 255 - value);
-        canvas.draw(&Rectangle::new(square, grey.filled()))?;
+        let [red, green, blue] =
+            [0, 1, 2].map(|channel| tone(image[channel % shape.channels * plane + pixel]));
+        let color = RGBColor(red, green, blue);
+        // The paper is white.
+        if color != WHITE {
+            canvas.draw(&Rectangle::new(square, color.filled()))?;
+        }
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ pub mod disagreement;
 pub mod evaluation;
 pub mod grid;
 pub mod html;
+mod pixels;
 pub mod reliability;
 mod series;
 pub mod summary;

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::dataset::{FASHION_MNIST_SHAPE, Split, idx};
+use crate::dataset::{ImageShape, Split, idx};
 use crate::export::npy;
 use crate::report::evaluation::{Probabilities, argmax, confidence};
 use crate::util::whole_file;
@@ -33,7 +33,7 @@ impl TestSet {
     ///
     /// If a file cannot be written.
     pub fn write(&self, folder: &Path, models: &[&str]) -> Result<()> {
-        let images = idx::pack_images(&self.split.images)?;
+        let images = idx::pack_images(self.split.shape, &self.split.images)?;
         whole_file::write(&folder.join("test-images.gz"), &images)?;
         let labels = idx::pack_labels(&self.split.labels)?;
         whole_file::write(&folder.join("test-labels.gz"), &labels)?;
@@ -44,12 +44,13 @@ impl TestSet {
         Ok(())
     }
 
-    /// Reads what [`write`](Self::write) wrote of `models` that tell so many classes apart.
+    /// Reads what [`write`](Self::write) wrote of `models` that see images of such a shape and tell so
+    /// many classes apart.
     ///
     /// # Errors
     ///
-    /// If a file cannot be read, is damaged, or is of another number of images or classes.
-    pub fn read(folder: &Path, models: &[&str], classes: usize) -> Result<Self> {
+    /// If a file cannot be read, is damaged, or is of other images or classes.
+    pub fn read(folder: &Path, models: &[&str], shape: ImageShape, classes: usize) -> Result<Self> {
         let packed = |name: &str| -> Result<(String, Vec<u8>)> {
             let path = folder.join(name);
             Ok((
@@ -58,13 +59,13 @@ impl TestSet {
             ))
         };
         let (file, images) = packed("test-images.gz")?;
-        let images = idx::read_images(&mut &images[..], &file)?;
+        let images = idx::read_images(&mut &images[..], &file, shape)?;
         let (file, labels) = packed("test-labels.gz")?;
-        let labels = idx::read_labels(&mut &labels[..], &file)?;
+        let labels = idx::read_labels(&mut &labels[..], &file, classes)?;
         let split = Split {
             images,
             labels,
-            ..Split::empty(FASHION_MNIST_SHAPE, classes)
+            ..Split::empty(shape, classes)
         };
         let fits = |len: usize| len == split.labels.len();
         ensure!(

@@ -1,10 +1,12 @@
 //! `config.json`.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::Split;
 use crate::dataset::digest::{DatasetDigest, label};
+use crate::dataset::{ImageShape, Split};
 use crate::device::Backend;
 use crate::train::Settings;
 use crate::util::text::{count, one_line};
@@ -50,10 +52,16 @@ impl Config {
         }
         config.settings.check()?;
         let classes = config.class_names.len();
+        let architectures = || (config.settings.models.iter()).map(|model| &model.architecture);
         ensure!(
-            (config.settings.models.iter()).all(|model| model.architecture.classes == classes),
+            architectures().all(|architecture| architecture.classes == classes),
             "it names {}, and its models tell another number apart",
             count(classes, "class")
+        );
+        let inputs: BTreeSet<String> = architectures().map(|a| a.input.to_string()).collect();
+        ensure!(
+            inputs.len() == 1,
+            "its models see images of different sizes"
         );
         config
             .dataset_digest
@@ -65,6 +73,11 @@ impl Config {
             config.runs
         );
         Ok(config)
+    }
+
+    /// The images that its models see.
+    pub fn input(&self) -> ImageShape {
+        self.settings.models[0].architecture.input
     }
 
     /// The dataset for people: its name, and the beginning of its digest.

@@ -7,7 +7,7 @@ use anyhow::{Context, Error, Result, anyhow};
 
 use super::{CheckpointKind, Config, RunFiles, RunFolder};
 use crate::device::{self, BackendChoice};
-use crate::report::html::{RunData, write_report};
+use crate::report::html::{Filters, RunData, write_report};
 use crate::util::text::{quoted, shown};
 
 /// Writes the report of all runs in this folder to `out`. It needs nothing else: no device, no
@@ -109,8 +109,8 @@ fn read(path: &Path, name: &str) -> Result<RunFiles> {
     })
 }
 
-/// The weights `[out, 1, 3, 3]` of the CNN's first layer; none without a CNN.
-fn filters(folder: &RunFolder, config: &Config) -> Result<Option<Vec<f32>>> {
+/// The filters of the CNN's first layer; none without a CNN.
+fn filters(folder: &RunFolder, config: &Config) -> Result<Option<Filters>> {
     let models = config
         .settings
         .models
@@ -122,9 +122,11 @@ fn filters(folder: &RunFolder, config: &Config) -> Result<Option<Vec<f32>>> {
     // Nothing is computed: any device will do.
     let cpu = device::select(BackendChoice::Cpu, None)?.device;
     let model = folder.read_model(config, architecture, CheckpointKind::Model, &cpu)?;
-    let first = model
-        .blocks
-        .first()
-        .map(|block| device::read(block.weight.val()));
+    let first = model.blocks.first().map(|block| {
+        anyhow::Ok(Filters {
+            channels: architecture.input.channels,
+            weights: device::read(block.weight.val())?,
+        })
+    });
     first.transpose()
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::report::confusion::draw_confusion;
 use crate::report::disagreement::draw_disagreement;
 use crate::report::evaluation::Evaluation;
-use crate::report::html::RunData;
+use crate::report::html::{Filters, RunData};
 use crate::report::reliability::draw_reliability;
 use crate::report::summary::Summary;
 use crate::report::test_set::TestSet;
@@ -54,12 +54,12 @@ pub struct RunFiles {
     history: History,
     evaluation: Evaluation,
     test: TestSet,
-    filters: Option<Vec<f32>>,
+    filters: Option<Filters>,
 }
 
 impl RunFiles {
     /// Reads the folder of a run, which `config` describes. The report calls it `name`; `filters` are
-    /// the weights `[out, 1, 3, 3]` of the CNN's first layer, if it has one.
+    /// those of the CNN's first layer, if it has one.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ impl RunFiles {
         folder: &Path,
         name: &str,
         config: &Config,
-        filters: Option<Vec<f32>>,
+        filters: Option<Filters>,
     ) -> Result<Self> {
         let models: Vec<&str> = config.settings.kinds().map(|kind| kind.name()).collect();
         let epochs = config.settings.epochs;
@@ -99,7 +99,7 @@ impl RunFiles {
             let file = folder.join(file);
             ensure!(belongs, "{} is not that of this run", file.display());
         }
-        let test = TestSet::read(folder, &models, config.class_names.len())?;
+        let test = TestSet::read(folder, &models, config.input(), config.class_names.len())?;
         ensure!(
             config.is_tested_with(&test.split),
             "{} holds other images than those of {}, which the run was trained on — put those of the \
@@ -127,7 +127,7 @@ impl RunFiles {
             history: &self.history,
             evaluation: &self.evaluation,
             test: Some(&self.test),
-            filters: self.filters.as_deref(),
+            filters: self.filters.as_ref(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use flate2::{Compression, write::ZlibEncoder};
-use fmnist::dataset::idx;
+use fmnist::dataset::{FASHION_MNIST_SHAPE, idx};
 use jpeg_encoder::{ColorType, Encoder};
 
 use super::data_dir;
@@ -19,7 +19,8 @@ pub fn test_images(count: usize) -> &'static [[u8; 784]] {
 fn read_test_images() -> Vec<[u8; 784]> {
     let path = data_dir().join("t10k-images-idx3-ubyte.gz");
     let file = std::fs::read(path).expect("the real data can be read");
-    let pixels = idx::read_images(&mut &file[..], "t10k").expect("it is whole");
+    let pixels =
+        idx::read_images(&mut &file[..], "t10k", FASHION_MNIST_SHAPE).expect("it is whole");
     let (images, _) = pixels.as_chunks();
     images.to_vec()
 }

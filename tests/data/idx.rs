@@ -4,8 +4,17 @@ use std::io::{BufRead, BufReader, Read, Write};
 
 use crate::common::idx_files::{gzip, images_file, labels_file};
 use flate2::{Compression, write::GzEncoder};
-use fmnist::dataset::idx::{MAX_ITEMS, read_images, read_labels};
+use fmnist::dataset::idx::{self, MAX_ITEMS};
+use fmnist::dataset::{CLASSES, FASHION_MNIST_SHAPE};
 use proptest::prelude::*;
+
+fn read_images(input: &mut dyn BufRead, file: &str) -> anyhow::Result<Vec<u8>> {
+    idx::read_images(input, file, FASHION_MNIST_SHAPE)
+}
+
+fn read_labels(input: &mut dyn BufRead, file: &str) -> anyhow::Result<Vec<u8>> {
+    idx::read_labels(input, file, CLASSES)
+}
 
 type Reader = fn(&mut dyn BufRead, &str) -> anyhow::Result<Vec<u8>>;
 
@@ -80,12 +89,12 @@ fn other_dimensions_are_refused() {
     assert_error(
         read_images,
         &with_word(file.clone(), 8, 32),
-        "32×28 pixels; 28×28 were expected",
+        "32×28 pixels; 28×28 pixels were expected",
     );
     assert_error(
         read_images,
         &with_word(file, 12, 29),
-        "28×29 pixels; 28×28 were expected",
+        "28×29 pixels; 28×28 pixels were expected",
     );
 }
 

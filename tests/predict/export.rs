@@ -2,7 +2,7 @@
 //! checked by `check_export.py`, in the programs that they are for.
 
 use ::safetensors::SafeTensors;
-use fmnist::dataset::FASHION_MNIST_CLASSES;
+use fmnist::dataset::{FASHION_MNIST_CLASSES, FASHION_MNIST_SHAPE};
 use fmnist::export::{Layer, Network, onnx, safetensors};
 use fmnist::ops::gather::Normalization;
 
@@ -29,7 +29,13 @@ fn linear(shape: [usize; 2], relu: bool) -> Layer {
 }
 
 fn network(layers: Vec<Layer>) -> anyhow::Result<Network> {
-    Network::new("cnn", Normalization::Centered, layers, &class_names())
+    Network::new(
+        "cnn",
+        FASHION_MNIST_SHAPE,
+        Normalization::Centered,
+        layers,
+        &class_names(),
+    )
 }
 
 #[test]
@@ -79,7 +85,14 @@ fn the_metadata_say_what_pixels_become() {
         // Of Fashion-MNIST's training images.
         (Normalization::Centered, 0.286, 0.353),
     ] {
-        let network = Network::new("dense", pixels, layers(), &class_names()).unwrap();
+        let network = Network::new(
+            "dense",
+            FASHION_MNIST_SHAPE,
+            pixels,
+            layers(),
+            &class_names(),
+        )
+        .unwrap();
         let file = safetensors::to_bytes(&network).unwrap();
         let (_, header) = SafeTensors::read_metadata(&file).unwrap();
         let metadata = header.metadata().as_ref().unwrap();

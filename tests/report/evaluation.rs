@@ -283,13 +283,15 @@ fn a_test_set_comes_back_from_its_files() {
     let nan = vec![[f32::NAN; CLASSES]; 2];
     let written = test_set(&[7, 9], [vec![row(7, 0.5), row(1, 0.3)], nan]);
     written.write(folder, &models).unwrap();
-    let read = TestSet::read(folder, &models, CLASSES).unwrap();
+    let read = TestSet::read(folder, &models, FASHION_MNIST_SHAPE, CLASSES).unwrap();
     assert_eq!(read.split, written.split);
     assert_eq!(read.probabilities[0], written.probabilities[0]);
     assert!(read.probabilities[1].values().iter().all(|p| p.is_nan()));
 
     let refused = |name: &str, part: &str| {
-        let error = TestSet::read(folder, &models, CLASSES).err().unwrap();
+        let error = TestSet::read(folder, &models, FASHION_MNIST_SHAPE, CLASSES)
+            .err()
+            .unwrap();
         let error = format!("{error:#}");
         assert!(error.contains(name) && error.contains(part), "{error}");
     };

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::BufReader;
 
+use fmnist::dataset::FASHION_MNIST_SHAPE;
 use fmnist::report::grid::draw_grid;
 
 #[test]
@@ -16,7 +17,7 @@ fn every_image_is_at_its_place() {
         vec![&images[0][..], &images[1], &images[2]],
         vec![&images[3], &images[4]],
     ];
-    draw_grid(&path, &rows, 2).unwrap();
+    draw_grid(&path, FASHION_MNIST_SHAPE, &rows, 2).unwrap();
 
     let mut reader = png::Decoder::new(BufReader::new(File::open(&path).unwrap()))
         .read_info()
@@ -44,7 +45,7 @@ fn an_existing_file_is_not_overwritten() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("grid.png");
     fs::write(&path, b"precious").unwrap();
-    let error = draw_grid(&path, &[vec![&[0; 784]]], 1).unwrap_err();
+    let error = draw_grid(&path, FASHION_MNIST_SHAPE, &[vec![&[0; 784]]], 1).unwrap_err();
     assert!(error.to_string().contains("grid.png exists"), "{error}");
     assert_eq!(fs::read(&path).unwrap(), b"precious");
 }
@@ -54,6 +55,7 @@ fn a_folder_that_is_missing_is_named() {
     let root = tempfile::tempdir().unwrap();
     let error = draw_grid(
         &root.path().join("none").join("grid.png"),
+        FASHION_MNIST_SHAPE,
         &[vec![&[0; 784]]],
         1,
     )

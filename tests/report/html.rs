@@ -11,7 +11,7 @@ use fmnist::dataset::{CLASSES, FASHION_MNIST_CLASSES, FASHION_MNIST_SHAPE, PIXEL
 use fmnist::device::Backend;
 use fmnist::model::ModelKind;
 use fmnist::report::evaluation::{Evaluation, Probabilities};
-use fmnist::report::html::{RunData, report, write_report};
+use fmnist::report::html::{Filters, RunData, report, write_report};
 use fmnist::report::summary::{ModelSummary, Summary};
 use fmnist::report::test_set::TestSet;
 use fmnist::run::Config;
@@ -29,7 +29,7 @@ struct Run {
     history: History,
     evaluation: Evaluation,
     test: TestSet,
-    filters: Vec<f32>,
+    filters: Filters,
 }
 
 impl Run {
@@ -118,7 +118,10 @@ impl Run {
                 split,
                 probabilities,
             },
-            filters: (0..32 * 9).map(|i| (i as f32).sin()).collect(),
+            filters: Filters {
+                channels: 1,
+                weights: (0..32 * 9).map(|i| (i as f32).sin()).collect(),
+            },
         }
     }
 
@@ -143,7 +146,7 @@ impl Run {
         for record in &mut self.history.records {
             (record.train_loss, record.train_accuracy) = (f64::NAN, f64::INFINITY);
         }
-        self.filters.fill(f32::NAN);
+        self.filters.weights.fill(f32::NAN);
         self
     }
 
@@ -535,7 +538,10 @@ fn a_folder_holds_all_that_a_report_shows() {
         assert!(folder.join(format!("{picture}.png")).is_file(), "{picture}");
     }
 
-    let filters = Some(run.filters.clone());
+    let filters = Some(Filters {
+        channels: 1,
+        weights: run.filters.weights.clone(),
+    });
     let files = RunFiles::read(folder, "first", &config, filters).unwrap();
     let (read, expected) = (
         report(&[files.data()]).unwrap(),

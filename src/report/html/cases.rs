@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Serialize;
 
 use super::markup;
-use super::sheet::Sheet;
+use super::sheet::{Sheet, Sheets};
 use crate::dataset::Split;
 use crate::report::evaluation::{Evaluation, argmax};
 use crate::report::test_set::TestSet;
@@ -19,6 +19,8 @@ pub const RIGHT: usize = 12;
 /// What the page's script shows of a run's images.
 #[derive(Serialize)]
 pub struct Cases {
+    /// Number of the sheet that its images lie on.
+    sheet: usize,
     classes: Vec<String>,
     models: Vec<String>,
     /// The images that occur in the lists.
@@ -60,13 +62,14 @@ pub fn gallery_list(model: usize) -> String {
 }
 
 impl Cases {
-    /// Lists of at most `limit` images each; the images go onto the `sheet`.
+    /// Lists of at most `limit` images each; the images go onto one of the `sheets`.
     pub fn new<'a>(
         evaluation: &Evaluation,
         test: &'a TestSet,
         limit: usize,
-        sheet: &mut Sheet<'a>,
+        sheets: &mut Sheets<'a>,
     ) -> Self {
+        let (number, sheet) = sheets.of(test.split.shape);
         let mut collector = Collector {
             test,
             sheet,
@@ -115,6 +118,7 @@ impl Cases {
             }
         }
         Self {
+            sheet: number,
             images: collector.images,
             classes,
             models,

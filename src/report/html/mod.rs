@@ -35,7 +35,7 @@ use crate::util::whole_file;
 use cases::Cases;
 use chart::Readout;
 use markup::{fill, json};
-use sheet::{COLUMNS, PITCH, Sheet};
+use sheet::{COLUMNS, Sheets};
 
 const TEMPLATE: &str = include_str!("template.html");
 const STYLE: &str = include_str!("style.css");
@@ -65,8 +65,16 @@ pub struct RunData<'a> {
     pub evaluation: &'a Evaluation,
     /// What the evaluation was made from; without it the report has no images.
     pub test: Option<&'a TestSet>,
-    /// Weights `[out, 1, 3, 3]` of the CNN's first layer, if it has one.
-    pub filters: Option<&'a [f32]>,
+    /// Of the CNN's first layer, if it has one.
+    pub filters: Option<&'a Filters>,
+}
+
+/// The filters of a convolution.
+pub struct Filters {
+    /// Channels that they see: 1 or 3.
+    pub channels: usize,
+    /// Weights `[out, channels, 3, 3]`.
+    pub weights: Vec<f32>,
 }
 
 impl RunData<'_> {
@@ -153,7 +161,7 @@ pub fn report(runs: &[RunData]) -> Result<String> {
     for run in runs {
         run.check()?;
     }
-    let (cases, limit, png) = images(runs)?;
+    let (cases, limit, sheets) = images(runs)?;
     let mut data = Data {
         columns: COLUMNS,
         charts: Vec::new(),
@@ -196,8 +204,6 @@ pub fn report(runs: &[RunData]) -> Result<String> {
     };
     // A browser hashes the script after it has made all ends of lines alike.
     let script = SCRIPT.replace("\r\n", "\n");
-    let columns = COLUMNS.to_string();
-    let pitch = PITCH.to_string();
     Ok(fill(
         TEMPLATE,
         &[
@@ -206,9 +212,7 @@ pub fn report(runs: &[RunData]) -> Result<String> {
             ("contents", &contents("Contents", &sections)),
             ("sections", &bodies(&sections, 2)),
             ("style", STYLE),
-            ("sheet", &BASE64_STANDARD.encode(&png)),
-            ("columns", &columns),
-            ("pitch", &pitch),
+            ("sheets", &sheets),
             ("data", &json(&data)?),
             ("script", &script),
             (
@@ -220,21 +224,21 @@ pub fn report(runs: &[RunData]) -> Result<String> {
     ))
 }
 
-/// The images that the page shows of each run, as many as fit, and the sheet they lie on.
+/// The images that the page shows of each run, as many as fit, and the style of the sheets they lie on.
 ///
 /// Lists hold no more images than the number returned.
-fn images(runs: &[RunData]) -> Result<(Vec<Option<Cases>>, usize, Vec<u8>)> {
+fn images(runs: &[RunData]) -> Result<(Vec<Option<Cases>>, usize, String)> {
     let mut limit = MAX_LEN_LIST;
     loop {
-        let mut sheet = Sheet::default();
+        let mut sheets = Sheets::default();
         let mut cases = Vec::new();
         for run in runs {
-            let of_run = |test| Cases::new(run.evaluation, test, limit, &mut sheet);
+            let of_run = |test| Cases::new(run.evaluation, test, limit, &mut sheets);
             cases.push(run.test.map(of_run));
         }
-        let bytes = sheet.estimated_bytes()? * 4 / 3 + json(&cases)?.len();
+        let bytes = sheets.estimated_bytes()? * 4 / 3 + json(&cases)?.len();
         if bytes <= IMAGE_BYTES || limit <= SHORTEST_LIST {
-            return Ok((cases, limit, sheet.png()?));
+            return Ok((cases, limit, sheets.style()?));
         }
         limit /= 2;
     }

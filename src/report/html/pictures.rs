@@ -1,12 +1,12 @@
 //! The parts of the page that show images and weights: galleries, disagreements, filters.
 
 use super::cases::{gallery_list, only_right_list};
-use super::{RunData, markup};
+use super::{Filters, RunData, markup};
 use crate::report::evaluation::{Comparison, tables::p_value};
 use crate::util::text;
 
-/// Weights of a filter of the first layer: one channel, 3×3.
-const FILTER: usize = 9;
+/// Side of a filter.
+const SIDE: usize = 3;
 /// Filters that are drawn; a wide layer has thousands.
 const MAX_FILTERS: usize = 64;
 /// Edge of a weight's square in a drawing.
@@ -64,20 +64,27 @@ pub fn disagreement(run: &RunData, place: usize, comparison: &Comparison) -> Str
     )
 }
 
-/// The first layer's filters, blue where they look for light and orange where for dark.
-pub fn filters(weights: &[f32]) -> String {
+/// The first layer's filters: of grey images blue where they look for light and orange where for dark;
+/// of coloured ones in the colours that they look for.
+pub fn filters(filters: &Filters) -> String {
+    let Filters { channels, weights } = filters;
+    let filter = channels * SIDE * SIDE;
     let drawings: String = weights
-        .chunks_exact(FILTER)
+        .chunks_exact(filter)
         .take(MAX_FILTERS)
         .enumerate()
         .map(|(index, filter)| drawing(index + 1, filter))
         .collect();
-    let which = match weights.len() / FILTER {
+    let which = match weights.len() / filter {
         all if all > MAX_FILTERS => format!("first {MAX_FILTERS} of {all} filters of the"),
         _ => "filters of the".to_owned(),
     };
+    let colours = match channels {
+        1 => "Blue: positive, orange: negative, in full colour",
+        _ => "Red, green and blue as the weights of these channels, grey: 0, in full colour",
+    };
     format!(
-        r#"<figure><div class="filters">{drawings}</div><figcaption>The 3×3 weights of the {which} first layer. Blue: positive, orange: negative, in full colour where a filter's own weights are largest.</figcaption></figure>"#
+        r#"<figure><div class="filters">{drawings}</div><figcaption>The 3×3 weights of the {which} first layer. {colours} where a filter's own weights are largest.</figcaption></figure>"#
     )
 }
 
@@ -87,25 +94,29 @@ fn drawing(number: usize, filter: &[f32]) -> String {
     let largest = filter
         .iter()
         .fold(0.0_f32, |largest, w| largest.max(w.abs()));
+    // 0 / 0, or weights of a model that diverged.
+    let share = |weight: f32| Some(weight / largest).filter(|share| share.is_finite());
     let numbers: Vec<String> = filter.iter().map(|weight| shown(*weight)).collect();
     let title = format!("Filter {number}: {}", numbers.join(" "));
     let mut squares = String::new();
-    for (i, weight) in filter.iter().enumerate() {
-        let class = if *weight < 0.0 {
-            "negative"
+    let plane = SIDE * SIDE;
+    for i in 0..plane {
+        let tap = |channel: usize| share(filter[channel * plane + i]).unwrap_or(0.0);
+        let paint = if filter.len() == plane {
+            let class = if tap(0) < 0.0 { "negative" } else { "positive" };
+            format!(r#"class="{class}" fill-opacity="{:.3}""#, tap(0).abs())
         } else {
-            "positive"
+            let [red, green, blue] =
+                [0, 1, 2].map(|channel| (127.5 + 127.5 * tap(channel)).round());
+            format!(r#"fill="rgb({red} {green} {blue})""#)
         };
-        let shade = weight.abs() / largest;
-        // 0 / 0, or weights of a model that diverged.
-        let shade = if shade.is_finite() { shade } else { 0.0 };
         squares += &format!(
-            r#"<rect class="{class}" x="{}" y="{}" width="{WEIGHT}" height="{WEIGHT}" fill-opacity="{shade:.3}"/>"#,
-            i % 3 * WEIGHT,
-            i / 3 * WEIGHT
+            r#"<rect {paint} x="{}" y="{}" width="{WEIGHT}" height="{WEIGHT}"/>"#,
+            i % SIDE * WEIGHT,
+            i / SIDE * WEIGHT
         );
     }
-    let side = 3 * WEIGHT;
+    let side = SIDE * WEIGHT;
     format!(
         r#"<svg viewBox="0 0 {side} {side}" role="img" aria-label="{title}"><title>{title}</title>{squares}</svg>"#
     )

@@ -170,7 +170,7 @@ function describe(run, [, index, label, rows]) {
 }
 
 function thumb(name, run, image) {
-  const made = element(name, "thumb");
+  const made = element(name, `thumb sheet-${run.sheet}`);
   made.style.setProperty("--column", image[0] % data.columns);
   made.style.setProperty("--row", Math.floor(image[0] / data.columns));
   made.setAttribute("aria-label", describe(run, image));
