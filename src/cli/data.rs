@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -93,6 +93,12 @@ pub fn run(args: DataArgs, device: &DeviceArgs) -> Result<()> {
             seed,
             dataset,
         } => {
+            ensure!(
+                out.extension()
+                    .is_some_and(|ending| ending.eq_ignore_ascii_case("png")),
+                "--out {}: the picture is a PNG — give it a name that ends in .png",
+                out.display()
+            );
             check_memory(0)?;
             let data = device.on_pool(|| dataset.load(false))?;
             let augment = if augment { SHOWN } else { Augment::NONE };

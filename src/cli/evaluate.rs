@@ -103,7 +103,8 @@ pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
 /// user names it, or if the run has not ended.
 fn test_images(args: &EvaluateArgs, folder: &RunFolder, config: &Config) -> Result<Split> {
     let own = folder.file("test-images.gz");
-    if !args.dataset.is_given() && own.exists() {
+    let whole = own.exists() && folder.file("test-labels.gz").exists();
+    if !args.dataset.is_given() && whole {
         let test =
             TestSet::read(folder.path(), &[], config.input(), config.class_names.len())?.split;
         ensure!(

@@ -26,7 +26,7 @@ pub struct RecipeArgs {
     epochs: Option<usize>,
     /// Images per step [default: 128]
     #[arg(long, value_name = "N", value_parser = positive)]
-    batch_size: Option<usize>,
+    pub(super) batch_size: Option<usize>,
     /// Train on the first N images only
     #[arg(long, value_name = "N", value_parser = positive)]
     samples: Option<usize>,

@@ -96,6 +96,15 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
         bail!("the run {other} — pass the run's dataset with --data-dir or --dataset");
     }
     let (training, validation) = train::split(&settings, &mut data)?;
+    // A larger one would be a batch of all, and the learning rate that of the larger.
+    if let Some(batch_size) = args.recipe.batch_size {
+        ensure!(
+            earlier.is_some() || batch_size <= training.len(),
+            "--batch-size {batch_size}: there are {} — use at most {}",
+            count(training.len(), "training image"),
+            training.len()
+        );
+    }
     let selected = device.select(say)?;
     check_batch_size(&settings, training.len(), &selected)?;
     check_size("train on", &training, &selected)?;
@@ -119,7 +128,7 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
     let (folder, config) = match earlier {
         None => (RunFolder::create(args.out.as_deref())?, config),
         Some((folder, before)) => {
-            note_changes(&before, &config, say);
+            note_changes(&before, &config);
             (folder, Config { settings, ..before })
         }
     };
@@ -175,7 +184,7 @@ fn resumed(path: &Path) -> Result<(RunFolder, Config)> {
 }
 
 /// Says what is not as it was.
-fn note_changes(before: &Config, now: &Config, say: impl Fn(&str)) {
+fn note_changes(before: &Config, now: &Config) {
     let hardware = |config: &Config| match config.backend {
         // Its name ends in the number of threads, which changes nothing.
         Backend::Cpu => config
@@ -185,11 +194,12 @@ fn note_changes(before: &Config, now: &Config, say: impl Fn(&str)) {
         Backend::Wgpu => Some(config.device.clone()),
     };
     if before.backend != now.backend || hardware(before) != hardware(now) {
-        say(&format!(
+        errln!(
             "warning: the run began on {} ({}): other hardware rounds in other ways, and the result \
              will not be the same to the last digit",
-            before.device, before.backend
-        ));
+            before.device,
+            before.backend
+        );
     }
 }
 

@@ -208,14 +208,18 @@ fn pick(mut adapters: Vec<Adapter>, wanted: Option<&str>) -> Result<Adapter> {
     let Some(wanted) = wanted else {
         return Ok(adapters.remove(0));
     };
-    let by_name = || {
-        let wanted = wanted.to_lowercase();
-        adapters
-            .iter()
-            .position(|adapter| adapter.name().to_lowercase().contains(&wanted))
+    let part = wanted.trim().to_lowercase();
+    let number: Option<usize> = part.parse().ok();
+    let is_meant = |name: &str| match number {
+        // A number beyond the list may still be a word of a name, such as 4090.
+        Some(_) => name.split_whitespace().any(|word| word == part),
+        None => !part.is_empty() && name.contains(&part),
     };
-    // A number beyond the list may still be a part of a name, such as 4090.
-    let number = wanted.parse().ok().filter(|&n: &usize| n < adapters.len());
+    let by_name = || {
+        let mut names = adapters.iter().map(|adapter| adapter.name().to_lowercase());
+        names.position(|name| is_meant(&name))
+    };
+    let number = number.filter(|&n| n < adapters.len());
     match number.or_else(by_name) {
         Some(index) => Ok(adapters.remove(index)),
         None => bail!(NoAdapter::Unknown(wanted.to_string())),

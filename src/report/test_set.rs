@@ -70,7 +70,7 @@ impl TestSet {
         let fits = |len: usize| len == split.labels.len();
         ensure!(
             fits(split.images.len() / split.shape.values()),
-            "{file} and test-images.gz are of different images — evaluate the run again"
+            "{file} and test-images.gz are of different images — write its results anew with `fmnist train --resume`"
         );
         let probabilities = models.iter().map(|model| {
             let path = folder.join(model).join("probabilities.npy");
@@ -79,7 +79,7 @@ impl TestSet {
                 .with_context(|| format!("{} is damaged", path.display()))?;
             ensure!(
                 fits(rows.len()),
-                "{} is of other images than test-images.gz — evaluate the run again",
+                "{} is of other images than test-images.gz — write its results anew with `fmnist train --resume`",
                 path.display()
             );
             Ok(rows)

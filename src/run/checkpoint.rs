@@ -54,6 +54,25 @@ pub struct RunIdentity {
     pub images: String,
 }
 
+impl RunIdentity {
+    /// Whether this is of that model of a run with these settings, but for its epochs.
+    ///
+    /// # Errors
+    ///
+    /// If not: what differs.
+    pub fn check(&self, model: ModelKind, settings: &Settings) -> Result<()> {
+        ensure!(self.model == model, "it is of the {} model", self.model);
+        let same_epochs = Settings {
+            epochs: settings.epochs,
+            ..self.settings.clone()
+        };
+        if let Some(difference) = same_epochs.difference(settings) {
+            bail!("it is of a run with other settings: {difference}");
+        }
+        Ok(())
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Header {
     run: RunIdentity,

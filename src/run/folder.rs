@@ -249,6 +249,13 @@ impl RunFolder {
         });
         let Some(checkpoint) = checkpoint else {
             let run = quoted(&self.path);
+            ensure!(
+                kept == CheckpointKind::Model,
+                "{} has no best weights of the {kind} model: {} is missing — measure the last ones with \
+                 `fmnist evaluate {run}`",
+                shown(&self.path),
+                shown(&path)
+            );
             bail!(
                 match self.checkpoint_file(CheckpointKind::Last, kind).exists() {
                     true => format!(
@@ -265,12 +272,7 @@ impl RunFolder {
             );
         };
         let model = Classifier::new(architecture, config.settings.kernels, 0, device);
-        ensure!(
-            checkpoint.run.model == kind,
-            "{}: it is of the {} model",
-            unusable(&path),
-            checkpoint.run.model
-        );
+        (checkpoint.run.check(kind, &config.settings)).with_context(|| unusable(&path))?;
         with_weights(model, checkpoint.state.weights).with_context(|| unusable(&path))
     }
 

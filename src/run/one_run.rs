@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::folder::unusable;
 use super::progress::{ProgressCallback, Style, print_event};
@@ -106,14 +106,15 @@ pub fn one_run(
     finished.map_err(|error| callback.explain(error))
 }
 
-/// The summary of a run of which nothing is left to do: its models are trained, and its report,
-/// which is written last, is there.
+/// The summary of a run of which nothing is left to do: its models are trained, and it can be
+/// reported.
 fn finished(settings: &Settings, learners: &[Learner], folder: &RunFolder) -> Option<Summary> {
     let mut epochs = learners.iter().map(|learner| learner.position().epochs);
     let trained = epochs.all(|epochs| epochs == settings.epochs);
-    let summary = Summary::read(&folder.file("summary.json")).ok()?;
-    let told = summary.epochs == settings.epochs && folder.file("report.html").is_file();
-    (trained && told).then_some(summary)
+    // The report is written last.
+    let told = trained && folder.file("report.html").is_file() && report::can_report(folder);
+    let summary = told.then(|| Summary::read(&folder.file("summary.json")).ok())?;
+    summary.filter(|summary| summary.epochs == settings.epochs)
 }
 
 /// Tests the trained models, and writes all that is told of a run that has ended.
@@ -224,18 +225,7 @@ fn check_identity(
     settings: &Settings,
     digest: &str,
 ) -> Result<()> {
-    ensure!(
-        checkpoint.model == model,
-        "it is of the {} model",
-        checkpoint.model
-    );
-    let same_epochs = Settings {
-        epochs: settings.epochs,
-        ..checkpoint.settings.clone()
-    };
-    if let Some(difference) = settings.difference(&same_epochs) {
-        bail!("it is of a run with other settings: {difference}");
-    }
+    checkpoint.check(model, settings)?;
     ensure!(
         checkpoint.images == digest,
         "its training images were others than these — pass the run's dataset with --data-dir"

@@ -96,6 +96,12 @@ fn names(runs: &[PathBuf]) -> Vec<String> {
     names
 }
 
+/// Whether all files that a report of a run needs are there and belong together.
+pub fn can_report(folder: &RunFolder) -> bool {
+    let read = || read(folder.path(), "run");
+    read().is_ok()
+}
+
 fn read(path: &Path, name: &str) -> Result<RunFiles> {
     let folder = RunFolder::open(path)?;
     let config = folder.read_config()?;

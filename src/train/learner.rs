@@ -18,6 +18,7 @@ use crate::ops::adamw::AdamW;
 use crate::ops::dropout::Dropout;
 use crate::ops::weights::{flattened, with_weights};
 use crate::train::{Batch, Batches, DeviceSplit};
+use crate::util::text::count;
 
 /// Batches of training images on which the normalisation is measured for inference: the error of
 /// a channel's mean square over 2,000 images is far below 1 %.
@@ -98,8 +99,13 @@ impl Learner {
         let position = state.position;
         let steps = self.training.len().div_ceil(self.batch_size);
         ensure!(
-            position.epochs <= self.epochs
-                && position.steps <= steps
+            position.epochs <= self.epochs,
+            "it was trained for longer, for {} — go on with --epochs {}",
+            count(position.epochs, "epoch"),
+            position.epochs
+        );
+        ensure!(
+            position.steps <= steps
                 && position.images == (position.steps * self.batch_size).min(self.training.len())
                 && state.optimizer.time == position.epochs * steps + position.steps,
             "it does not hold the training as it was after step {} of epoch {}",

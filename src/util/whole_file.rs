@@ -23,7 +23,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     // Whoever may write to /dev may replace /dev/null by a file, which ends the work of others.
     ensure!(
         fs::metadata(path).map_or(true, |there| there.is_file()),
-        "{} is not a file, and is not replaced by one — give another name",
+        "{} is not a file, and is not replaced by one — move it away, or give another name",
         path.display()
     );
     let write = || {

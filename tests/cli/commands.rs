@@ -318,8 +318,12 @@ fn a_batch_too_large_for_the_machine_is_refused_by_name() {
 #[test]
 fn a_device_that_is_not_there_is_refused() {
     let cwd = folder();
-    let run = output(fmnist(cwd.path(), &["train", "--device", "nosuchgpu"]));
-    assert_failure(&run, 1, &["--device nosuchgpu", "fmnist devices"]);
+    // A number beyond the list is a whole word of a name, not a digit of it; a blank is no part.
+    for wanted in ["nosuchgpu", "5", "", " "] {
+        let run = output(fmnist(cwd.path(), &["train", "--device", wanted]));
+        let named = format!("--device {wanted}");
+        assert_failure(&run, 1, &[&named, "fmnist devices"]);
+    }
     let run = output(fmnist(
         cwd.path(),
         &["train", "--device", "0", "--backend", "cpu"],

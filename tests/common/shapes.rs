@@ -3,7 +3,7 @@
 use fmnist::ops::conv_relu_pool::BlockShape;
 
 /// `[batch, in_channels, out_channels, height, width, kernel]`.
-const SHAPES: [[usize; 6]; 14] = [
+const SHAPES: [[usize; 6]; 18] = [
     [1, 1, 1, 2, 2, 3],
     [2, 1, 1, 3, 3, 3],
     [1, 1, 32, 28, 28, 3],
@@ -18,10 +18,14 @@ const SHAPES: [[usize; 6]; 14] = [
     [2, 17, 4, 6, 34, 3],
     [8, 1, 32, 28, 28, 3],
     [8, 32, 64, 14, 14, 3],
+    [3, 3, 32, 32, 32, 3],
+    [2, 3, 32, 64, 64, 3],
+    [1, 3, 32, 128, 128, 3],
+    [2, 64, 128, 16, 16, 3],
 ];
 
-/// Every shape of the table: small, odd, one channel and many, both kernels, and
-/// sizes that are no multiple of any tile.
+/// Every shape of the table: small, odd, one channel and many, both kernels, sizes that are no
+/// multiple of any tile, and those of coloured images.
 pub fn all() -> impl Iterator<Item = BlockShape> {
     SHAPES.into_iter().map(shape)
 }

@@ -320,6 +320,87 @@ fn a_damaged_checkpoint_is_named_and_left_as_it_is() {
 }
 
 #[test]
+fn weights_of_another_run_are_refused() {
+    let cwd = finished();
+    let other = [&SHORT[..], &["--seed", "9", "--out", "other"]].concat();
+    assert_success(&output(fmnist(cwd.path(), &other)));
+    for name in ["model.ckpt", "best.ckpt"] {
+        let [ours, theirs] = ["run", "other"].map(|run| cwd.path().join(run).join("dense"));
+        fs::copy(theirs.join(name), ours.join(name)).expect("it can be copied");
+    }
+    for command in [
+        &["evaluate", "run"][..],
+        &["evaluate", "run", "--best"],
+        &["report", "run"],
+    ] {
+        let refused = output(fmnist(cwd.path(), command));
+        let parts = ["a run with other settings", "seed is 9, but 0 in the run"];
+        assert_failure(&refused, 1, &parts);
+    }
+    fs::remove_file(cwd.path().join("run/dense/best.ckpt")).expect("it is there");
+    let missing = output(fmnist(cwd.path(), &["evaluate", "run", "--best"]));
+    assert_failure(&missing, 1, &["no best weights", "`fmnist evaluate run`"]);
+}
+
+/// Also on another backend, whose name it must not get.
+#[test]
+fn a_run_of_which_nothing_is_left_to_do_is_left_as_it_is() {
+    let cwd = finished();
+    let path = |name: &str| cwd.path().join("run").join(name);
+    let read = |name: &str| fs::read(path(name)).expect("it is there");
+    let names = [
+        "summary.json",
+        "report.html",
+        "evaluation.json",
+        "history.csv",
+        "config.json",
+    ];
+    let before = names.map(read);
+    for backend in ["cpu", "wgpu"] {
+        let run = resume(cwd.path(), &["--backend", backend]);
+        assert_success(&run);
+        assert!(
+            stderr(&run).contains("nothing is left to do"),
+            "{}",
+            stderr(&run)
+        );
+        assert!(stdout(&run).contains("test accuracy"), "{}", stdout(&run));
+        assert!(names.map(read) == before);
+    }
+    // What has been lost or spoiled since is made anew.
+    fs::write(path("evaluation.json"), "{}").expect("it can be written");
+    assert_failure(
+        &output(fmnist(cwd.path(), &["report", "run"])),
+        1,
+        &["--resume run"],
+    );
+    assert_success(&resume(cwd.path(), &[]));
+    assert_success(&output(fmnist(cwd.path(), &["report", "run"])));
+}
+
+#[test]
+fn one_run_of_several_that_was_made_longer_is_named_with_the_remedy() {
+    let cwd = folder();
+    let train = [&SHORT[..], &["--runs", "2", "--out", "run"]].concat();
+    assert_success(&output(fmnist(cwd.path(), &train)));
+    let longer = ["train", "--resume", "run/seed-1", "--epochs", "3"];
+    assert_success(&output(fmnist(cwd.path(), &longer)));
+    let refused = resume(cwd.path(), &[]);
+    let parts = ["run/seed-1/dense/last.ckpt", "for 3 epochs", "--epochs 3"];
+    assert_failure(&refused, 1, &parts);
+    assert_success(&resume(cwd.path(), &["--epochs", "3"]));
+}
+
+#[test]
+fn test_images_without_their_labels_are_taken_from_the_dataset() {
+    for name in ["test-images.gz", "test-labels.gz"] {
+        let cwd = finished();
+        fs::remove_file(cwd.path().join("run").join(name)).expect("it is there");
+        assert_success(&output(fmnist(cwd.path(), &["evaluate", "run"])));
+    }
+}
+
+#[test]
 fn another_runs_checkpoint_is_refused() {
     let cwd = finished();
     let other = [&SHORT[..], &["--hidden", "20", "--out", "other"]].concat();
@@ -756,6 +837,10 @@ fn impossible_settings_are_refused_wherever_they_come_from() {
         (["--epochs", "18446744073709551615"], "at most 50000"),
         (["--widths", &wide], "65 blocks are too many"),
         (
+            ["--batch-size", "55001"],
+            "--batch-size 55001: there are 55,000 training images — use at most 55000",
+        ),
+        (
             ["--warm-up-epochs", "11"],
             "--warm-up-epochs 11: the learning rate would still grow when the run ends after 10 epochs",
         ),
@@ -764,6 +849,15 @@ fn impossible_settings_are_refused_wherever_they_come_from() {
         let run = output(fmnist(cwd.path(), &[&train[..], &flags].concat()));
         assert_failure(&run, 1, &[part]);
         assert!(!cwd.path().join("impossible").exists());
+    }
+    for (model, flag) in [
+        ("dense", "--widths"),
+        ("dense", "--cnn-hidden"),
+        ("cnn", "--hidden"),
+    ] {
+        let train = ["train", "--model", model, flag, "8", "--out", "impossible"];
+        let part = format!("{flag} is of the ");
+        assert_failure(&output(fmnist(cwd.path(), &train)), 1, &[&part]);
     }
     let path = cwd.path().join("run/config.json");
     let config = fs::read_to_string(&path).expect("it is there");

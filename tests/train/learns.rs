@@ -1,10 +1,12 @@
 //! Both models learn on real data, on each backend.
 
-use crate::common::{cpu, fashion_mnist, first, plain, wgpu};
+use crate::common::{cpu, fashion_mnist, first, plain, random, wgpu};
 use anyhow::Result;
 use burn::tensor::Device;
+use fmnist::dataset::{ImageShape, Split};
 use fmnist::model::ModelKind;
 use fmnist::train::history::History;
+use fmnist::train::recipe::Recipe;
 use fmnist::train::{Callback, DeviceSplit, Learner, Settings, Step, train};
 
 /// What a callback is told.
@@ -70,4 +72,50 @@ fn on_cpu() {
 #[test]
 fn on_wgpu() {
     both_models_learn(&wgpu(), 2_000, 0.7, 0.65);
+}
+
+/// Noise of odd sides in which one colour of three is a little brighter.
+fn tinted(len: usize, seed: u64) -> Split {
+    let shape = ImageShape {
+        channels: 3,
+        height: 21,
+        width: 14,
+    };
+    let noise = random(len * shape.values(), seed);
+    let planes = noise.chunks(shape.pixels()).enumerate();
+    let images = planes.flat_map(|(plane, noise)| {
+        let (image, channel) = (plane / 3, plane % 3);
+        let brighter = if image % 3 == channel { 30.0 } else { 0.0 };
+        noise
+            .iter()
+            .map(move |x| (100.0 + 60.0 * x + brighter) as u8)
+    });
+    let labels = (0..len).map(|image| (image % 3) as u8).collect();
+    Split::new(shape, 3, images.collect(), labels).expect("they fit together")
+}
+
+#[test]
+fn coloured_images_by_the_standard_recipe() {
+    let (training, test) = (tinted(600, 1), tinted(300, 2));
+    let settings = Settings {
+        epochs: 3,
+        batch_size: 32,
+        ..Settings::new(Recipe::Standard, &ModelKind::ALL, training.shape, 3)
+    };
+    for device in [cpu(), wgpu()] {
+        let [training, test] =
+            [&training, &test].map(|split| DeviceSplit::upload(split.clone(), &device));
+        for model in &settings.models {
+            let mut learner = Learner::new(model, &settings, &training, &device);
+            for _ in 0..settings.epochs {
+                learner
+                    .train_epoch(&mut ())
+                    .expect("training does not fail");
+            }
+            let (metrics, probabilities) = learner.predict(&test).expect("the device works");
+            println!("{}: {metrics:?}", learner.kind());
+            assert_eq!((probabilities.len(), probabilities.classes()), (300, 3));
+            assert!(metrics.accuracy > 0.9, "{}: {metrics:?}", learner.kind());
+        }
+    }
 }

@@ -1,9 +1,10 @@
 //! Both backends compute the same: from the same weights and the same order of images.
 
 use crate::common::{
-    cpu, fashion_mnist, first, forward_backward, learner, losses, plain, relative_error, wgpu,
+    cpu, fashion_mnist, first, forward_backward, learner, losses, plain, random, relative_error,
+    wgpu,
 };
-use fmnist::dataset::{CLASSES, FASHION_MNIST_SHAPE};
+use fmnist::dataset::{ImageShape, Split};
 use fmnist::model::{Architecture, Classifier, Kernels, ModelKind};
 use fmnist::train::DeviceSplit;
 
@@ -12,16 +13,42 @@ const PASS_BOUND: f32 = 2e-5;
 /// Loss differences after a few steps, absolute.
 const LOSS_BOUND: f64 = 1e-4;
 
+/// Coloured noise whose sides are odd, of more classes than a workgroup has invocations.
+fn colours(len: usize) -> Split {
+    let (shape, classes) = (
+        ImageShape {
+            channels: 3,
+            height: 37,
+            width: 50,
+        },
+        100,
+    );
+    let values = random(len * shape.values(), 3);
+    let images = values.iter().map(|x| x.to_bits() as u8).collect();
+    let labels = (0..len).map(|i| (i * 7 % classes) as u8).collect();
+    Split::new(shape, classes, images, labels).expect("they fit together")
+}
+
 #[test]
 fn logits_loss_and_every_gradient_agree() {
+    passes_agree(&first(&fashion_mnist().train, 100));
+}
+
+#[test]
+fn passes_over_coloured_images_of_a_hundred_classes_agree() {
+    passes_agree(&colours(20));
+}
+
+/// Of the last batch of eight, which is a partial one.
+fn passes_agree(data: &Split) {
     for kind in ModelKind::ALL {
         let [on_cpu, on_wgpu] = [cpu(), wgpu()].map(|device| {
             let (architecture, autodiff) = (
-                Architecture::of(kind, FASHION_MNIST_SHAPE, CLASSES),
+                Architecture::of(kind, data.shape, data.classes),
                 device.clone().autodiff(),
             );
             let model = Classifier::new(&architecture, Kernels::Fused, 42, &autodiff);
-            let images = DeviceSplit::upload(first(&fashion_mnist().train, 100), &device);
+            let images = DeviceSplit::upload(data.clone(), &device);
             let batch = images.batches(8).last().expect("there are images");
             forward_backward(&model, &batch)
         });

@@ -81,7 +81,7 @@ impl Evaluation {
             );
             ensure!(
                 probabilities.len() == labels.len(),
-                "the {model} model has {} to {} of {dataset} — evaluate the run again",
+                "the {model} model has {} to {} of {dataset} — write its results anew with `fmnist train --resume`",
                 count(probabilities.len(), "prediction"),
                 count(labels.len(), "test image")
             );

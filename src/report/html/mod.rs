@@ -116,7 +116,7 @@ impl RunData<'_> {
             models.len() == test.probabilities.len()
                 && confusions(models) == confusions(&again.models)
                 && only_right(comparison) == only_right(&again.comparison),
-            "the evaluation of the run {} is of other images — evaluate the run again",
+            "the evaluation of the run {} is of other images — write its results anew with `fmnist train --resume`",
             text::one_line(self.name, 200)
         );
         Ok(())
