@@ -106,14 +106,19 @@ pub fn one_run(
     finished.map_err(|error| callback.explain(error))
 }
 
-/// The summary of a run of which nothing is left to do: its models are trained, and it can be
-/// reported.
+/// The summary of a run of which nothing is left to do: its models are trained, their weights are
+/// there, and it can be reported.
 fn finished(settings: &Settings, learners: &[Learner], folder: &RunFolder) -> Option<Summary> {
-    let mut epochs = learners.iter().map(|learner| learner.position().epochs);
-    let trained = epochs.all(|epochs| epochs == settings.epochs);
+    let is_done = |learner: &Learner| {
+        let kept = folder.read_checkpoint(CheckpointKind::Model, learner.kind());
+        let weights = kept.ok().flatten();
+        learner.position().epochs == settings.epochs
+            && weights.is_some_and(|kept| kept.run.check(learner.kind(), settings).is_ok())
+    };
     // The report is written last.
-    let told = trained && folder.file("report.html").is_file() && report::can_report(folder);
-    let summary = told.then(|| Summary::read(&folder.file("summary.json")).ok())?;
+    let told = || folder.file("report.html").is_file() && report::can_report(folder);
+    let done = learners.iter().all(is_done) && told();
+    let summary = done.then(|| Summary::read(&folder.file("summary.json")).ok())?;
     summary.filter(|summary| summary.epochs == settings.epochs)
 }
 
