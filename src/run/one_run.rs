@@ -10,7 +10,7 @@ use super::progress::{ProgressCallback, Style, print_event};
 use super::report;
 use super::{CheckpointKind, Config, RunFolder};
 use crate::dataset::Split;
-use crate::device::Selected;
+use crate::device::{self, Selected};
 use crate::model::ModelKind;
 use crate::report::curves::{Metric, draw_curves};
 use crate::report::summary::{ModelSummary, Summary};
@@ -82,6 +82,8 @@ pub fn one_run(
         print_event("run", config);
     }
     if let Some(summary) = finished(settings, &learners, folder) {
+        // Software Vulkan crashes if the process ends while it still takes the images in.
+        device::wait(&shared.selected.device)?;
         (shared.say)(&format!(
             "nothing is left to do: all {} are behind it — train for longer with --epochs",
             count(settings.epochs, "epoch")

@@ -165,15 +165,15 @@ fn a_new_file_replaces_none_and_leaves_no_half_where_nothing_spares_a_name() {
         "--format",
         "onnx",
         "--out",
-        "model.onnx",
+        "model.png",
     ];
-    let show = ["data", "show", "--out", "model.onnx"];
+    let show = ["data", "show", "--out", "model.png"];
     let lacks = "link=1 rename-new=22";
-    let path = cwd.path().join("model.onnx");
+    let path = cwd.path().join("model.png");
     fs::write(&path, "precious").expect("a file");
     for args in [&export[..], &show] {
         let refused = output(lacking(lacks, cwd.path(), args));
-        let parts = ["model.onnx exists already and is not overwritten"];
+        let parts = ["model.png exists already and is not overwritten"];
         assert_failure(&refused, 1, &parts);
         assert_eq!(fs::read(&path).expect("it is there"), b"precious");
     }
@@ -181,7 +181,7 @@ fn a_new_file_replaces_none_and_leaves_no_half_where_nothing_spares_a_name() {
     for args in [&export[..], &show] {
         let lacks = format!("{lacks} rename=5");
         let failed = output(lacking(&lacks, cwd.path(), args));
-        let parts = ["model.onnx cannot be written", "Input/output error"];
+        let parts = ["model.png cannot be written", "Input/output error"];
         assert_failure(&failed, 1, &parts);
         assert!(!path.exists());
         assert_no_remains(cwd.path());

@@ -328,11 +328,7 @@ fn weights_of_another_run_are_refused() {
         let [ours, theirs] = ["run", "other"].map(|run| cwd.path().join(run).join("dense"));
         fs::copy(theirs.join(name), ours.join(name)).expect("it can be copied");
     }
-    for command in [
-        &["evaluate", "run"][..],
-        &["evaluate", "run", "--best"],
-        &["report", "run"],
-    ] {
+    for command in [&["evaluate", "run"][..], &["evaluate", "run", "--best"]] {
         let refused = output(fmnist(cwd.path(), command));
         let parts = ["a run with other settings", "seed is 9, but 0 in the run"];
         assert_failure(&refused, 1, &parts);
