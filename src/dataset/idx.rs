@@ -134,6 +134,7 @@ fn sum(header: &[u32], data: &[u8]) -> String {
 ///
 /// If there are more than a file of this format can declare.
 pub fn pack_images(shape: ImageShape, images: &[u8]) -> Result<Vec<u8>> {
+    u32::try_from(images.len() / shape.values())?;
     pack(&images_header(shape, images), images)
 }
 

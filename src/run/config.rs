@@ -1,7 +1,5 @@
 //! `config.json`.
 
-use std::collections::BTreeSet;
-
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
@@ -58,9 +56,9 @@ impl Config {
             "it names {}, and its models tell another number apart",
             count(classes, "class")
         );
-        let inputs: BTreeSet<String> = architectures().map(|a| a.input.to_string()).collect();
+        let input = config.input();
         ensure!(
-            inputs.len() == 1,
+            architectures().all(|architecture| architecture.input == input),
             "its models see images of different sizes"
         );
         config
