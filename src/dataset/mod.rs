@@ -2,7 +2,7 @@
 //!
 //! - [`load()`]: finds, reads and names a dataset; the one entry point of training.
 //! - [`manifest`], [`fetch`]: what Fashion-MNIST's files are, and their download.
-//! - [`idx`]: the file format.
+//! - [`idx`]: the file format. [`parts`]: what readers of files give.
 //! - [`digest`]: what tells datasets apart, whatever they are called.
 //! - [`synthetic`]: the stand-in for machines without the real data.
 
@@ -24,6 +24,7 @@ pub mod digest;
 pub mod fetch;
 pub mod idx;
 pub mod manifest;
+pub mod parts;
 mod raster;
 pub mod synthetic;
 
