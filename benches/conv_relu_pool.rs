@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use burn::Tensor;
 use burn::tensor::{Device, Distribution};
-use fmnist::dataset::{CLASSES, FASHION_MNIST_SHAPE, synthetic};
+use fmnist::dataset::{FASHION_MNIST_SPEC, synthetic};
 use fmnist::device::{self, BackendChoice, Selected};
 use fmnist::model::{Kernels, ModelKind};
 use fmnist::ops::conv_relu_pool::{BlockShape, conv_relu_pool, reference};
@@ -176,12 +176,7 @@ impl StepCase {
         let settings = Settings {
             batch_size,
             kernels,
-            ..Settings::new(
-                Recipe::Plain,
-                &[ModelKind::Cnn],
-                FASHION_MNIST_SHAPE,
-                CLASSES,
-            )
+            ..Settings::new(Recipe::Plain, &[ModelKind::Cnn], FASHION_MNIST_SPEC)
         };
         let images = synthetic::split(0, synthetic::Part::Train, batch_size);
         let images = DeviceSplit::upload(images, device);

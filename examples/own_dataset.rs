@@ -3,7 +3,7 @@
 //! `cargo run --release --example own_dataset`
 
 use anyhow::{Result, ensure};
-use fmnist::dataset::{CLASSES, FASHION_MNIST_SHAPE, PIXELS, SIDE, Split};
+use fmnist::dataset::{CLASSES, FASHION_MNIST_SPEC, PIXELS, SIDE, Split};
 use fmnist::device::{self, BackendChoice};
 use fmnist::model::ModelKind;
 use fmnist::train::history::History;
@@ -13,7 +13,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// A hand of a clock: its hour, of ten, is the label.
-fn clock(hour: u8, rng: &mut impl Rng) -> Vec<u8> {
+fn clock(hour: u16, rng: &mut impl Rng) -> Vec<u8> {
     let turn = f32::from(hour) / CLASSES as f32 + rng.random_range(-0.03..0.03);
     let (sin, cos) = (std::f32::consts::TAU * turn).sin_cos();
     let middle = SIDE as f32 / 2.0;
@@ -33,14 +33,9 @@ fn clock(hour: u8, rng: &mut impl Rng) -> Vec<u8> {
 /// As many clocks, with their hours.
 fn clocks(count: usize, seed: u64) -> Result<Split> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let labels: Vec<u8> = (0..count).map(|i| (i % CLASSES) as u8).collect();
+    let labels: Vec<u16> = (0..count).map(|i| (i % CLASSES) as u16).collect();
     let images = labels.iter().flat_map(|&hour| clock(hour, &mut rng));
-    Ok(Split::new(
-        FASHION_MNIST_SHAPE,
-        CLASSES,
-        images.collect(),
-        labels,
-    )?)
+    Ok(Split::new(FASHION_MNIST_SPEC, images.collect(), labels)?)
 }
 
 fn main() -> Result<()> {
@@ -52,12 +47,7 @@ fn main() -> Result<()> {
     let training = training?;
     let settings = Settings {
         epochs: 3,
-        ..Settings::new(
-            Recipe::Plain,
-            &[ModelKind::Cnn],
-            FASHION_MNIST_SHAPE,
-            CLASSES,
-        )
+        ..Settings::new(Recipe::Plain, &[ModelKind::Cnn], FASHION_MNIST_SPEC)
     };
     let mut learners = [Learner::new(
         &settings.models[0],

@@ -3,7 +3,7 @@
 //! `cargo run --release --example train_loop`
 
 use anyhow::{Result, ensure};
-use fmnist::dataset::{self, CLASSES, DatasetChoice, FASHION_MNIST_SHAPE};
+use fmnist::dataset::{self, DatasetChoice, FASHION_MNIST_SPEC};
 use fmnist::device::{self, BackendChoice};
 use fmnist::model::ModelKind;
 use fmnist::train::history::History;
@@ -47,12 +47,7 @@ fn main() -> Result<()> {
     let settings = Settings {
         epochs: 2,
         samples: Some(4_000),
-        ..Settings::new(
-            Recipe::Standard,
-            &ModelKind::ALL,
-            FASHION_MNIST_SHAPE,
-            CLASSES,
-        )
+        ..Settings::new(Recipe::Standard, &ModelKind::ALL, FASHION_MNIST_SPEC)
     };
     settings.check()?;
 

@@ -9,7 +9,7 @@ use anyhow::Result;
 use burn::module::Module;
 use burn::tensor::Device;
 use common::{cpu, fashion_mnist, first, learner, plain, wgpu};
-use fmnist::dataset::{CLASSES, FASHION_MNIST_SHAPE};
+use fmnist::dataset::FASHION_MNIST_SPEC;
 use fmnist::model::ModelKind;
 use fmnist::train::recipe::Recipe;
 use fmnist::train::{Callback, DeviceSplit, Learner, Settings, Step, Tally};
@@ -31,7 +31,7 @@ fn weights(learner: &Learner) -> Vec<u8> {
 /// The recipe with everything in it, on the dense model with odd batches.
 fn best(kind: ModelKind, epochs: usize) -> Settings {
     Settings {
-        models: vec![Recipe::Best.model(kind, FASHION_MNIST_SHAPE, CLASSES)],
+        models: vec![Recipe::Best.model(kind, FASHION_MNIST_SPEC)],
         epochs,
         ..plain(&[kind], 24, 3)
     }

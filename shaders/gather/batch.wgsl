@@ -25,9 +25,9 @@ struct Selection {
     erase_side: u32,
     cutmix: u32,
     mixup: u32,
-    // A byte becomes (byte - offset) * factor.
-    offset: i32,
-    factor: f32,
+    // A byte of a channel becomes (byte - offset) * factor.
+    offsets: array<i32, 3>,
+    factors: array<f32, 3>,
 }
 
 const CHANNELS: u32 = {{ channels }};
@@ -211,7 +211,7 @@ fn main(
             pixels = (mix.blend * pixels + (PIXELS - mix.blend) * others + PIXELS / 2u) / PIXELS;
             pixels = select(pixels, others, inside(mix.cut, position));
         }
-        let values = vec4<f32>(vec4<i32>(pixels) - selection.offset) * selection.factor;
+        let values = vec4<f32>(vec4<i32>(pixels) - selection.offsets[channel]) * selection.factors[channel];
         let first = (row * CHANNELS * HEIGHT + line) * WIDTH + position.x;
         for (var i = 0u; i < min(4u, WIDTH - position.x); i++) {
             batch_images[first + i] = values[i];

@@ -43,12 +43,12 @@ impl Work {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::{CLASSES, FASHION_MNIST_SHAPE};
+    use crate::dataset::FASHION_MNIST_SPEC;
     use crate::model::ModelKind;
     use burn::module::Module;
 
     fn of(model: ModelKind) -> Architecture {
-        Architecture::of(model, FASHION_MNIST_SHAPE, CLASSES)
+        Architecture::of(model, FASHION_MNIST_SPEC)
     }
 
     #[test]

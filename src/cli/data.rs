@@ -14,7 +14,7 @@ use super::dataset::{DatasetArgs, console};
 use super::limits::check_memory;
 use crate::dataset::manifest::{self, Manifest, State};
 use crate::dataset::{SearchPaths, Split, fetch};
-use crate::ops::gather::{Augment, Form, Normalization, Selection, cpu, epoch_key, target_values};
+use crate::ops::gather::{Augment, Normalization, Selection, cpu, epoch_key, target_values};
 use crate::ops::simd::Isa;
 use crate::report::grid::draw_grid;
 use crate::util::text::{count, quoted, shown};
@@ -185,17 +185,12 @@ fn show(
     let classes = samples(split, per_class, seed);
     let order = classes.concat();
     let labels: Vec<u32> = split.labels.iter().copied().map(u32::from).collect();
-    let form = Form {
-        shape: split.shape,
-        classes: split.classes,
-    };
     let source = cpu::Source {
         images: &split.images,
-        shape: split.shape,
+        spec: split.spec,
         labels: &labels,
-        classes: split.classes,
         order: &order,
-        target_values: &target_values(0.0, form),
+        target_values: &target_values(0.0, split.spec),
     };
     let selection = Selection {
         first: 0,
@@ -206,12 +201,12 @@ fn show(
     };
     let (pixels, _) = cpu::gather(Isa::detect(), source, &selection);
     let pixels: Vec<u8> = pixels.iter().map(|x| (255.0 * x).round() as u8).collect();
-    let mut images = pixels.chunks_exact(split.shape.values());
+    let mut images = pixels.chunks_exact(split.spec.shape.values());
     let rows: Vec<Vec<&[u8]>> = classes
         .iter()
         .map(|class| images.by_ref().take(class.len()).collect())
         .collect();
-    draw_grid(out, split.shape, &rows, SCALE)?;
+    draw_grid(out, split.spec.shape, &rows, SCALE)?;
     Ok(classes.iter().map(Vec::len).collect())
 }
 
@@ -233,8 +228,8 @@ fn fewer(drawn: &[usize], asked: usize, class_names: &[String]) -> String {
 /// Indices of `per_class` images of each class, or of as many as there are.
 fn samples(split: &Split, per_class: usize, seed: u64) -> Vec<Vec<u32>> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut seen = vec![0; split.classes];
-    let mut classes = vec![Vec::new(); split.classes];
+    let mut seen = vec![0; split.spec.classes];
+    let mut classes = vec![Vec::new(); split.spec.classes];
     // Reservoir sampling: every image of a class is drawn with the same probability.
     for (index, &label) in (0..).zip(&split.labels) {
         let class = usize::from(label);

@@ -105,8 +105,7 @@ fn test_images(args: &EvaluateArgs, folder: &RunFolder, config: &Config) -> Resu
     let own = folder.file("test-images.gz");
     let whole = own.exists() && folder.file("test-labels.gz").exists();
     if !args.dataset.is_given() && whole {
-        let test =
-            TestSet::read(folder.path(), &[], config.input(), config.class_names.len())?.split;
+        let test = TestSet::read(folder.path(), &[], config.spec())?.split;
         ensure!(
             config.is_tested_with(&test),
             "{} holds other images than those of {}, which the run was trained on — pass the run's \

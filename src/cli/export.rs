@@ -58,7 +58,7 @@ pub fn run(args: ExportArgs) -> Result<()> {
     let model = folder.read_model(&config, architecture, CheckpointKind::Model, &cpu)?;
     let network = Network::new(
         args.model.name(),
-        architecture.input,
+        config.spec(),
         architecture.normalization,
         layers(&model)?,
         &config.class_names,

@@ -96,7 +96,7 @@ pub fn check_size(what: &str, split: &Split, selected: &Selected) -> Result<()> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::{CLASSES, FASHION_MNIST_SHAPE, synthetic};
+    use crate::dataset::{FASHION_MNIST_SPEC, synthetic};
     use crate::device::{self, BackendChoice};
     use crate::model::ModelKind;
     use crate::train::recipe::Recipe;
@@ -106,12 +106,7 @@ mod tests {
     fn batches_that_a_kernel_cannot_count_are_refused() {
         let mut settings = Settings {
             batch_size: 40_281,
-            ..Settings::new(
-                Recipe::Plain,
-                &[ModelKind::Cnn],
-                FASHION_MNIST_SHAPE,
-                CLASSES,
-            )
+            ..Settings::new(Recipe::Plain, &[ModelKind::Cnn], FASHION_MNIST_SPEC)
         };
         settings.models[0].architecture.widths = vec![65, 8];
         let mut selected = device::select(BackendChoice::Cpu, None).unwrap();
@@ -140,7 +135,7 @@ mod tests {
         };
         let cnn = Architecture {
             channel_norm: true,
-            ..Architecture::of(ModelKind::Cnn, FASHION_MNIST_SHAPE, CLASSES)
+            ..Architecture::of(ModelKind::Cnn, FASHION_MNIST_SPEC)
         };
         assert_eq!(most(&cnn, 100), 0);
         let (some, many) = (most(&cnn, 420), most(&cnn, 4_200));

@@ -10,7 +10,7 @@ use console::Term;
 
 use super::evaluate::same_backend;
 use super::{DeviceArgs, open_run};
-use crate::dataset::{CLASSES, FASHION_MNIST_SHAPE, PIXELS, Split};
+use crate::dataset::{PIXELS, Spec, Split};
 use crate::device;
 use crate::model::{Classifier, ModelKind};
 use crate::ops::gather::Normalization;
@@ -122,6 +122,7 @@ fn unsure(path: &Path) -> String {
 /// The models of a run on a device.
 struct Models<'a> {
     models: Vec<(ModelKind, Normalization, Classifier)>,
+    spec: Spec,
     device: &'a Device,
 }
 
@@ -134,6 +135,7 @@ impl<'a> Models<'a> {
         });
         Ok(Self {
             models: models.collect::<Result<_>>()?,
+            spec: config.spec(),
             device,
         })
     }
@@ -143,7 +145,7 @@ impl<'a> Models<'a> {
         let split = Split {
             images: image.to_vec(),
             labels: vec![0], // unknown, and not looked at
-            ..Split::empty(FASHION_MNIST_SHAPE, CLASSES)
+            ..Split::empty(self.spec)
         };
         let split = DeviceSplit::upload(split, self.device);
         let mut predictions = Vec::new();

@@ -4,7 +4,7 @@ use anyhow::{Result, bail, ensure};
 use clap::{Args, ValueEnum};
 
 use super::positive;
-use crate::dataset::{CLASSES, FASHION_MNIST_SHAPE};
+use crate::dataset::FASHION_MNIST_SPEC;
 use crate::model::{Kernels, ModelKind};
 use crate::ops::gather::Normalization;
 use crate::train::recipe::{BATCH_SIZE, Recipe};
@@ -138,7 +138,7 @@ impl RecipeArgs {
         let recipe = self.recipe.unwrap_or_default();
         let batch_size = self.batch_size.unwrap_or(BATCH_SIZE);
         let kinds = self.model.unwrap_or(Models::Both).kinds();
-        let mut settings = Settings::new(recipe, kinds, FASHION_MNIST_SHAPE, CLASSES);
+        let mut settings = Settings::new(recipe, kinds, FASHION_MNIST_SPEC);
         settings.batch_size = batch_size;
         for model in &mut settings.models {
             model.training.learning_rate *= (batch_size as f64 / BATCH_SIZE as f64).sqrt();

@@ -120,6 +120,7 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
         dataset: data.name,
         dataset_digest: Some(data.digest),
         class_names: data.class_names,
+        channels: training.spec.channels().to_vec(),
         backend: selected.backend,
         device: selected.name.clone(),
         runs,

@@ -30,6 +30,8 @@ pub const MAX_ITEMS: usize = 1_000_000;
 const GREY_MAGIC: u32 = 0x0803;
 const CHANNELS_MAGIC: u32 = 0x0804;
 const LABELS_MAGIC: u32 = 0x0801;
+/// Of labels of two bytes each.
+const WIDE_LABELS_MAGIC: u32 = 0x0b01;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// How often a file may have been compressed.
 const MAX_LAYERS: usize = 3;
@@ -67,18 +69,25 @@ pub fn read_images(input: &mut dyn BufRead, file: &str, expected: ImageShape) ->
     input.data(count * shape.values())
 }
 
-/// Reads a file of labels: `n` bytes, each below `classes`.
+/// Reads a file of labels, each below `classes`: a byte for each, or two.
 ///
 /// `file` is the name used in errors.
 ///
 /// # Errors
 ///
 /// As [`read_images`]; besides, a label that is no class.
-pub fn read_labels(input: &mut dyn BufRead, file: &str, classes: usize) -> Result<Vec<u8>> {
+pub fn read_labels(input: &mut dyn BufRead, file: &str, classes: usize) -> Result<Vec<u16>> {
     let mut input = Input::open(input, file)?;
-    input.magic(&[LABELS_MAGIC], "an IDX file of labels")?;
+    let magic = input.magic(&[LABELS_MAGIC, WIDE_LABELS_MAGIC], "an IDX file of labels")?;
     let count = input.count("labels")?;
-    let labels = input.data(count)?;
+    let labels: Vec<u16> = match magic {
+        LABELS_MAGIC => input.data(count)?.into_iter().map(u16::from).collect(),
+        _ => {
+            let data = input.data(2 * count)?;
+            let (pairs, _) = data.as_chunks();
+            pairs.iter().copied().map(u16::from_be_bytes).collect()
+        }
+    };
     if let Some(at) = labels
         .iter()
         .position(|&label| usize::from(label) >= classes)
@@ -115,8 +124,32 @@ pub fn images_sum(shape: ImageShape, images: &[u8]) -> String {
 }
 
 /// SHA-256 of the unpacked file that holds these labels, in lower-case hexadecimal digits.
-pub fn labels_sum(labels: &[u8]) -> String {
-    sum(&[LABELS_MAGIC, labels.len() as u32], labels)
+pub fn labels_sum(labels: &[u16]) -> String {
+    sum(&labels_header(labels), &labels_data(labels))
+}
+
+fn labels_header(labels: &[u16]) -> [u32; 2] {
+    let magic = match is_wide(labels) {
+        true => WIDE_LABELS_MAGIC,
+        false => LABELS_MAGIC,
+    };
+    [magic, labels.len() as u32]
+}
+
+/// Whether labels take two bytes each.
+fn is_wide(labels: &[u16]) -> bool {
+    labels.iter().any(|&label| label > u16::from(u8::MAX))
+}
+
+/// Labels as a file holds them: a byte each, or two where one does not do.
+pub(super) fn labels_data(labels: &[u16]) -> Vec<u8> {
+    match is_wide(labels) {
+        true => labels
+            .iter()
+            .flat_map(|label| label.to_be_bytes())
+            .collect(),
+        false => labels.iter().map(|&label| label as u8).collect(),
+    }
 }
 
 fn sum(header: &[u32], data: &[u8]) -> String {
@@ -143,8 +176,9 @@ pub fn pack_images(shape: ImageShape, images: &[u8]) -> Result<Vec<u8>> {
 /// # Errors
 ///
 /// As of [`pack_images`].
-pub fn pack_labels(labels: &[u8]) -> Result<Vec<u8>> {
-    pack(&[LABELS_MAGIC, u32::try_from(labels.len())?], labels)
+pub fn pack_labels(labels: &[u16]) -> Result<Vec<u8>> {
+    u32::try_from(labels.len())?;
+    pack(&labels_header(labels), &labels_data(labels))
 }
 
 fn pack(header: &[u32], data: &[u8]) -> Result<Vec<u8>> {

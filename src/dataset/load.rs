@@ -12,7 +12,7 @@ use super::fetch;
 use super::manifest::{self, Manifest, ManifestFile, not_published};
 use super::{
     CLASSES, Dataset, DatasetChoice, DatasetDigest, Event, FASHION_MNIST, FASHION_MNIST_CLASSES,
-    FASHION_MNIST_SHAPE, PIXELS, Split, idx, name, synthetic,
+    FASHION_MNIST_SHAPE, FASHION_MNIST_SPEC, PIXELS, Split, idx, name, synthetic,
 };
 use crate::util::text::count;
 
@@ -265,7 +265,7 @@ fn read_split([images, labels]: &[Located; 2]) -> Result<(Split, [String; 2])> {
         labels: read_file(&labels.path, |input, file| {
             idx::read_labels(input, file, CLASSES)
         })?,
-        ..Split::empty(FASHION_MNIST_SHAPE, CLASSES)
+        ..Split::empty(FASHION_MNIST_SPEC)
     };
     let (image_count, label_count) = (split.images.len() / PIXELS, split.labels.len());
     ensure!(
@@ -281,9 +281,9 @@ fn read_split([images, labels]: &[Located; 2]) -> Result<(Split, [String; 2])> {
 }
 
 /// A reader of [`idx`].
-type Reader = fn(&mut dyn BufRead, &str) -> Result<Vec<u8>>;
+type Reader<T> = fn(&mut dyn BufRead, &str) -> Result<T>;
 
-fn read_file(path: &Path, reader: Reader) -> Result<Vec<u8>> {
+fn read_file<T>(path: &Path, reader: Reader<T>) -> Result<T> {
     let name = path.display().to_string();
     let input = File::open(path).with_context(|| format!("{name} could not be opened"))?;
     reader(&mut BufReader::with_capacity(READ_BUFFER, input), &name)

@@ -9,7 +9,7 @@ pub mod safetensors;
 
 use anyhow::{Result, ensure};
 
-use crate::dataset::ImageShape;
+use crate::dataset::{ImageShape, Spec};
 use crate::ops::gather::Normalization;
 
 /// A layer and its weights, row-major.
@@ -41,29 +41,29 @@ pub enum Layer {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
     name: String,
-    input: ImageShape,
+    spec: Spec,
     normalization: Normalization,
     layers: Vec<Layer>,
     class_names: Vec<String>,
 }
 
 impl Network {
-    /// A network of which the layers fit together, and which sees images of the size of `input`, as
-    /// `normalization` says.
+    /// A network of which the layers fit together, and which sees images as `spec` and
+    /// `normalization` say.
     ///
     /// # Errors
     ///
     /// If they do not.
     pub fn new(
         name: &str,
-        input: ImageShape,
+        spec: Spec,
         normalization: Normalization,
         layers: Vec<Layer>,
         class_names: &[String],
     ) -> Result<Self> {
         // What comes out of the layers so far: an image, or values.
-        let mut image = Some(input);
-        let mut values = input.values();
+        let mut image = Some(spec.shape);
+        let mut values = spec.shape.values();
         for (index, layer) in layers.iter().enumerate() {
             let (fits, inputs, outputs, weight, bias) = match layer {
                 Layer::ConvReluPool {
@@ -107,7 +107,7 @@ impl Network {
         );
         Ok(Self {
             name: name.to_owned(),
-            input,
+            spec,
             normalization,
             layers,
             class_names: class_names.to_vec(),
@@ -176,11 +176,18 @@ impl Network {
         tensors
     }
 
-    /// What is to be subtracted from pixels in [0, 1], and what they are then to be divided by:
-    /// `mean` and `std` of torchvision's `Normalize`.
-    fn mean_and_std(&self) -> [f32; 2] {
-        [self.normalization.offset(), self.normalization.divisor()]
-            .map(|byte| f32::from(byte) / 255.0)
+    /// What is to be subtracted from pixels in [0, 1] in each channel, and what they are then to be
+    /// divided by: `mean` and `std` of torchvision's `Normalize`.
+    fn mean_and_std(&self) -> [Vec<f32>; 2] {
+        let scales = || {
+            let channels = self.spec.channels().iter();
+            channels.map(|&channel| self.normalization.scale(channel))
+        };
+        let part = |byte: u8| f32::from(byte) / 255.0;
+        [
+            scales().map(|scale| part(scale.offset)).collect(),
+            scales().map(|scale| part(scale.divisor)).collect(),
+        ]
     }
 
     /// The names of the classes as a list in JSON, for metadata, which is text.

@@ -8,7 +8,7 @@ use std::{iter, slice};
 use anyhow::Result;
 
 use super::protobuf::Message;
-use super::{Module, Network, Tensor};
+use super::{Module, Network, Tensor, bytes};
 use crate::dataset::ImageShape;
 use crate::ops::gather::Normalization;
 
@@ -57,13 +57,16 @@ fn graph(network: &Network) -> Message {
     let mut value = INPUT.to_owned();
     if network.normalization != Normalization::Unit {
         let [mean, std] = network.mean_and_std();
-        for (operation, name, number) in [("Sub", "mean", mean), ("Div", "std", std)] {
+        for (operation, name, numbers) in [("Sub", "mean", mean), ("Div", "std", std)] {
             let output = format!("image.{name}");
             nodes.push(node(operation, &[value, name.to_owned()], &output, vec![]));
             tensors.push(Tensor {
                 name: name.to_owned(),
-                shape: vec![],
-                bytes: number.to_le_bytes().to_vec(),
+                shape: match numbers.len() {
+                    1 => vec![],
+                    channels => vec![channels, 1, 1],
+                },
+                bytes: bytes(&numbers),
             });
             value = output;
         }
@@ -116,7 +119,7 @@ fn graph(network: &Network) -> Message {
         channels,
         height,
         width,
-    } = network.input;
+    } = network.spec.shape;
     Message::default()
         .messages(1, nodes)
         .bytes(2, &network.name)

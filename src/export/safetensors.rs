@@ -12,7 +12,7 @@ use super::Network;
 ///
 /// It makes logits, of which a softmax makes probabilities, from images `[batch, channels, height,
 /// width]` whose pixels, in [0, 1] as the model saw them in training, have been normalised: less `pixel_mean`, then divided by
-/// `pixel_std`. These two stand in the metadata, and the names of the classes, as a list in JSON,
+/// `pixel_std`. These two stand in the metadata, in colour as lists in JSON, and the names of the classes, as a list in JSON,
 /// under `class_names`.
 ///
 /// # Errors
@@ -22,8 +22,8 @@ pub fn to_bytes(network: &Network) -> Result<Vec<u8>> {
     let [mean, std] = network.mean_and_std();
     let metadata = json!({
         "class_names": network.class_names()?,
-        "pixel_mean": mean.to_string(),
-        "pixel_std": std.to_string(),
+        "pixel_mean": number_or_list(&mean)?,
+        "pixel_std": number_or_list(&std)?,
     });
     let mut header = Map::from_iter([("__metadata__".to_owned(), metadata)]);
     let mut values = Vec::new();
@@ -42,4 +42,12 @@ pub fn to_bytes(network: &Network) -> Result<Vec<u8>> {
     header.resize(header.len().next_multiple_of(size_of::<u64>()), b' ');
     let length = (header.len() as u64).to_le_bytes();
     Ok([&length[..], &header, &values].concat())
+}
+
+/// One number, or a list of them in JSON, as metadata, which is text.
+fn number_or_list(numbers: &[f32]) -> Result<String> {
+    Ok(match numbers {
+        [number] => number.to_string(),
+        _ => serde_json::to_string(numbers)?,
+    })
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Kernels;
 use super::conv_relu_pool::KERNEL;
-use crate::dataset::{CLASSES, FASHION_MNIST_SHAPE, ImageShape};
+use crate::dataset::{FASHION_MNIST_SPEC, ImageShape, Spec};
 use crate::ops::gather::Normalization;
 
 /// Weights of a convolution for a pair of channels.
@@ -103,14 +103,15 @@ impl Architecture {
     ///
     /// Of other images a dense model sees more or fewer values, and a CNN has as many blocks as leave
     /// about 7×7 of them, each of twice the channels of the one before.
-    pub fn of(model: ModelKind, input: ImageShape, classes: usize) -> Self {
+    pub fn of(model: ModelKind, spec: Spec) -> Self {
+        let Spec { shape, classes, .. } = spec;
         Self {
             model,
-            input,
+            input: shape,
             classes,
             widths: match model {
                 ModelKind::Dense => Vec::new(),
-                ModelKind::Cnn => usual_widths(input),
+                ModelKind::Cnn => usual_widths(shape),
             },
             hidden: vec![128],
             normalization: Normalization::Unit,
@@ -294,12 +295,12 @@ fn usual_widths(input: ImageShape) -> Vec<usize> {
 
 /// The images of runs from before their size was recorded.
 fn fashion_mnist_shape() -> ImageShape {
-    FASHION_MNIST_SHAPE
+    FASHION_MNIST_SPEC.shape
 }
 
 /// See [`fashion_mnist_shape`].
 fn fashion_mnist_classes() -> usize {
-    CLASSES
+    FASHION_MNIST_SPEC.classes
 }
 
 #[cfg(test)]
@@ -314,7 +315,7 @@ mod tests {
                 height,
                 width,
             };
-            Architecture::of(ModelKind::Cnn, input, 5).widths
+            Architecture::of(ModelKind::Cnn, Spec::new(input, 5)).widths
         };
         assert_eq!(blocks(28, 28), [32, 64]);
         assert_eq!(blocks(8, 256), [32]);
@@ -334,7 +335,7 @@ mod tests {
         };
         let cnn = Architecture {
             widths: vec![8, 4],
-            ..Architecture::of(ModelKind::Cnn, input, 7)
+            ..Architecture::of(ModelKind::Cnn, Spec::new(input, 7))
         };
         // 33×50 becomes 16×25 and 8×12.
         let layers = cnn.layers();
@@ -352,7 +353,7 @@ mod tests {
 
     #[test]
     fn images_and_classes_that_cannot_be_trained_on_are_refused() {
-        let good = Architecture::of(ModelKind::Dense, FASHION_MNIST_SHAPE, 10);
+        let good = Architecture::of(ModelKind::Dense, FASHION_MNIST_SPEC);
         let shape = |channels, height, width| {
             let mut bad = good.clone();
             bad.input = ImageShape {

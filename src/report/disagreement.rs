@@ -68,7 +68,7 @@ pub fn draw_disagreement(
                 draw_image(
                     canvas,
                     test.split.image(image),
-                    test.split.shape,
+                    test.split.spec.shape,
                     (x, y + 19),
                 )?;
                 let below = (x, y + 19 + EDGE + 5);

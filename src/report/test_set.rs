@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::dataset::{ImageShape, Split, idx};
+use crate::dataset::{Spec, Split, idx};
 use crate::export::npy;
 use crate::report::evaluation::{Probabilities, argmax, confidence};
 use crate::util::whole_file;
@@ -33,7 +33,7 @@ impl TestSet {
     ///
     /// If a file cannot be written.
     pub fn write(&self, folder: &Path, models: &[&str]) -> Result<()> {
-        let images = idx::pack_images(self.split.shape, &self.split.images)?;
+        let images = idx::pack_images(self.split.spec.shape, &self.split.images)?;
         whole_file::write(&folder.join("test-images.gz"), &images)?;
         let labels = idx::pack_labels(&self.split.labels)?;
         whole_file::write(&folder.join("test-labels.gz"), &labels)?;
@@ -44,13 +44,12 @@ impl TestSet {
         Ok(())
     }
 
-    /// Reads what [`write`](Self::write) wrote of `models` that see images of such a shape and tell so
-    /// many classes apart.
+    /// Reads what [`write`](Self::write) wrote of `models`, with images as `spec` says.
     ///
     /// # Errors
     ///
     /// If a file cannot be read, is damaged, or is of other images or classes.
-    pub fn read(folder: &Path, models: &[&str], shape: ImageShape, classes: usize) -> Result<Self> {
+    pub fn read(folder: &Path, models: &[&str], spec: Spec) -> Result<Self> {
         let packed = |name: &str| -> Result<(String, Vec<u8>)> {
             let path = folder.join(name);
             Ok((
@@ -59,23 +58,23 @@ impl TestSet {
             ))
         };
         let (file, images) = packed("test-images.gz")?;
-        let images = idx::read_images(&mut &images[..], &file, shape)?;
+        let images = idx::read_images(&mut &images[..], &file, spec.shape)?;
         let (file, labels) = packed("test-labels.gz")?;
-        let labels = idx::read_labels(&mut &labels[..], &file, classes)?;
+        let labels = idx::read_labels(&mut &labels[..], &file, spec.classes)?;
         let split = Split {
+            spec,
             images,
             labels,
-            ..Split::empty(shape, classes)
         };
         let fits = |len: usize| len == split.labels.len();
         ensure!(
-            fits(split.images.len() / split.shape.values()),
+            fits(split.images.len() / spec.shape.values()),
             "{file} and test-images.gz are of different images — write its results anew with `fmnist train --resume`"
         );
         let probabilities = models.iter().map(|model| {
             let path = folder.join(model).join("probabilities.npy");
             let bytes = whole_file::read(&path, FILE_LIMIT)?;
-            let rows = npy::decode(&bytes, classes)
+            let rows = npy::decode(&bytes, spec.classes)
                 .with_context(|| format!("{} is damaged", path.display()))?;
             ensure!(
                 fits(rows.len()),

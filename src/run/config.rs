@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::digest::{DatasetDigest, label};
-use crate::dataset::{ImageShape, Split};
+use crate::dataset::{Channel, FASHION_MNIST_SPEC, Spec, Split};
 use crate::device::Backend;
 use crate::train::Settings;
 use crate::util::text::{count, one_line};
@@ -24,6 +24,10 @@ pub struct Config {
     pub dataset_digest: Option<DatasetDigest>,
     /// Names of its classes in the order of their labels.
     pub class_names: Vec<String>,
+    /// How the bytes of each channel are distributed over the images to train on; earlier versions
+    /// knew nothing but Fashion-MNIST's.
+    #[serde(default = "fashion_mnist_channels")]
+    pub channels: Vec<Channel>,
     /// Backend it ran on.
     pub backend: Backend,
     /// Name of the device.
@@ -56,10 +60,16 @@ impl Config {
             "it names {}, and its models tell another number apart",
             count(classes, "class")
         );
-        let input = config.input();
+        let shape = config.spec().shape;
         ensure!(
-            architectures().all(|architecture| architecture.input == input),
+            architectures().all(|architecture| architecture.input == shape),
             "its models see images of different sizes"
+        );
+        ensure!(
+            config.channels.len() == shape.channels
+                && config.channels.iter().all(|channel| channel.std > 0),
+            "channels: a mean and a deviation above 0 were expected for each of {}",
+            count(shape.channels, "channel")
         );
         config
             .dataset_digest
@@ -73,9 +83,14 @@ impl Config {
         Ok(config)
     }
 
-    /// The images that its models see.
-    pub fn input(&self) -> ImageShape {
-        self.settings.models[0].architecture.input
+    /// What its models see.
+    pub fn spec(&self) -> Spec {
+        let shape = self.settings.models[0].architecture.input;
+        let mut spec = Spec::new(shape, self.class_names.len());
+        for (channel, own) in spec.channels.iter_mut().zip(&self.channels) {
+            *channel = *own;
+        }
+        spec
     }
 
     /// The dataset for people: its name, and the beginning of its digest.
@@ -101,6 +116,10 @@ impl Config {
         let digest = self.dataset_digest.as_ref();
         digest.is_none_or(|digest| digest.test == DatasetDigest::of_test(&test.sums()))
     }
+}
+
+fn fashion_mnist_channels() -> Vec<Channel> {
+    FASHION_MNIST_SPEC.channels().to_vec()
 }
 
 fn one() -> usize {

@@ -99,7 +99,7 @@ impl RunFiles {
             let file = folder.join(file);
             ensure!(belongs, "{} is not that of this run", file.display());
         }
-        let test = TestSet::read(folder, &models, config.input(), config.class_names.len())?;
+        let test = TestSet::read(folder, &models, config.spec())?;
         ensure!(
             config.is_tested_with(&test.split),
             "{} holds other images than those of {}, which the run was trained on — put those of the \

@@ -6,9 +6,9 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::dataset::Split;
+use crate::dataset::{Spec, Split};
 use crate::ops::gather::{
-    Augment, Form, Normalization, Selection, epoch_key, gather, target_values,
+    Augment, Normalization, Selection, device_bytes, epoch_key, gather, target_values,
 };
 
 /// The order in which epoch number `epoch` visits `len` images.
@@ -29,22 +29,18 @@ pub struct DeviceSplit {
     images: Tensor<1, Int>,
     /// `[len]` of u32.
     labels: Tensor<1, Int>,
-    form: Form,
+    spec: Spec,
 }
 
 impl DeviceSplit {
     /// Moves a split to `device`, which is without autodiff.
     pub fn upload(split: Split, device: &Device) -> Self {
-        let form = Form {
-            shape: split.shape,
-            classes: split.classes,
-        };
-        let bytes = form.bytes(split.len());
+        let bytes = device_bytes(split.spec.shape, split.len());
         let mut images = split.images;
         images.resize(bytes, 0);
         let images = TensorData::new(images, [bytes]);
         Self {
-            form,
+            spec: split.spec,
             images: Tensor::from_data(images, (device, DType::U8)),
             labels: words(split.labels.into_iter().map(u32::from).collect(), device),
         }
@@ -86,7 +82,7 @@ impl DeviceSplit {
         Batches {
             split: self.clone(),
             order: words(order, &device),
-            target_values: floats(target_values(0.0, self.form), &device),
+            target_values: floats(target_values(0.0, self.spec), &device),
             batch_size,
             key,
             augment: Augment::NONE,
@@ -128,7 +124,7 @@ impl Batches {
     /// The same with soft targets: see [`target_values`]. `label_smoothing` is in 0..1.
     pub fn smoothed(self, label_smoothing: f64) -> Self {
         let target_values = floats(
-            target_values(label_smoothing, self.split.form),
+            target_values(label_smoothing, self.split.spec),
             &self.order.device(),
         );
         Self {
@@ -172,7 +168,7 @@ impl Iterator for Batches {
             self.split.labels.clone(),
             self.order.clone(),
             self.target_values.clone(),
-            self.split.form,
+            self.split.spec,
             selection,
         );
         Some(Batch { images, targets })

@@ -33,7 +33,7 @@ pub use tally::{Metrics, Sums, Tally};
 /// If `settings.samples` asks for more images than there are, or too few are left.
 pub fn split(settings: &Settings, dataset: &mut Dataset) -> Result<(Split, Split)> {
     let (images, held_out) = (dataset.train.len(), settings.validation);
-    let none = Split::empty(dataset.train.shape, dataset.train.classes);
+    let none = Split::empty(dataset.train.spec);
     let mut training = std::mem::replace(&mut dataset.train, none);
     let validation = training.split_off_last(held_out);
     ensure!(

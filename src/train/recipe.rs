@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::schedule::Decay;
 use super::{ModelSettings, Training};
-use crate::dataset::ImageShape;
+use crate::dataset::Spec;
 use crate::model::{Architecture, ModelKind};
 use crate::ops::gather::{Augment, Normalization};
 
@@ -46,10 +46,10 @@ impl Recipe {
         }
     }
 
-    /// What it trains on such images of so many classes, and how.
-    pub fn model(self, kind: ModelKind, input: ImageShape, classes: usize) -> ModelSettings {
+    /// What it trains on such images, and how.
+    pub fn model(self, kind: ModelKind, spec: Spec) -> ModelSettings {
         let plain = ModelSettings {
-            architecture: Architecture::of(kind, input, classes),
+            architecture: Architecture::of(kind, spec),
             training: Training::PLAIN,
         };
         match self {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::recipe::{BATCH_SIZE, Recipe, VALIDATION_IMAGES};
 use super::schedule::{Decay, Schedule};
-use crate::dataset::ImageShape;
+use crate::dataset::Spec;
 use crate::model::{Architecture, Kernels, ModelKind};
 use crate::ops::gather::Augment;
 
@@ -78,9 +78,9 @@ fn validation_images() -> usize {
 }
 
 impl Settings {
-    /// A recipe as it is, for these models of such images and so many classes.
-    pub fn new(recipe: Recipe, kinds: &[ModelKind], input: ImageShape, classes: usize) -> Self {
-        let model = |&kind| recipe.model(kind, input, classes);
+    /// A recipe as it is, for these models of such images.
+    pub fn new(recipe: Recipe, kinds: &[ModelKind], spec: Spec) -> Self {
+        let model = |&kind| recipe.model(kind, spec);
         Self {
             recipe,
             models: kinds.iter().map(model).collect(),
@@ -164,10 +164,8 @@ impl Settings {
             weight_decay,
             ..
         } = *training;
-        let usual = self
-            .recipe
-            .model(kind, architecture.input, architecture.classes);
-        let usual = usual.training;
+        let spec = Spec::new(architecture.input, architecture.classes);
+        let usual = self.recipe.model(kind, spec).training;
         let usual_rate = usual.learning_rate * (self.batch_size as f64 / BATCH_SIZE as f64).sqrt();
         let fast = learning_rate > 3.0 * usual_rate;
         let shrunk = weight_decay > usual.weight_decay && learning_rate * weight_decay >= 1.0;

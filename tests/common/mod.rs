@@ -26,7 +26,7 @@ use std::sync::OnceLock;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
-use fmnist::dataset::{self, CLASSES, Dataset, DatasetChoice, FASHION_MNIST_SHAPE, Split};
+use fmnist::dataset::{self, Dataset, DatasetChoice, FASHION_MNIST_SPEC, Split};
 use fmnist::device::{self, BackendChoice};
 use fmnist::model::{Classifier, Kernels, ModelKind};
 use fmnist::train::recipe::Recipe;
@@ -86,7 +86,7 @@ pub fn plain(models: &[ModelKind], batch_size: usize, seed: u64) -> Settings {
         epochs: 1,
         batch_size,
         seed,
-        ..Settings::new(Recipe::Plain, models, FASHION_MNIST_SHAPE, CLASSES)
+        ..Settings::new(Recipe::Plain, models, FASHION_MNIST_SPEC)
     }
 }
 

@@ -12,8 +12,8 @@ use crate::common::idx_files::{fingerprint, gzip, images_file, labels_file};
 use flate2::{Compression, GzBuilder};
 use fmnist::dataset::manifest::{Manifest, ManifestFile, State, verify};
 use fmnist::dataset::{
-    CLASSES, Dataset, DatasetChoice, Event, FASHION_MNIST_CLASSES, FASHION_MNIST_SHAPE,
-    SearchPaths, Split, load_from,
+    Dataset, DatasetChoice, Event, FASHION_MNIST_CLASSES, FASHION_MNIST_SPEC, SearchPaths, Split,
+    load_from,
 };
 use tempfile::TempDir;
 
@@ -100,7 +100,7 @@ impl World {
         assert_eq!(dataset.class_names, FASHION_MNIST_CLASSES);
         assert_eq!((dataset.train.len(), dataset.test.len()), (30, 10));
         assert_eq!(dataset.train.images, files(0)[0][16..]);
-        assert_eq!(dataset.test.labels, files(0)[3][8..]);
+        assert_eq!(bytes(&dataset.test.labels), files(0)[3][8..]);
     }
 
     #[track_caller]
@@ -212,7 +212,7 @@ fn another_dataset_is_taken_from_data_dir_only_and_under_its_own_name() {
     assert_eq!(dataset.name, "digits\u{fffd}[31m");
     assert_eq!(dataset.class_names[0], "class 0");
     assert_eq!(dataset.class_names[9], "class 9");
-    assert_eq!(dataset.train.labels, files(5)[1][8..]);
+    assert_eq!(bytes(&dataset.train.labels), files(5)[1][8..]);
 
     let refusal = [
         "is not Fashion-MNIST's file",
@@ -274,7 +274,7 @@ fn a_changed_fashion_mnist_is_taken_from_data_dir_only_and_named_so() {
         assert_eq!(dataset.name, name);
         assert_eq!(dataset.class_names, FASHION_MNIST_CLASSES);
         assert_eq!(dataset.train.images, mixed[0][16..]);
-        assert_eq!(dataset.test.labels, mixed[3][8..]);
+        assert_eq!(bytes(&dataset.test.labels), mixed[3][8..]);
         assert!(
             warnings.len() == 1 && warnings[0].contains(&name),
             "{warnings:?}"
@@ -537,9 +537,9 @@ fn a_network_that_answers_nothing_costs_less_than_ten_seconds() {
 
 #[test]
 fn splits_are_cut_where_they_should_be() {
-    let labels: Vec<u8> = (0..10).collect();
-    let images: Vec<u8> = labels.iter().flat_map(|&label| [label; 784]).collect();
-    let whole = Split::new(FASHION_MNIST_SHAPE, CLASSES, images, labels).unwrap();
+    let labels: Vec<u16> = (0..10).collect();
+    let images: Vec<u8> = (0..10).flat_map(|label| [label; 784]).collect();
+    let whole = Split::new(FASHION_MNIST_SPEC, images, labels).unwrap();
     for n in [0, 1, 9, 10, 11, usize::MAX] {
         let kept = n.min(10);
         let (mut first, mut rest) = (whole.clone(), whole.clone());
@@ -551,7 +551,7 @@ fn splits_are_cut_where_they_should_be() {
         assert_eq!(rest.labels, whole.labels[..10 - kept]);
         for split in [&first, &rest, &last] {
             for index in 0..split.len() {
-                assert_eq!(split.image(index), [split.labels[index]; 784]);
+                assert_eq!(split.image(index), [split.labels[index] as u8; 784]);
             }
         }
     }
@@ -637,4 +637,9 @@ fn real_data_with_foreign_files_is_not_fashion_mnist() {
         dataset.name,
         "Fashion-MNIST (changed: t10k-images, t10k-labels)"
     );
+}
+
+/// Labels below 256 as bytes.
+fn bytes(labels: &[u16]) -> Vec<u8> {
+    labels.iter().map(|&label| label as u8).collect()
 }

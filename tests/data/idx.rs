@@ -13,7 +13,8 @@ fn read_images(input: &mut dyn BufRead, file: &str) -> anyhow::Result<Vec<u8>> {
 }
 
 fn read_labels(input: &mut dyn BufRead, file: &str) -> anyhow::Result<Vec<u8>> {
-    idx::read_labels(input, file, CLASSES)
+    let labels = idx::read_labels(input, file, CLASSES)?;
+    Ok(labels.into_iter().map(|label| label as u8).collect())
 }
 
 type Reader = fn(&mut dyn BufRead, &str) -> anyhow::Result<Vec<u8>>;

@@ -46,8 +46,9 @@ fn the_drawings_are_these() {
     let hash = split
         .images
         .iter()
-        .chain(&split.labels)
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
+        .map(|&byte| u16::from(byte))
+        .chain(split.labels.iter().copied())
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
     assert_eq!(
@@ -106,7 +107,7 @@ fn accuracy(split: &Split, classify: impl Fn(&[f32]) -> Vec<f32>) -> f64 {
 }
 
 /// Softmax of `scores`, less the one-hot vector of `label`: the gradient of cross-entropy.
-fn error_of(scores: &[f32], label: u8) -> Vec<f32> {
+fn error_of(scores: &[f32], label: u16) -> Vec<f32> {
     let highest = scores.iter().copied().fold(f32::MIN, f32::max);
     let mut error: Vec<f32> = scores.iter().map(|score| (score - highest).exp()).collect();
     let sum: f32 = error.iter().sum();

@@ -3,8 +3,8 @@
 use crate::common::{assert_panics, cpu, fashion_mnist, first, random, values, wgpu};
 use burn::Tensor;
 use burn::tensor::{DType, Device, Int, TensorData};
-use fmnist::dataset::{CLASSES, FASHION_MNIST_SHAPE, ImageShape, PIXELS, SIDE, Split};
-use fmnist::ops::gather::{Augment, Form, Normalization, Selection, gather, target_values};
+use fmnist::dataset::{CLASSES, FASHION_MNIST_SPEC, ImageShape, PIXELS, SIDE, Spec, Split};
+use fmnist::ops::gather::{Augment, Normalization, Selection, gather, target_values};
 use fmnist::train::{Batches, DeviceSplit, shuffled};
 
 on_each_device!(
@@ -22,10 +22,6 @@ on_each_device!(
 );
 
 const NONE: Augment = Augment::NONE;
-const FORM: Form = Form {
-    shape: FASHION_MNIST_SHAPE,
-    classes: CLASSES,
-};
 
 /// Images `[len][784]`, targets `[len][10]`, and the sizes of the batches.
 struct Made {
@@ -57,9 +53,9 @@ fn make(batches: Batches) -> Made {
 /// `len` images by a formula of index and pixel, with labels that count through the classes.
 fn split(len: usize, pixel: impl Fn(usize, usize) -> u8) -> Split {
     let images = (0..len * PIXELS).map(|i| pixel(i / PIXELS, i % PIXELS));
-    let labels = (0..len).map(|i| (i % CLASSES) as u8);
+    let labels = (0..len).map(|i| (i % CLASSES) as u16);
     let (images, labels) = (images.collect(), labels.collect());
-    Split::new(FASHION_MNIST_SHAPE, CLASSES, images, labels).expect("they fit together")
+    Split::new(FASHION_MNIST_SPEC, images, labels).expect("they fit together")
 }
 
 fn bytes(image: &[f32]) -> Vec<u8> {
@@ -90,7 +86,7 @@ fn batches_are_the_images_and_their_labels(device: &Device) {
         let expected = bytes.map(|&p| (f32::from(p) - 73.0) * (1.0 / 90.0));
         assert!(image.iter().copied().eq(expected), "image {index}");
     }
-    let empty = DeviceSplit::upload(Split::empty(FASHION_MNIST_SHAPE, CLASSES), device);
+    let empty = DeviceSplit::upload(Split::empty(FASHION_MNIST_SPEC), device);
     assert!(empty.is_empty() && empty.batches(8).next().is_none());
 }
 
@@ -155,7 +151,7 @@ impl<'a> Definition<'a> {
 
     fn picture(&self, image: usize) -> Vec<u8> {
         let augment = &self.augment;
-        let ImageShape { channels, .. } = self.data.shape;
+        let ImageShape { channels, .. } = self.data.spec.shape;
         let sides = sides(self.data);
         let [columns, rows] = sides;
         let smaller = columns.min(rows);
@@ -199,7 +195,7 @@ impl<'a> Definition<'a> {
     /// class has, of as many as it has pixels.
     fn row(&self, pictures: &[Vec<u8>], batch: &[u32], row: usize) -> (Vec<u8>, Vec<usize>) {
         let sides = sides(self.data);
-        let pixels = self.data.shape.pixels();
+        let pixels = self.data.spec.shape.pixels();
         let image = batch[row] as usize;
         let [kind, distance, a, b] = self.words(image, 2);
         let distance = 1 + below(distance, batch.len() as isize - 1) as usize;
@@ -231,7 +227,7 @@ impl<'a> Definition<'a> {
                 *own = ((a + b) / pixels as f64).round() as u8;
             }
         }
-        let mut of_class = vec![0; self.data.classes];
+        let mut of_class = vec![0; self.data.spec.classes];
         of_class[usize::from(self.data.labels[image])] += parts;
         of_class[usize::from(self.data.labels[partner])] += pixels - parts;
         (own, of_class)
@@ -245,7 +241,7 @@ fn below(word: u64, n: isize) -> isize {
 
 /// Width and height of an image.
 fn sides(data: &Split) -> [isize; 2] {
-    [data.shape.width, data.shape.height].map(|side| side as isize)
+    [data.spec.shape.width, data.spec.shape.height].map(|side| side as isize)
 }
 
 /// `[x, y]` of every pixel.
@@ -299,8 +295,12 @@ fn images_of_any_size_and_classes_are_as_defined(device: &Device) {
         let len = if height == 256 { 5 } else { 41 };
         let bytes = random(len * shape.values(), 7);
         let images = bytes.iter().map(|x| x.to_bits() as u8).collect();
-        let labels = (0..len).map(|i| (i * 7 % classes) as u8).collect();
-        let data = Split::new(shape, classes, images, labels).expect("they fit together");
+        let labels = (0..len).map(|i| (i * 7 % classes) as u16).collect();
+        let mut spec = Spec::new(shape, classes);
+        for (place, channel) in (0..).zip(&mut spec.channels) {
+            (channel.mean, channel.std) = (100 + 20 * place, 50 + 13 * place);
+        }
+        let data = Split::new(spec, images, labels).expect("they fit together");
         for (case, (augment, label_smoothing)) in combinations().enumerate() {
             // Beyond the smaller side counts as that side.
             let augment = Augment {
@@ -326,27 +326,41 @@ fn assert_as_defined(
     device: &Device,
 ) {
     let (seed, epoch) = (case as u64 * 0x1_2345_6789, 1 + case);
+    let (normalization, scales) = match case % 2 {
+        0 => (Normalization::Unit, [(0, 255); 3]),
+        _ => (
+            Normalization::Centered,
+            data.spec
+                .channels
+                .map(|channel| (channel.mean, channel.std)),
+        ),
+    };
     let made = make(
         DeviceSplit::upload(data.clone(), device)
             .epoch(batch_size, seed, epoch)
+            .normalized(normalization)
             .augmented(augment)
             .smoothed(label_smoothing),
     );
-    let what = format!("{:?}, {augment:?}, batch size {batch_size}", data.shape);
+    let what = format!(
+        "{:?}, {augment:?}, batch size {batch_size}",
+        data.spec.shape
+    );
     let definition = Definition::new(data, augment, seed, epoch as u64);
     let pictures: Vec<_> = (0..data.len()).map(|i| definition.picture(i)).collect();
-    let form = Form {
-        shape: data.shape,
-        classes: data.classes,
-    };
-    let values = target_values(label_smoothing, form);
+    let values = target_values(label_smoothing, data.spec);
     let order = shuffled(data.len(), seed, epoch);
     let rows = order
         .chunks(batch_size)
         .flat_map(|batch| (0..batch.len()).map(move |row| (batch, row)));
     for (i, (batch, row)) in rows.enumerate() {
         let (pixels, parts) = definition.row(&pictures, batch, row);
-        let expected = pixels.iter().map(|&p| f32::from(p) * (1.0 / 255.0));
+        let planes = pixels.chunks(data.spec.shape.pixels()).zip(scales);
+        let expected = planes.flat_map(|(plane, (mean, std))| {
+            let number =
+                move |&byte: &u8| (f32::from(byte) - f32::from(mean)) * (1.0 / f32::from(std));
+            plane.iter().map(number)
+        });
         assert!(
             made.images[i].iter().copied().eq(expected),
             "{what}, image {i}"
@@ -362,14 +376,14 @@ fn assert_as_defined(
 
 #[test]
 fn smoothed_targets_have_known_values() {
-    let plain = target_values(0.0, FORM);
+    let plain = target_values(0.0, FASHION_MNIST_SPEC);
     assert_eq!([plain[0], plain[392], plain[784]], [0.0, 0.5, 1.0]);
-    let smoothed = target_values(0.1, FORM);
+    let smoothed = target_values(0.1, FASHION_MNIST_SPEC);
     assert_eq!(
         [smoothed[0], smoothed[392], smoothed[784]],
         [0.01, 0.46, 0.91]
     );
-    let all = target_values(0.75, FORM);
+    let all = target_values(0.75, FASHION_MNIST_SPEC);
     assert_eq!([all[0], all[196], all[784]], [0.075, 0.1375, 0.325]);
     assert_eq!(plain.len(), 785);
 }
@@ -719,7 +733,16 @@ fn tensors_that_do_not_fit_are_refused(device: &Device) {
         ),
     ] {
         let order = Tensor::from_data(TensorData::from([0_u32, 1, 2]), (device, DType::U32));
-        let gather = || gather(images, labels, order, targets, FORM, selection(len));
+        let gather = || {
+            gather(
+                images,
+                labels,
+                order,
+                targets,
+                FASHION_MNIST_SPEC,
+                selection(len),
+            )
+        };
         assert_panics(part, gather);
     }
 }

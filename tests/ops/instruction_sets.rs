@@ -4,13 +4,11 @@
 //! them on all.)
 
 use crate::common::random;
-use fmnist::dataset::{CLASSES, FASHION_MNIST_SHAPE, PIXELS};
+use fmnist::dataset::{CLASSES, FASHION_MNIST_SPEC, PIXELS};
 use fmnist::ops::adamw::{self, AdamStep};
 use fmnist::ops::channel_norm;
 use fmnist::ops::dropout::{self, Dropout};
-use fmnist::ops::gather::{
-    self, Augment, Form, Normalization, Selection, epoch_key, target_values,
-};
+use fmnist::ops::gather::{self, Augment, Normalization, Selection, epoch_key, target_values};
 use fmnist::ops::simd::Isa;
 
 /// No multiple of a vector's lanes, and more than one thread takes at a time.
@@ -78,17 +76,12 @@ fn batches_are_gathered_the_same() {
         .collect();
     let order: Vec<u32> = (0..images as u32).rev().collect();
     let labels: Vec<u32> = order.iter().map(|i| i % CLASSES as u32).collect();
-    let form = Form {
-        shape: FASHION_MNIST_SHAPE,
-        classes: CLASSES,
-    };
     let source = gather::cpu::Source {
         images: &pixels,
-        shape: FASHION_MNIST_SHAPE,
+        spec: FASHION_MNIST_SPEC,
         labels: &labels,
-        classes: CLASSES,
         order: &order,
-        target_values: &target_values(0.1, form),
+        target_values: &target_values(0.1, FASHION_MNIST_SPEC),
     };
     let augmented = Augment {
         flip: true,

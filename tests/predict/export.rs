@@ -2,7 +2,7 @@
 //! checked by `check_export.py`, in the programs that they are for.
 
 use ::safetensors::SafeTensors;
-use fmnist::dataset::{FASHION_MNIST_CLASSES, FASHION_MNIST_SHAPE};
+use fmnist::dataset::{FASHION_MNIST_CLASSES, FASHION_MNIST_SPEC};
 use fmnist::export::{Layer, Network, onnx, safetensors};
 use fmnist::ops::gather::Normalization;
 
@@ -31,7 +31,7 @@ fn linear(shape: [usize; 2], relu: bool) -> Layer {
 fn network(layers: Vec<Layer>) -> anyhow::Result<Network> {
     Network::new(
         "cnn",
-        FASHION_MNIST_SHAPE,
+        FASHION_MNIST_SPEC,
         Normalization::Centered,
         layers,
         &class_names(),
@@ -87,7 +87,7 @@ fn the_metadata_say_what_pixels_become() {
     ] {
         let network = Network::new(
             "dense",
-            FASHION_MNIST_SHAPE,
+            FASHION_MNIST_SPEC,
             pixels,
             layers(),
             &class_names(),

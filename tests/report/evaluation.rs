@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::Path;
 
-use fmnist::dataset::{CLASSES, FASHION_MNIST_CLASSES, FASHION_MNIST_SHAPE, PIXELS, Split};
+use fmnist::dataset::{CLASSES, FASHION_MNIST_CLASSES, FASHION_MNIST_SPEC, PIXELS, Split};
 use fmnist::report::confusion::{self, draw_confusion};
 use fmnist::report::disagreement::{self, draw_disagreement};
 use fmnist::report::evaluation::tables::{p_value, tables};
@@ -27,7 +27,7 @@ fn row(prediction: usize, p: f32) -> Row {
 
 /// 20 images, two of each class. The dense model takes all shirts for coats, the CNN one of them.
 fn evaluation() -> Evaluation {
-    let labels: Vec<u8> = (0..20).map(|image| image / 2).collect();
+    let labels: Vec<u16> = (0..20).map(|image| image / 2).collect();
     let dense = labels
         .iter()
         .map(|label| row(if *label == 6 { 4 } else { usize::from(*label) }, 0.75));
@@ -63,8 +63,8 @@ fn tables_show_both_models() {
 }
 
 /// The labels and predictions of 100 images of two classes, of which one is taken for the other.
-fn two_classes() -> (Vec<u8>, Vec<Row>) {
-    let labels: Vec<u8> = (0..100).map(|image| 5 + 2 * (image % 2)).collect();
+fn two_classes() -> (Vec<u16>, Vec<Row>) {
+    let labels: Vec<u16> = (0..100).map(|image| 5 + 2 * (image % 2)).collect();
     let prediction = |image: usize| if image == 3 { 5 } else { labels[image] };
     let rows = (0..100).map(|image| row(prediction(image).into(), 0.9));
     (labels.clone(), rows.collect())
@@ -229,13 +229,13 @@ fn pictures_take_any_evaluation() {
 }
 
 /// Images of one grey each: image `n` has the value `10 + n`.
-fn test_set(labels: &[u8], probabilities: [Vec<Row>; 2]) -> TestSet {
+fn test_set(labels: &[u16], probabilities: [Vec<Row>; 2]) -> TestSet {
     let grey = |n: usize| [10 + n as u8; PIXELS];
     TestSet {
         split: Split {
             images: (0..labels.len()).flat_map(grey).collect(),
             labels: labels.to_vec(),
-            ..Split::empty(FASHION_MNIST_SHAPE, CLASSES)
+            ..Split::empty(FASHION_MNIST_SPEC)
         },
         probabilities: probabilities.map(|rows| rows.into_iter().collect()).into(),
     }
@@ -244,7 +244,7 @@ fn test_set(labels: &[u8], probabilities: [Vec<Row>; 2]) -> TestSet {
 #[test]
 fn disagreement_shows_the_surest_mistakes_first() {
     // Only the second model is right on the images 1 and 2; the first is surer of its mistake in 2.
-    let labels = [4, 4, 4];
+    let labels: [u16; 3] = [4, 4, 4];
     let first = vec![row(4, 0.9), row(1, 0.6), row(2, 0.8)];
     let second = vec![row(4, 0.9), row(4, 0.9), row(4, 0.9)];
     let names = FASHION_MNIST_CLASSES.map(str::to_owned);
@@ -283,13 +283,13 @@ fn a_test_set_comes_back_from_its_files() {
     let nan = vec![[f32::NAN; CLASSES]; 2];
     let written = test_set(&[7, 9], [vec![row(7, 0.5), row(1, 0.3)], nan]);
     written.write(folder, &models).unwrap();
-    let read = TestSet::read(folder, &models, FASHION_MNIST_SHAPE, CLASSES).unwrap();
+    let read = TestSet::read(folder, &models, FASHION_MNIST_SPEC).unwrap();
     assert_eq!(read.split, written.split);
     assert_eq!(read.probabilities[0], written.probabilities[0]);
     assert!(read.probabilities[1].values().iter().all(|p| p.is_nan()));
 
     let refused = |name: &str, part: &str| {
-        let error = TestSet::read(folder, &models, FASHION_MNIST_SHAPE, CLASSES)
+        let error = TestSet::read(folder, &models, FASHION_MNIST_SPEC)
             .err()
             .unwrap();
         let error = format!("{error:#}");
@@ -314,9 +314,9 @@ fn a_test_set_comes_back_from_its_files() {
 /// Leaves test sets with the evaluations of two models where the script computes them again.
 #[test]
 fn cases_to_compute_again() {
-    let any: Vec<u8> = (0..CLASSES as u8).collect();
+    let any: Vec<u16> = (0..CLASSES as u16).collect();
     let few = [0, 3, 3, 3, 7];
-    let many: Vec<u8> = (0..137).collect();
+    let many: Vec<u16> = (0..137).collect();
     let mut cases = vec![
         case::<CLASSES>("balanced", 10_000, &any, [2.0, 2.5]),
         case::<CLASSES>("equally good", 3_000, &any, [1.5, 1.5]),
@@ -330,7 +330,7 @@ fn cases_to_compute_again() {
     ];
     let (labels, rows) = two_classes();
     cases.push(evaluated("two classes of ten", &labels, &rows, &rows));
-    let labels: Vec<u8> = (0..40).map(|i| i % 10).collect();
+    let labels: Vec<u16> = (0..40).map(|i| i % 10).collect();
     // Probabilities with many equals, and a model that diverged.
     let coarse: Vec<Row> = (0..40)
         .map(|i| std::array::from_fn(|class| [0.0, 0.25, 0.5][(i * 7 + class * 5) % 3]))
@@ -343,13 +343,13 @@ fn cases_to_compute_again() {
 
 /// A test set of labels drawn from `labels`, and two models that raise the label's logit by
 /// `skill`.
-fn case<const N: usize>(name: &str, images: usize, labels: &[u8], skill: [f32; 2]) -> Value {
+fn case<const N: usize>(name: &str, images: usize, labels: &[u16], skill: [f32; 2]) -> Value {
     let mut random = Random(images as u64);
-    let labels: Vec<u8> = (0..images)
+    let labels: Vec<u16> = (0..images)
         .map(|_| labels[(random.next() * labels.len() as f32) as usize])
         .collect();
     let [first, second] = skill.map(|skill| {
-        let row = |label: &u8| {
+        let row = |label: &u16| {
             let mut logits: [f32; N] = std::array::from_fn(|_| 4.0 * random.next());
             logits[usize::from(*label)] += skill;
             softmax(logits)
@@ -361,7 +361,7 @@ fn case<const N: usize>(name: &str, images: usize, labels: &[u8], skill: [f32; 2
 
 fn evaluated<const N: usize>(
     name: &str,
-    labels: &[u8],
+    labels: &[u16],
     dense: &[[f32; N]],
     cnn: &[[f32; N]],
 ) -> Value {

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::common::plain;
-use fmnist::dataset::{CLASSES, FASHION_MNIST_CLASSES, FASHION_MNIST_SHAPE, PIXELS, Split};
+use fmnist::dataset::{CLASSES, FASHION_MNIST_CLASSES, FASHION_MNIST_SPEC, PIXELS, Split};
 use fmnist::device::Backend;
 use fmnist::model::ModelKind;
 use fmnist::report::evaluation::{Evaluation, Probabilities};
@@ -44,8 +44,8 @@ impl Run {
         let noise = |i: usize| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_pow(3) >> 40) as u8;
         let split = Split {
             images: (0..images * PIXELS).map(noise).collect(),
-            labels: (0..images).map(|image| (image % CLASSES) as u8).collect(),
-            ..Split::empty(FASHION_MNIST_SHAPE, CLASSES)
+            labels: (0..images).map(|image| (image % CLASSES) as u16).collect(),
+            ..Split::empty(FASHION_MNIST_SPEC)
         };
         let probabilities: Vec<Probabilities> = [3, 2][..names.len()]
             .iter()
@@ -506,6 +506,7 @@ fn a_folder_holds_all_that_a_report_shows() {
         fs::create_dir(folder.join(model)).unwrap();
     }
     let models_of = |kinds: &[ModelKind]| Config {
+        channels: FASHION_MNIST_SPEC.channels().to_vec(),
         version: "0.1.0".into(),
         dataset: run.evaluation.dataset.clone(),
         dataset_digest: None,

@@ -3,7 +3,7 @@
 use crate::common::{cpu, fashion_mnist, first, plain, random, wgpu};
 use anyhow::Result;
 use burn::tensor::Device;
-use fmnist::dataset::{ImageShape, Split};
+use fmnist::dataset::{ImageShape, Spec, Split};
 use fmnist::model::ModelKind;
 use fmnist::train::history::History;
 use fmnist::train::recipe::Recipe;
@@ -90,8 +90,8 @@ fn tinted(len: usize, seed: u64) -> Split {
             .iter()
             .map(move |x| (100.0 + 60.0 * x + brighter) as u8)
     });
-    let labels = (0..len).map(|image| (image % 3) as u8).collect();
-    Split::new(shape, 3, images.collect(), labels).expect("they fit together")
+    let labels = (0..len).map(|image| (image % 3) as u16).collect();
+    Split::new(Spec::new(shape, 3), images.collect(), labels).expect("they fit together")
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn coloured_images_by_the_standard_recipe() {
     let settings = Settings {
         epochs: 3,
         batch_size: 32,
-        ..Settings::new(Recipe::Standard, &ModelKind::ALL, training.shape, 3)
+        ..Settings::new(Recipe::Standard, &ModelKind::ALL, training.spec)
     };
     for device in [cpu(), wgpu()] {
         let [training, test] =

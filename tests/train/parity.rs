@@ -4,7 +4,7 @@ use crate::common::{
     cpu, fashion_mnist, first, forward_backward, learner, losses, plain, random, relative_error,
     wgpu,
 };
-use fmnist::dataset::{ImageShape, Split};
+use fmnist::dataset::{ImageShape, Spec, Split};
 use fmnist::model::{Architecture, Classifier, Kernels, ModelKind};
 use fmnist::train::DeviceSplit;
 
@@ -25,8 +25,8 @@ fn colours(len: usize) -> Split {
     );
     let values = random(len * shape.values(), 3);
     let images = values.iter().map(|x| x.to_bits() as u8).collect();
-    let labels = (0..len).map(|i| (i * 7 % classes) as u8).collect();
-    Split::new(shape, classes, images, labels).expect("they fit together")
+    let labels = (0..len).map(|i| (i * 7 % classes) as u16).collect();
+    Split::new(Spec::new(shape, classes), images, labels).expect("they fit together")
 }
 
 #[test]
@@ -43,10 +43,8 @@ fn passes_over_coloured_images_of_a_hundred_classes_agree() {
 fn passes_agree(data: &Split) {
     for kind in ModelKind::ALL {
         let [on_cpu, on_wgpu] = [cpu(), wgpu()].map(|device| {
-            let (architecture, autodiff) = (
-                Architecture::of(kind, data.shape, data.classes),
-                device.clone().autodiff(),
-            );
+            let (architecture, autodiff) =
+                (Architecture::of(kind, data.spec), device.clone().autodiff());
             let model = Classifier::new(&architecture, Kernels::Fused, 42, &autodiff);
             let images = DeviceSplit::upload(data.clone(), &device);
             let batch = images.batches(8).last().expect("there are images");

@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::common::idx_files::{images_file, labels_file};
 use crate::common::{cpu, data_dir, fashion_mnist, first, learner, plain, wgpu};
 use burn::tensor::Device;
-use fmnist::dataset::{CLASSES, FASHION_MNIST_SHAPE, Split};
+use fmnist::dataset::{CLASSES, FASHION_MNIST_SHAPE, FASHION_MNIST_SPEC, Split};
 use fmnist::model::{Architecture, ModelKind};
 use fmnist::ops::gather::Normalization;
 use fmnist::train::history::History;
@@ -79,11 +79,11 @@ fn sizes_of_models() {
         architecture.check().map(|()| architecture.parameters())
     };
     assert_eq!(
-        Architecture::of(ModelKind::Dense, FASHION_MNIST_SHAPE, CLASSES).parameters(),
+        Architecture::of(ModelKind::Dense, FASHION_MNIST_SPEC).parameters(),
         101_770
     );
     assert_eq!(
-        Architecture::of(ModelKind::Cnn, FASHION_MNIST_SHAPE, CLASSES).parameters(),
+        Architecture::of(ModelKind::Cnn, FASHION_MNIST_SPEC).parameters(),
         421_642
     );
     // 10·32 + 289·64 + 577·128 in the blocks, 1153·10 after 3×3 pixels.
@@ -139,7 +139,7 @@ fn accuracy(recipe: Recipe, device: &Device) -> f64 {
     let kind = ModelKind::Dense;
     let settings = Settings {
         recipe,
-        models: vec![recipe.model(kind, FASHION_MNIST_SHAPE, CLASSES)],
+        models: vec![recipe.model(kind, FASHION_MNIST_SPEC)],
         epochs: 10,
         ..plain(&[kind], 32, 0)
     };
@@ -287,7 +287,7 @@ fn write_dataset(folder: &Path, test: &Split) {
     for (name, split) in [("train", &training), ("t10k", test)] {
         let write = |kind: &str, bytes| fs::write(folder.join(format!("{name}-{kind}")), bytes);
         write("images-idx3-ubyte", images_file(&split.images)).expect("it can be written");
-        write("labels-idx1-ubyte", labels_file(&split.labels)).expect("it can be written");
+        write("labels-idx1-ubyte", labels_file(&bytes(&split.labels))).expect("it can be written");
     }
 }
 
@@ -299,11 +299,16 @@ fn no_test_image_reaches_training_or_selection() {
     write_dataset(&with_real, &first(&fashion_mnist().test, 100));
     let forged = Split {
         images: (0..100 * 784).map(|i| (i * 31 % 251) as u8).collect(),
-        labels: (0..100).map(|i| (i * 7 % 10) as u8).collect(),
-        ..Split::empty(FASHION_MNIST_SHAPE, CLASSES)
+        labels: (0..100).map(|i| (i * 7 % 10) as u16).collect(),
+        ..Split::empty(FASHION_MNIST_SPEC)
     };
     write_dataset(&with_forged, &forged);
     let real = run_on(&with_real, cwd.path(), "real");
     assert_eq!(real.0.len(), 3, "a header and two epochs");
     assert_eq!(run_on(&with_forged, cwd.path(), "forged"), real);
+}
+
+/// Labels below 256 as bytes.
+fn bytes(labels: &[u16]) -> Vec<u8> {
+    labels.iter().map(|&label| label as u8).collect()
 }

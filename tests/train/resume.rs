@@ -3,7 +3,7 @@
 use crate::common::{cpu, fashion_mnist, first, learner, plain, wgpu};
 use anyhow::{Result, bail};
 use burn::tensor::Device;
-use fmnist::dataset::{CLASSES, FASHION_MNIST_SHAPE};
+use fmnist::dataset::FASHION_MNIST_SPEC;
 use fmnist::model::{Kernels, ModelKind};
 use fmnist::ops::adamw;
 use fmnist::run::checkpoint::{Checkpoint, RunIdentity};
@@ -33,7 +33,7 @@ impl Callback for StopAfter {
 fn settings(recipe: Recipe, kind: ModelKind, kernels: Kernels) -> Settings {
     Settings {
         recipe,
-        models: vec![recipe.model(kind, FASHION_MNIST_SHAPE, CLASSES)],
+        models: vec![recipe.model(kind, FASHION_MNIST_SPEC)],
         epochs: 2,
         kernels,
         ..plain(&[kind], 24, 3)

@@ -21,8 +21,7 @@ use rayon::prelude::*;
 
 use super::raster::{Canvas, Transform};
 use super::{
-    CLASSES, Dataset, DatasetDigest, FASHION_MNIST_CLASSES, FASHION_MNIST_SHAPE, PIXELS, SIDE,
-    Split,
+    CLASSES, Dataset, DatasetDigest, FASHION_MNIST_CLASSES, FASHION_MNIST_SPEC, PIXELS, SIDE, Split,
 };
 use tones::Tones;
 
@@ -62,7 +61,7 @@ pub fn split(seed: u64, part: Part, n: usize) -> Split {
     let mut split = Split {
         images: vec![0; n * PIXELS],
         labels: vec![0; n],
-        ..Split::empty(FASHION_MNIST_SHAPE, CLASSES)
+        ..Split::empty(FASHION_MNIST_SPEC)
     };
     let images = split.images.par_chunks_exact_mut(PIXELS);
     let images = images.zip(&mut split.labels).enumerate();
@@ -74,16 +73,16 @@ pub fn split(seed: u64, part: Part, n: usize) -> Split {
     split
 }
 
-fn label_of(seed: u64, part: Part, index: usize) -> u8 {
+fn label_of(seed: u64, part: Part, index: usize) -> u16 {
     let mut dice = Dice::new(seed, part, Purpose::Labels, index / CLASSES);
-    let mut labels: [u8; CLASSES] = std::array::from_fn(|label| label as u8);
+    let mut labels: [u16; CLASSES] = std::array::from_fn(|label| label as u16);
     for last in (1..CLASSES).rev() {
         labels.swap(last, dice.below(last + 1));
     }
     labels[index % CLASSES]
 }
 
-fn draw(label: u8, dice: &mut Dice, image: &mut [u8]) {
+fn draw(label: u16, dice: &mut Dice, image: &mut [u8]) {
     let transform = Transform {
         stretch: [dice.between(0.80, 1.12), dice.between(0.82, 1.06)],
         turn: dice.between(-0.06, 0.06),
@@ -96,7 +95,7 @@ fn draw(label: u8, dice: &mut Dice, image: &mut [u8]) {
 }
 
 /// Draws the garment of class `label`.
-fn garment(label: u8, canvas: &mut Canvas, dice: &mut Dice) {
+fn garment(label: u16, canvas: &mut Canvas, dice: &mut Dice) {
     let tones = Tones::random(dice);
     match label {
         0 => tops::t_shirt(canvas, dice, &tones),

@@ -1,8 +1,8 @@
 //! Batches on slices.
 
 use super::random::{Choices, Mix, Pose};
-use super::{Augment, Normalization, Selection};
-use crate::dataset::ImageShape;
+use super::{Augment, Scale, Selection};
+use crate::dataset::{ImageShape, MAX_CHANNELS, Spec};
 use crate::ops::simd::{Isa, Kernel, Vector};
 
 /// What batches are gathered from.
@@ -10,12 +10,10 @@ use crate::ops::simd::{Isa, Kernel, Vector};
 pub struct Source<'a> {
     /// `[len, channels, height, width]`; there may be more bytes behind them.
     pub images: &'a [u8],
-    /// Channels, height and width.
-    pub shape: ImageShape,
-    /// `[len]`, below `classes`.
+    /// What they look like.
+    pub spec: Spec,
+    /// `[len]`, below the number of classes.
     pub labels: &'a [u32],
-    /// Number of classes.
-    pub classes: usize,
     /// Indices of images.
     pub order: &'a [u32],
     /// `[height · width + 1]`: see [`target_values`](super::target_values).
@@ -29,13 +27,16 @@ pub struct Source<'a> {
 /// If the selection or an index is out of range.
 pub fn gather(isa: Isa, source: Source, selection: &Selection) -> (Vec<f32>, Vec<f32>) {
     let (first, len) = (selection.first as usize, selection.len as usize);
-    let mut images = Vec::with_capacity(len * source.shape.values());
-    let mut targets = Vec::with_capacity(len * source.classes);
+    let mut images = Vec::with_capacity(len * source.spec.shape.values());
+    let mut targets = Vec::with_capacity(len * source.spec.classes);
     isa.run(Batch {
         source,
         key: selection.key,
-        augment: selection.augment.clamped(source.shape),
-        normalization: selection.normalization,
+        augment: selection.augment.clamped(source.spec.shape),
+        scales: source
+            .spec
+            .channels
+            .map(|channel| selection.normalization.scale(channel)),
         window: &source.order[first..][..len],
         images: &mut images,
         targets: &mut targets,
@@ -48,7 +49,7 @@ struct Batch<'a> {
     source: Source<'a>,
     key: [u32; 2],
     augment: Augment,
-    normalization: Normalization,
+    scales: [Scale; MAX_CHANNELS],
     window: &'a [u32],
     images: &'a mut Vec<f32>,
     targets: &'a mut Vec<f32>,
@@ -59,9 +60,9 @@ impl Kernel for Batch<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(mut self) {
         if self.augment == Augment::NONE {
-            let pixels = self.source.shape.pixels();
+            let pixels = self.source.spec.shape.pixels();
             for &index in self.window {
-                normalize(self.source.image(index), self.normalization, self.images);
+                normalize(self.source.image(index), pixels, &self.scales, self.images);
                 self.target(index, index, pixels);
             }
         } else {
@@ -73,7 +74,7 @@ impl Kernel for Batch<'_> {
 impl Batch<'_> {
     #[inline(always)]
     fn augmented(&mut self) {
-        let (augment, shape) = (self.augment, self.source.shape);
+        let (augment, shape) = (self.augment, self.source.spec.shape);
         let len = self.window.len();
         let mut picture = vec![0; shape.values()];
         let mut other = picture.clone();
@@ -94,7 +95,7 @@ impl Batch<'_> {
                 paint(self.source.image(partner), choices, &augment, &mut other);
             }
             let parts = mix_in(&other, mix, shape, &mut picture);
-            normalize(&picture, self.normalization, self.images);
+            normalize(&picture, shape.pixels(), &self.scales, self.images);
             self.target(index, partner, parts);
         }
     }
@@ -103,10 +104,10 @@ impl Batch<'_> {
     /// pixels, the class of its partner the rest.
     #[inline(always)]
     fn target(&mut self, index: u32, partner: u32, parts: usize) {
-        let rest = self.source.shape.pixels() - parts;
+        let rest = self.source.spec.shape.pixels() - parts;
         let [own, other] = [index, partner].map(|index| self.source.labels[index as usize]);
         self.targets
-            .extend((0..self.source.classes as u32).map(|class| {
+            .extend((0..self.source.spec.classes as u32).map(|class| {
                 let own = if class == own { parts } else { 0 };
                 let other = if class == other { rest } else { 0 };
                 self.source.target_values[own + other]
@@ -117,7 +118,7 @@ impl Batch<'_> {
 impl<'a> Source<'a> {
     #[inline(always)]
     fn image(&self, index: u32) -> &'a [u8] {
-        let values = self.shape.values();
+        let values = self.spec.shape.values();
         &self.images[index as usize * values..][..values]
     }
 }
@@ -150,15 +151,17 @@ fn mix_in(other: &[u8], mix: Mix, shape: ImageShape, picture: &mut [u8]) -> usiz
     }
 }
 
-/// Appends bytes as the numbers of the network.
+/// Appends an image, channels of so many pixels, as the numbers of the network.
 #[inline(always)]
-fn normalize(bytes: &[u8], normalization: Normalization, images: &mut Vec<f32>) {
-    let (offset, factor) = (i16::from(normalization.offset()), normalization.factor());
-    images.extend(
-        bytes
-            .iter()
-            .map(|&byte| f32::from(i16::from(byte) - offset) * factor),
-    );
+fn normalize(image: &[u8], pixels: usize, scales: &[Scale], images: &mut Vec<f32>) {
+    for (plane, scale) in image.chunks_exact(pixels).zip(scales) {
+        let (offset, factor) = (i16::from(scale.offset), scale.factor());
+        images.extend(
+            plane
+                .iter()
+                .map(|&byte| f32::from(i16::from(byte) - offset) * factor),
+        );
+    }
 }
 
 /// Flips, shifts and erases an image.

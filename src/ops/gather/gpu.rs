@@ -4,7 +4,8 @@ use burn::backend::DType;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn_wgpu::{CubeBackend, into_contiguous};
 
-use super::{Form, Gather, Selection, plan};
+use super::{Gather, Selection, images_dims, plan};
+use crate::dataset::Spec;
 use crate::ops::wgsl::{empty, launch, upload};
 
 impl Gather for CubeBackend {
@@ -13,17 +14,17 @@ impl Gather for CubeBackend {
         labels: IntTensor<Self>,
         order: IntTensor<Self>,
         target_values: FloatTensor<Self>,
-        form: Form,
+        spec: Spec,
         selection: Selection,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let batch = selection.len as usize;
         let [images, labels, order, target_values] =
             [images, labels, order, target_values].map(into_contiguous);
-        let parameters = upload(&images, &plan::parameters(&selection, form.shape));
-        let batch_images = empty(&images, &form.images(batch), DType::F32);
-        let batch_targets = empty(&images, &[batch, form.classes], DType::F32);
+        let parameters = upload(&images, &plan::parameters(&selection, &spec));
+        let batch_images = empty(&images, &images_dims(spec.shape, batch), DType::F32);
+        let batch_targets = empty(&images, &[batch, spec.classes], DType::F32);
         launch(
-            plan::batch(form, batch),
+            plan::batch(&spec, batch),
             &[
                 &images,
                 &labels,

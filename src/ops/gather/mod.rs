@@ -18,10 +18,10 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::Int;
 
-use crate::dataset::ImageShape;
+use crate::dataset::{ImageShape, Spec};
 
 pub use augment::Augment;
-pub use normalization::Normalization;
+pub use normalization::{Normalization, Scale};
 pub use random::epoch_key;
 
 /// Which images make a batch, and what is done to them.
@@ -39,30 +39,14 @@ pub struct Selection {
     pub normalization: Normalization,
 }
 
-/// What images and labels look like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Form {
-    /// Channels, height and width of an image.
-    pub shape: ImageShape,
-    /// Labels are below it.
-    pub classes: usize,
+/// Bytes that so many images take on a device: whole words.
+pub fn device_bytes(shape: ImageShape, len: usize) -> usize {
+    (len * shape.values()).next_multiple_of(size_of::<u32>())
 }
 
-impl Form {
-    /// Bytes that so many images take on a device: whole words.
-    pub fn bytes(&self, len: usize) -> usize {
-        (len * self.shape.values()).next_multiple_of(size_of::<u32>())
-    }
-
-    /// The shape of a batch's images.
-    fn images(&self, batch: usize) -> [usize; 4] {
-        let ImageShape {
-            channels,
-            height,
-            width,
-        } = self.shape;
-        [batch, channels, height, width]
-    }
+/// The dimensions of a batch's images.
+fn images_dims(shape: ImageShape, batch: usize) -> [usize; 4] {
+    [batch, shape.channels, shape.height, shape.width]
 }
 
 /// The making of a batch, as Burn dispatches it to the backend of its tensors.
@@ -74,7 +58,7 @@ pub trait Gather: Backend {
         labels: IntTensor<Self>,
         order: IntTensor<Self>,
         target_values: FloatTensor<Self>,
-        form: Form,
+        spec: Spec,
         selection: Selection,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
@@ -82,7 +66,7 @@ pub trait Gather: Backend {
 /// A batch: images `[batch, channels, height, width]`, with pixels as [`Normalization`] says, and
 /// targets `[batch, classes]`.
 ///
-/// `images` are `[len, channels, height, width]` of u8, flat and filled up to [`Form::bytes`], `labels`
+/// `images` are `[len, channels, height, width]` of u8, flat and filled up to [`device_bytes`], `labels`
 /// `[len]` of u32 below the number of classes, and `order` lists their indices in u32, all below `len`;
 /// `target_values` is [`target_values`] as a tensor.
 ///
@@ -95,12 +79,16 @@ pub fn gather(
     labels: Tensor<1, Int>,
     order: Tensor<1, Int>,
     target_values: Tensor<1>,
-    form: Form,
+    spec: Spec,
     selection: Selection,
 ) -> (Tensor<4>, Tensor<2>) {
     let [len] = labels.dims();
-    assert_eq!(images.dims(), [form.bytes(len)], "gather: images");
-    let parts = form.shape.pixels() + 1;
+    assert_eq!(
+        images.dims(),
+        [device_bytes(spec.shape, len)],
+        "gather: images"
+    );
+    let parts = spec.shape.pixels() + 1;
     assert_eq!(target_values.dims(), [parts], "gather: target values");
     let [positions] = order.dims();
     let Selection { first, len, .. } = selection;
@@ -113,7 +101,7 @@ pub fn gather(
         labels.into_dispatch(),
         order.into_dispatch(),
         target_values.into_dispatch(),
-        form,
+        spec,
         selection,
     );
     (
@@ -127,10 +115,10 @@ pub fn gather(
 ///
 /// `label_smoothing` takes its share from all classes and gives it to all in equal parts: "Rethinking
 /// the Inception Architecture for Computer Vision" (Szegedy et al., 2016), section 7.
-pub fn target_values(label_smoothing: f64, form: Form) -> Vec<f32> {
-    let spread = label_smoothing / form.classes as f64;
+pub fn target_values(label_smoothing: f64, spec: Spec) -> Vec<f32> {
+    let spread = label_smoothing / spec.classes as f64;
     let smoothed = |share: f64| (1.0 - label_smoothing) * share + spread;
-    let pixels = form.shape.pixels();
+    let pixels = spec.shape.pixels();
     (0..=pixels)
         .map(|parts| smoothed(parts as f64 / pixels as f64) as f32)
         .collect()

@@ -3,7 +3,8 @@
 use burn::backend::NdArray;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 
-use super::{Form, Gather, Selection, cpu};
+use super::{Gather, Selection, cpu, images_dims};
+use crate::dataset::Spec;
 use crate::device::recorder;
 use crate::ops::ndarray_tensor::{bytes, floats, tensor, words};
 use crate::ops::simd::Isa;
@@ -14,23 +15,22 @@ impl Gather for NdArray {
         labels: IntTensor<Self>,
         order: IntTensor<Self>,
         target_values: FloatTensor<Self>,
-        form: Form,
+        spec: Spec,
         selection: Selection,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let _timed = recorder::operation("gather/batch");
         let source = cpu::Source {
             images: &bytes(images),
-            shape: form.shape,
+            spec,
             labels: &words(labels),
-            classes: form.classes,
             order: &words(order),
             target_values: &floats(target_values),
         };
         let batch = selection.len as usize;
         let (images, targets) = cpu::gather(Isa::detect(), source, &selection);
         (
-            tensor(images, &form.images(batch)),
-            tensor(targets, &[batch, form.classes]),
+            tensor(images, &images_dims(spec.shape, batch)),
+            tensor(targets, &[batch, spec.classes]),
         )
     }
 }

@@ -3,20 +3,20 @@
 //! The kernel's file, `shaders/gather/batch.wgsl`, says what it computes and in which order it
 //! binds its buffers.
 
+use super::Selection;
 use super::random::{CUT, ERASE, MIX, POSE};
-use super::{Form, Selection};
-use crate::dataset::ImageShape;
+use crate::dataset::{ImageShape, MAX_CHANNELS, Spec};
 use crate::ops::wgsl::{Launch, grid, template};
 
 const INVOCATIONS: usize = 64;
 
 /// A batch of so many images. One pipeline serves all of a dataset: what differs is in [`parameters`].
-pub fn batch(form: Form, len: usize) -> Launch {
+pub fn batch(spec: &Spec, len: usize) -> Launch {
     let ImageShape {
         channels,
         height,
         width,
-    } = form.shape;
+    } = spec.shape;
     Launch {
         name: "gather/batch",
         template: template!("random/pcg4d", "gather/batch"),
@@ -24,7 +24,7 @@ pub fn batch(form: Form, len: usize) -> Launch {
             ("channels", channels),
             ("height", height),
             ("width", width),
-            ("classes", form.classes),
+            ("classes", spec.classes),
             ("pose", POSE as usize),
             ("erase", ERASE as usize),
             ("mix", MIX as usize),
@@ -36,8 +36,12 @@ pub fn batch(form: Form, len: usize) -> Launch {
 }
 
 /// The fields of the shader's `Selection`, in order.
-pub fn parameters(selection: &Selection, shape: ImageShape) -> [u32; 12] {
-    let augment = selection.augment.clamped(shape);
+pub fn parameters(selection: &Selection, spec: &Spec) -> [u32; 10 + 2 * MAX_CHANNELS] {
+    let augment = selection.augment.clamped(spec.shape);
+    let scales = spec
+        .channels
+        .map(|channel| selection.normalization.scale(channel));
+    let [first, second, third] = scales;
     [
         selection.first,
         selection.len,
@@ -49,7 +53,11 @@ pub fn parameters(selection: &Selection, shape: ImageShape) -> [u32; 12] {
         augment.erase_side.into(),
         augment.cutmix.into(),
         augment.mixup.into(),
-        selection.normalization.offset().into(),
-        selection.normalization.factor().to_bits(),
+        first.offset.into(),
+        second.offset.into(),
+        third.offset.into(),
+        first.factor().to_bits(),
+        second.factor().to_bits(),
+        third.factor().to_bits(),
     ]
 }

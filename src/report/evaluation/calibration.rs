@@ -35,7 +35,7 @@ pub struct Bin {
 }
 
 impl Calibration {
-    pub(super) fn new(labels: &[u8], probabilities: &Probabilities) -> Self {
+    pub(super) fn new(labels: &[u16], probabilities: &Probabilities) -> Self {
         #[derive(Clone, Copy, Default)]
         struct Sums {
             images: u32,

@@ -21,7 +21,7 @@ pub struct Comparison {
 
 impl Comparison {
     pub(super) fn new(
-        labels: &[u8],
+        labels: &[u16],
         first: (&str, &Probabilities),
         second: (&str, &Probabilities),
     ) -> Self {

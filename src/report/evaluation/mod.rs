@@ -68,7 +68,7 @@ impl Evaluation {
     pub fn new(
         dataset: &str,
         class_names: &[String],
-        labels: &[u8],
+        labels: &[u16],
         models: &[(&str, &Probabilities)],
     ) -> Result<Self> {
         let classes = class_names.len();
@@ -166,7 +166,7 @@ impl ModelEvaluation {
             .count()
     }
 
-    fn new(model: &str, labels: &[u8], probabilities: &Probabilities) -> Self {
+    fn new(model: &str, labels: &[u16], probabilities: &Probabilities) -> Self {
         let confusion = Confusion::new(labels, probabilities);
         let classes = 0..probabilities.classes();
         let in_top2 = labels
@@ -218,7 +218,7 @@ mod tests {
         let names = [(); 10].map(|()| "class".to_owned());
         let rows = Probabilities::new(10, vec![0.1; 20]);
         let cases = [
-            (&names[..], &[1_u8][..], "2 predictions"),
+            (&names[..], &[1_u16][..], "2 predictions"),
             (&names, &[1, 10], "labels that are not below 10"),
             (
                 &names[1..],
@@ -241,7 +241,7 @@ mod tests {
             std::array::from_fn(|class| ((i * 7 + class * 3) % 11) as f32 / 55.0)
         });
         let (rows, diverged) = (rows.collect(), Probabilities::new(10, vec![f32::NAN; 500]));
-        let labels: Vec<u8> = (0..50).map(|i| i % 10).collect();
+        let labels: Vec<u16> = (0..50).map(|i| i % 10).collect();
         let models = [("dense", &rows), ("cnn", &diverged)];
         let written = Evaluation::new("MNIST", &names, &labels, &models).unwrap();
         assert!(!written.models[0].diverged() && written.models[1].diverged());

@@ -36,7 +36,7 @@ pub struct ClassScores {
 
 impl Confusion {
     /// Counts the predictions for images with the given labels.
-    pub(super) fn new(labels: &[u8], probabilities: &Probabilities) -> Self {
+    pub(super) fn new(labels: &[u16], probabilities: &Probabilities) -> Self {
         let mut confusion = Self::zeros(probabilities.classes());
         for (label, row) in labels.iter().zip(probabilities.rows()) {
             confusion.counts[usize::from(*label)][argmax(row)] += 1;

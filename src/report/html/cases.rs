@@ -32,7 +32,7 @@ pub struct Cases {
 /// An image: its place in the [`Sheet`] and in the test set, its label, and each model's
 /// probabilities in thousandths.
 #[derive(Serialize)]
-struct Case(usize, usize, u8, Vec<Vec<Option<u16>>>);
+struct Case(usize, usize, u16, Vec<Vec<Option<u16>>>);
 
 /// Some of the images that have something in common.
 #[derive(Serialize)]
@@ -69,7 +69,7 @@ impl Cases {
         limit: usize,
         sheets: &mut Sheets<'a>,
     ) -> Self {
-        let (number, sheet) = sheets.of(test.split.shape);
+        let (number, sheet) = sheets.of(test.split.spec.shape);
         let mut collector = Collector {
             test,
             sheet,
