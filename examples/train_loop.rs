@@ -3,7 +3,7 @@
 //! `cargo run --release --example train_loop`
 
 use anyhow::{Result, ensure};
-use fmnist::dataset::{self, DatasetChoice, FASHION_MNIST_SPEC};
+use fmnist::dataset::{self, DatasetChoice, FASHION_MNIST_SPEC, Preparation};
 use fmnist::device::{self, BackendChoice};
 use fmnist::model::ModelKind;
 use fmnist::train::history::History;
@@ -43,7 +43,12 @@ impl Callback for Printer {
 
 fn main() -> Result<()> {
     // Garments drawn by the program; `DatasetChoice::Auto` finds Fashion-MNIST.
-    let mut data = dataset::load(DatasetChoice::Synthetic, None, &mut |_| ())?;
+    let mut data = dataset::load(
+        DatasetChoice::Synthetic,
+        None,
+        &Preparation::default(),
+        &mut |_| (),
+    )?;
     let settings = Settings {
         epochs: 2,
         samples: Some(4_000),

@@ -5,14 +5,14 @@ use std::time::Instant;
 use anyhow::{Result, anyhow, ensure};
 use clap::Args;
 
-use super::dataset::console;
 use super::limits::{CEILINGS, check_batch_size, check_memory, check_size};
-use super::recipe::RecipeArgs;
-use super::{DeviceArgs, positive};
+use super::recipe::{RecipeArgs, usual_validation};
+use super::{DeviceArgs, dataset::DatasetArgs, positive};
 use crate::bench::{self, UntilReport, table, until_table};
-use crate::dataset::{self, DatasetChoice, SearchPaths, Split, synthetic};
+use crate::dataset::{DatasetChoice, SearchPaths, Split, synthetic};
 use crate::device::advise_without_memory;
-use crate::train::{self, DeviceSplit, Diverged, Settings};
+use crate::train::recipe::BATCH_SIZE;
+use crate::train::{self, DeviceSplit, Diverged};
 use crate::util::text::count;
 
 /// Flags of `fmnist bench`.
@@ -29,6 +29,8 @@ pub struct BenchArgs {
     /// Runs to the accuracy, with seeds counted up from --seed
     #[arg(long, value_name = "N", value_parser = positive, default_value_t = 1, requires = "until_accuracy")]
     runs: usize,
+    #[command(flatten)]
+    dataset: DatasetArgs,
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
@@ -37,16 +39,16 @@ pub struct BenchArgs {
 /// Measures training steps, or the time to an accuracy, and prints what they take.
 pub fn run(args: BenchArgs, device: &DeviceArgs, process_start: Instant) -> Result<()> {
     let say = |line: &str| errln!("{line}");
-    let settings = args.recipe.settings()?;
     check_memory(CEILINGS)?;
-    advise_without_memory(format!(
-        "use a --batch-size smaller than {}",
-        settings.batch_size
-    ));
+    let batch_size = args.recipe.batch_size.unwrap_or(BATCH_SIZE);
+    advise_without_memory(format!("use a --batch-size smaller than {batch_size}"));
     if let Some(target) = args.until_accuracy {
-        return until(target, &settings, &args, device);
+        return until(target, &args, device);
     }
-    let (name, images) = images(settings.batch_size)?;
+    let (name, images) = images(&args, batch_size)?;
+    let settings = args
+        .recipe
+        .of_spec(images.spec, usual_validation(&images))?;
     ensure!(
         settings.batch_size <= images.len(),
         "--batch-size {}: {name} has {} — use at most {}",
@@ -75,10 +77,12 @@ pub fn run(args: BenchArgs, device: &DeviceArgs, process_start: Instant) -> Resu
 }
 
 /// Trains on real data until the accuracy is reached.
-fn until(target: f64, settings: &Settings, args: &BenchArgs, device: &DeviceArgs) -> Result<()> {
+fn until(target: f64, args: &BenchArgs, device: &DeviceArgs) -> Result<()> {
     let say = |line: &str| errln!("{line}");
+    let dataset = args.dataset.or(DatasetChoice::FashionMnist);
+    let mut data = dataset.load(&dataset.preparation(&args.recipe), false)?;
+    let settings = &args.recipe.settings(&data)?;
     settings.seeds(args.runs)?;
-    let mut data = dataset::load(DatasetChoice::FashionMnist, None, &mut console(false))?;
     let (training, validation) = train::split(settings, &mut data)?;
     let selected = device.select(say)?;
     check_batch_size(settings, training.len(), &selected)?;
@@ -117,11 +121,12 @@ fn accuracy(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Fashion-MNIST's training images if they are on this machine, else drawings: what is on them has
-/// little to do with how long a step takes.
-fn images(batch_size: usize) -> Result<(String, Split)> {
-    if SearchPaths::of_user().found().is_some() {
-        let data = dataset::load(DatasetChoice::FashionMnist, None, &mut console(false))?;
+/// The training images of the user's dataset; without, Fashion-MNIST's if they are on this machine, else
+/// drawings: what is on them has little to do with how long a step takes.
+fn images(args: &BenchArgs, batch_size: usize) -> Result<(String, Split)> {
+    if args.dataset.is_given() || SearchPaths::of_user().found().is_some() {
+        let dataset = args.dataset.or(DatasetChoice::FashionMnist);
+        let data = dataset.load(&dataset.preparation(&args.recipe), false)?;
         return Ok((data.name, data.train));
     }
     // As few as make the batches differ, and no more than Fashion-MNIST has.

@@ -100,7 +100,7 @@ pub fn run(args: DataArgs, device: &DeviceArgs) -> Result<()> {
                 out.display()
             );
             check_memory(0)?;
-            let data = device.on_pool(|| dataset.load(false))?;
+            let data = device.on_pool(|| dataset.load(&dataset.pictures(), false))?;
             let augment = if augment { SHOWN } else { Augment::NONE };
             let drawn = show(&data.train, &out, per_class.into(), augment, seed)?;
             outln!(

@@ -7,25 +7,116 @@ use anyhow::{Result, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::dataset::{self, Dataset, DatasetChoice, Event, FASHION_MNIST, synthetic};
+use super::recipe::RecipeArgs;
+use crate::dataset::{
+    self, Dataset, DatasetChoice, Event, FASHION_MNIST, Preparation, Resize, synthetic,
+};
 use crate::run::Config;
 use crate::util::text;
 
-/// `--dataset` and `--data-dir`.
+/// Which dataset, and how its pictures are read.
 #[derive(Args, Clone, Debug)]
 pub struct DatasetArgs {
     /// Which dataset
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, help_heading = DATA)]
     dataset: DatasetChoice,
-    /// Folder of the dataset's four IDX files
-    #[arg(long, value_name = "DIR")]
+    /// Folder of the dataset: pictures in a folder for each class, or the files of Fashion-MNIST, of
+    /// another dataset in IDX format or of CIFAR; or an NPZ file
+    #[arg(long, value_name = "DIR", help_heading = DATA)]
     data_dir: Option<PathBuf>,
+    /// CSV file that says the classes of the pictures, in columns `path`, `label` and perhaps `split`
+    #[arg(long, value_name = "FILE", requires = "data_dir", help_heading = DATA)]
+    labels: Option<PathBuf>,
+    /// Height and width that pictures are brought to [default: theirs if all have one of at most 64,
+    /// else 64]
+    #[arg(long, value_name = "N", requires = "data_dir", value_parser = side(), help_heading = DATA)]
+    image_size: Option<u16>,
+    /// How pictures are brought to that size [default: pad]
+    #[arg(long, value_enum, requires = "data_dir", help_heading = DATA)]
+    resize: Option<Resize>,
+    /// 1 to see pictures in grey, 3 in colour [default: 1 if all to train on are grey, else 3]
+    #[arg(long, value_name = "N", requires = "data_dir", value_parser = channels, help_heading = DATA)]
+    channels: Option<usize>,
+    /// Keep pictures in one part of which this finds the same in their paths, such as '^[^_]+'
+    #[arg(long, value_name = "REGEX", requires = "data_dir", help_heading = DATA)]
+    group_by: Option<String>,
+    /// Refuse the dataset if one of its pictures cannot be read
+    #[arg(long, requires = "data_dir", help_heading = DATA)]
+    strict: bool,
 }
+
+const DATA: &str = "Data";
 
 impl DatasetArgs {
     /// Finds and reads the dataset, telling the user on stderr what happens.
-    pub fn load(&self, quiet: bool) -> Result<Dataset> {
-        dataset::load(self.dataset, self.data_dir.as_deref(), &mut console(quiet))
+    pub fn load(&self, preparation: &Preparation, quiet: bool) -> Result<Dataset> {
+        let dir = self.data_dir.as_deref();
+        dataset::load(self.dataset, dir, preparation, &mut console(quiet))
+    }
+
+    /// What the flags say of pictures, and `recipe` of parts that are not there.
+    pub fn preparation(&self, recipe: &RecipeArgs) -> Preparation {
+        Preparation {
+            validation: recipe.validation,
+            seed: recipe.seed.unwrap_or_default(),
+            ..self.pictures()
+        }
+    }
+
+    /// What the flags say of pictures.
+    pub fn pictures(&self) -> Preparation {
+        Preparation {
+            image_size: self.image_size.map(usize::from),
+            resize: self.resize.unwrap_or_default(),
+            channels: self.channels,
+            labels: self.labels.clone(),
+            group_by: self.group_by.clone(),
+            validation: None,
+            seed: 0,
+            strict: self.strict,
+        }
+    }
+
+    /// Which of these flags, if any, asks for pictures that are not prepared like those of a run.
+    pub fn pictures_other_than(&self, own: &Preparation) -> Option<&'static str> {
+        let differs = |flag: bool, same: bool| flag && !same;
+        let asked = self.pictures();
+        let flags = [
+            (
+                "--labels",
+                differs(self.labels.is_some(), asked.labels == own.labels),
+            ),
+            (
+                "--image-size",
+                differs(
+                    self.image_size.is_some(),
+                    asked.image_size == own.image_size,
+                ),
+            ),
+            (
+                "--resize",
+                differs(self.resize.is_some(), asked.resize == own.resize),
+            ),
+            (
+                "--channels",
+                differs(self.channels.is_some(), asked.channels == own.channels),
+            ),
+            (
+                "--group-by",
+                differs(self.group_by.is_some(), asked.group_by == own.group_by),
+            ),
+        ];
+        let mut differing = flags.into_iter().filter(|(_, differs)| *differs);
+        differing.next().map(|(flag, _)| flag)
+    }
+
+    /// The same flags; where they choose nothing, this dataset.
+    pub fn or(&self, choice: DatasetChoice) -> Self {
+        let mut args = self.clone();
+        if !args.is_given() {
+            args.dataset = choice;
+        }
+        args
     }
 
     /// Whether the user names a dataset.
@@ -58,6 +149,19 @@ impl DatasetArgs {
             };
         }
         Ok(args)
+    }
+}
+
+/// Height and width of an image.
+fn side() -> clap::builder::RangedI64ValueParser<u16> {
+    clap::value_parser!(u16).range(8..=256)
+}
+
+fn channels(text: &str) -> Result<usize, String> {
+    match text {
+        "1" => Ok(1),
+        "3" => Ok(3),
+        _ => Err("expected 1, grey, or 3, colour".to_string()),
     }
 }
 

@@ -116,7 +116,11 @@ fn test_images(args: &EvaluateArgs, folder: &RunFolder, config: &Config) -> Resu
         return Ok(test);
     }
     let command = format!("evaluate {}", text::quoted(folder.path()));
-    let data = args.dataset.for_run(config, &command)?.load(false)?;
+    let preparation = config.preparation.clone().unwrap_or_default();
+    let data = args
+        .dataset
+        .for_run(config, &command)?
+        .load(&preparation, false)?;
     if let Some(other) = config.other_dataset(&data.name, Some(&data.digest)) {
         bail!("the run {other} — pass the run's dataset with --data-dir or --dataset");
     }

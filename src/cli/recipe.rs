@@ -4,10 +4,10 @@ use anyhow::{Result, bail, ensure};
 use clap::{Args, ValueEnum};
 
 use super::positive;
-use crate::dataset::FASHION_MNIST_SPEC;
+use crate::dataset::{Dataset, Spec, Split};
 use crate::model::{Kernels, ModelKind};
 use crate::ops::gather::Normalization;
-use crate::train::recipe::{BATCH_SIZE, Recipe};
+use crate::train::recipe::{BATCH_SIZE, Recipe, VALIDATION_IMAGES};
 use crate::train::schedule::Decay;
 use crate::train::{ModelSettings, Settings};
 use crate::util::text::count;
@@ -30,12 +30,12 @@ pub struct RecipeArgs {
     /// Train on the first N images only
     #[arg(long, value_name = "N", value_parser = positive)]
     samples: Option<usize>,
-    /// Hold the last N training images out to validate with [default: 5000]
+    /// Hold the last N training images out to validate with [default: 5000, and at most a tenth]
     #[arg(long, value_name = "N", value_parser = positive)]
-    validation: Option<usize>,
+    pub(super) validation: Option<usize>,
     /// Seed of the initial weights, the order of the images and all that is random [default: 0]
     #[arg(long, value_name = "N")]
-    seed: Option<u64>,
+    pub(super) seed: Option<u64>,
     /// Run Burn's own operations instead of this program's fused kernels
     #[arg(long)]
     no_fused: bool,
@@ -129,17 +129,32 @@ impl Models {
 }
 
 impl RecipeArgs {
-    /// The recipe with what the flags change.
+    /// The recipe for a dataset, with what the flags change.
+    ///
+    /// # Errors
+    ///
+    /// If a model cannot be built, or the dataset says itself what to validate with.
+    pub fn settings(&self, data: &Dataset) -> Result<Settings> {
+        let settings = self.of_spec(data.train.spec, usual_validation(&data.train))?;
+        let validation = data.validation.as_ref().map(Split::len);
+        Ok(Settings {
+            validation: validation.unwrap_or(settings.validation),
+            ..settings
+        })
+    }
+
+    /// The same for images of which so many are held out to validate with, unless the flags say it.
     ///
     /// # Errors
     ///
     /// If a model cannot be built.
-    pub fn settings(&self) -> Result<Settings> {
+    pub fn of_spec(&self, spec: Spec, validation: usize) -> Result<Settings> {
         let recipe = self.recipe.unwrap_or_default();
         let batch_size = self.batch_size.unwrap_or(BATCH_SIZE);
         let kinds = self.model.unwrap_or(Models::Both).kinds();
-        let mut settings = Settings::new(recipe, kinds, FASHION_MNIST_SPEC);
+        let mut settings = Settings::new(recipe, kinds, spec);
         settings.batch_size = batch_size;
+        settings.validation = validation;
         for model in &mut settings.models {
             model.training.learning_rate *= (batch_size as f64 / BATCH_SIZE as f64).sqrt();
         }
@@ -237,6 +252,16 @@ impl RecipeArgs {
         }
         set(&mut architecture.normalization, &self.images.pixels);
         architecture.check()?;
+        let side = architecture.input.height.min(architecture.input.width);
+        for (flag, pixels) in [
+            ("--shift", self.images.shift),
+            ("--erase-side", self.images.erase_side),
+        ] {
+            ensure!(
+                pixels.is_none_or(|pixels| usize::from(pixels) <= side),
+                "{flag}: the images have {side} pixels from side to side — use at most so many"
+            );
+        }
 
         let training = &mut model.training;
         set(&mut training.learning_rate, &self.learning_rate);
@@ -259,6 +284,11 @@ impl RecipeArgs {
     }
 }
 
+/// How many of these images are held out to validate with, unless somebody says it.
+pub(super) fn usual_validation(training: &Split) -> usize {
+    VALIDATION_IMAGES.min(training.len() / 10).max(1)
+}
+
 fn set<T: Clone>(value: &mut T, flag: &Option<T>) {
     if let Some(given) = flag {
         value.clone_from(given);
@@ -270,7 +300,7 @@ fn percent() -> clap::builder::RangedI64ValueParser<u8> {
 }
 
 fn pixels() -> clap::builder::RangedI64ValueParser<u8> {
-    clap::value_parser!(u8).range(0..=28)
+    clap::value_parser!(u8).range(0..=255)
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -10,6 +10,7 @@ use super::evaluate::same_backend;
 use super::limits::{check_batch_size, check_memory, check_size};
 use super::recipe::RecipeArgs;
 use super::{DeviceArgs, dataset, positive};
+use crate::dataset::{Dataset, FASHION_MNIST_SPEC};
 use crate::device::{Backend, advise_without_memory};
 use crate::report::table::table;
 use crate::run::interrupt;
@@ -17,6 +18,7 @@ use crate::run::progress::Style;
 use crate::run::{self, Config, RunFolder, Shared};
 use crate::train;
 use crate::train::DeviceSplit;
+use crate::train::recipe::VALIDATION_IMAGES;
 use crate::util::text::{count, quoted, shown, thousands};
 
 /// Flags of `fmnist train`.
@@ -66,35 +68,30 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
     };
     check_memory(0)?;
     let earlier = args.resume.as_deref().map(resumed).transpose()?;
-    let (settings, runs) = match &earlier {
-        None => (args.recipe.settings()?, args.runs.unwrap_or(1)),
-        Some((_, config)) => {
+    let (mut data, settings, runs, device) = match &earlier {
+        None => {
+            RunFolder::check_new(args.out.as_deref())?;
+            if !args.dataset.is_given() {
+                // Before anything is downloaded.
+                args.recipe.of_spec(FASHION_MNIST_SPEC, VALIDATION_IMAGES)?;
+            }
+            let preparation = args.dataset.preparation(&args.recipe);
+            let data = args.dataset.load(&preparation, args.quiet)?;
+            let settings = args.recipe.settings(&data)?;
+            (data, settings, args.runs.unwrap_or(1), device.clone())
+        }
+        Some((folder, config)) => {
             ensure!(
                 args.runs.is_none_or(|runs| runs == config.runs),
                 "--runs: the folder holds {} — leave it out with --resume",
                 config.runs
             );
-            (args.recipe.resumed(&config.settings)?, config.runs)
+            let settings = args.recipe.resumed(&config.settings)?;
+            let data = resumed_data(&args, folder, config)?;
+            (data, settings, config.runs, same_backend(device, config))
         }
     };
     settings.seeds(runs)?;
-    if earlier.is_none() {
-        RunFolder::check_new(args.out.as_deref())?;
-    }
-    let (dataset_args, device) = match &earlier {
-        None => (args.dataset.clone(), device.clone()),
-        Some((folder, config)) => {
-            let command = format!("train --resume {}", quoted(folder.path()));
-            let dataset = args.dataset.for_run(config, &command)?;
-            (dataset, same_backend(device, config))
-        }
-    };
-    let mut data = dataset_args.load(args.quiet)?;
-    if let Some((_, config)) = &earlier
-        && let Some(other) = config.other_dataset(&data.name, Some(&data.digest))
-    {
-        bail!("the run {other} — pass the run's dataset with --data-dir or --dataset");
-    }
     let (training, validation) = train::split(&settings, &mut data)?;
     // A larger one would be a batch of all, and the learning rate that of the larger.
     if let Some(batch_size) = args.recipe.batch_size {
@@ -121,6 +118,7 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
         dataset_digest: Some(data.digest),
         class_names: data.class_names,
         channels: training.spec.channels().to_vec(),
+        preparation: data.preparation,
         backend: selected.backend,
         device: selected.name.clone(),
         runs,
@@ -182,6 +180,21 @@ fn resumed(path: &Path) -> Result<(RunFolder, Config)> {
     let folder = RunFolder::open_to_write(path)?;
     let config = folder.read_config()?;
     Ok((folder, config))
+}
+
+/// The dataset of a run that is to go on.
+fn resumed_data(args: &TrainArgs, folder: &RunFolder, config: &Config) -> Result<Dataset> {
+    let own = config.preparation.clone().unwrap_or_default();
+    if let Some(difference) = args.dataset.pictures_other_than(&own) {
+        bail!("{difference}: a run goes on with its own settings — leave it out with --resume");
+    }
+    let command = format!("train --resume {}", quoted(folder.path()));
+    let dataset = args.dataset.for_run(config, &command)?;
+    let data = dataset.load(&own, args.quiet)?;
+    if let Some(other) = config.other_dataset(&data.name, Some(&data.digest)) {
+        bail!("the run {other} — pass the run's dataset with --data-dir or --dataset");
+    }
+    Ok(data)
 }
 
 /// Says what is not as it was.

@@ -11,11 +11,11 @@ const SHORT: usize = 8;
 
 /// A dataset by what is in it: datasets with the same digest hold the same images with the same
 /// labels in the same order. Each is the SHA-256, in lower-case hexadecimal digits, of those of the
-/// unpacked files, written one after the other: images to train on, their labels, images to test
-/// with, their labels.
+/// unpacked files, written one after the other: images to train on, their labels; the same to validate
+/// with, if the dataset has such a part; the same to test with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetDigest {
-    /// Of all four files.
+    /// Of all files.
     pub all: String,
     /// Of the two to test with.
     pub test: String,
@@ -23,9 +23,12 @@ pub struct DatasetDigest {
 
 impl DatasetDigest {
     /// Of a dataset with these [sums](super::Split::sums) of its parts.
-    pub fn new(train: &[String; 2], test: &[String; 2]) -> Self {
+    pub fn new(train: &[String; 2], validation: Option<&[String; 2]>, test: &[String; 2]) -> Self {
         Self {
-            all: of([train, test].into_iter().flatten()),
+            all: of([Some(train), validation, Some(test)]
+                .into_iter()
+                .flatten()
+                .flatten()),
             test: Self::of_test(test),
         }
     }

@@ -12,7 +12,7 @@ use super::fetch;
 use super::manifest::{self, Manifest, ManifestFile, not_published};
 use super::{
     CLASSES, Dataset, DatasetChoice, DatasetDigest, Event, FASHION_MNIST, FASHION_MNIST_CLASSES,
-    FASHION_MNIST_SHAPE, FASHION_MNIST_SPEC, PIXELS, Split, idx, name, synthetic,
+    FASHION_MNIST_SHAPE, FASHION_MNIST_SPEC, PIXELS, Preparation, Split, idx, name, synthetic,
 };
 use crate::util::text::count;
 
@@ -75,9 +75,16 @@ impl SearchPaths {
 pub fn load(
     choice: DatasetChoice,
     data_dir: Option<&Path>,
+    preparation: &Preparation,
     notify: &mut dyn FnMut(Event<'_>),
 ) -> Result<Dataset> {
-    load_from(choice, data_dir, &SearchPaths::of_user(), notify)
+    load_from(
+        choice,
+        data_dir,
+        preparation,
+        &SearchPaths::of_user(),
+        notify,
+    )
 }
 
 /// Loads the dataset a user asks for: from `data_dir` if given, else from the first of `places`
@@ -97,6 +104,7 @@ pub fn load(
 pub fn load_from(
     choice: DatasetChoice,
     data_dir: Option<&Path>,
+    preparation: &Preparation,
     places: &SearchPaths,
     notify: &mut dyn FnMut(Event<'_>),
 ) -> Result<Dataset> {
@@ -213,8 +221,10 @@ fn read(
     Ok(Dataset {
         name,
         class_names,
-        digest: DatasetDigest::new(&train_sums, &test_sums),
+        digest: DatasetDigest::new(&train_sums, None, &test_sums),
+        preparation: None,
         train: train_split,
+        validation: None,
         test: test_split,
     })
 }

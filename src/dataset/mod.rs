@@ -24,12 +24,14 @@ pub mod fetch;
 pub mod idx;
 pub mod manifest;
 pub mod parts;
+mod preparation;
 mod raster;
 mod spec;
 pub mod synthetic;
 
 pub use digest::DatasetDigest;
 pub use load::{SearchPaths, load, load_from};
+pub use preparation::{Preparation, Resize};
 pub use spec::{Channel, ImageShape, MAX_CHANNELS, Spec};
 
 /// Height and width of an image in pixels.
@@ -241,8 +243,13 @@ pub struct Dataset {
     pub class_names: Vec<String>,
     /// What it holds.
     pub digest: DatasetDigest,
+    /// How pictures become its images. None if they do as Fashion-MNIST's did: light things, trimmed,
+    /// in the middle of black.
+    pub preparation: Option<Preparation>,
     /// Images to train on.
     pub train: Split,
+    /// Images to validate with; none if they are to be taken from those to train on.
+    pub validation: Option<Split>,
     /// Images to test with.
     pub test: Split,
 }

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::digest::{DatasetDigest, label};
-use crate::dataset::{Channel, FASHION_MNIST_SPEC, Spec, Split};
+use crate::dataset::{Channel, FASHION_MNIST_SPEC, Preparation, Spec, Split};
 use crate::device::Backend;
 use crate::train::Settings;
 use crate::util::text::{count, one_line};
@@ -28,6 +28,9 @@ pub struct Config {
     /// knew nothing but Fashion-MNIST's.
     #[serde(default = "fashion_mnist_channels")]
     pub channels: Vec<Channel>,
+    /// How pictures become the dataset's images; none where they do as Fashion-MNIST's did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preparation: Option<Preparation>,
     /// Backend it ran on.
     pub backend: Backend,
     /// Name of the device.

@@ -25,8 +25,8 @@ pub use settings::{ModelSettings, Settings, Training};
 pub use state::{Diverged, Position, State};
 pub use tally::{Metrics, Sums, Tally};
 
-/// Splits the training set into images to train on and, its last ones, images held out to validate
-/// with after each epoch.
+/// Takes the images to train on out of a dataset, and those to validate with after each epoch: if it
+/// has none of its own, the last ones of the former.
 ///
 /// # Errors
 ///
@@ -35,7 +35,10 @@ pub fn split(settings: &Settings, dataset: &mut Dataset) -> Result<(Split, Split
     let (images, held_out) = (dataset.train.len(), settings.validation);
     let none = Split::empty(dataset.train.spec);
     let mut training = std::mem::replace(&mut dataset.train, none);
-    let validation = training.split_off_last(held_out);
+    let validation = match dataset.validation.take() {
+        Some(own) => own,
+        None => training.split_off_last(held_out),
+    };
     ensure!(
         !training.is_empty(),
         "--validation {held_out}: {} has {}, and none would be left to train on — hold fewer out",

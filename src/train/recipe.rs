@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::schedule::Decay;
 use super::{ModelSettings, Training};
-use crate::dataset::Spec;
+use crate::dataset::{ImageShape, Spec};
 use crate::model::{Architecture, ModelKind};
 use crate::ops::gather::{Augment, Normalization};
 
@@ -110,7 +110,7 @@ fn best(plain: ModelSettings) -> ModelSettings {
             let erased = Augment {
                 flip: true,
                 erase: 50,
-                erase_side: 14,
+                erase_side: half_a_side(standard.architecture.input),
                 ..Augment::NONE
             };
             (0.3, erased)
@@ -129,4 +129,9 @@ fn best(plain: ModelSettings) -> ModelSettings {
         },
         ..standard
     }
+}
+
+/// Half of the smaller side of an image.
+fn half_a_side(shape: ImageShape) -> u8 {
+    u8::try_from(shape.height.min(shape.width) / 2).unwrap_or(u8::MAX)
 }

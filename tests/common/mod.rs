@@ -26,7 +26,7 @@ use std::sync::OnceLock;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
-use fmnist::dataset::{self, Dataset, DatasetChoice, FASHION_MNIST_SPEC, Split};
+use fmnist::dataset::{self, Dataset, DatasetChoice, FASHION_MNIST_SPEC, Preparation, Split};
 use fmnist::device::{self, BackendChoice};
 use fmnist::model::{Classifier, Kernels, ModelKind};
 use fmnist::train::recipe::Recipe;
@@ -68,8 +68,13 @@ pub fn data_dir() -> PathBuf {
 pub fn fashion_mnist() -> &'static Dataset {
     static DATA: OnceLock<Dataset> = OnceLock::new();
     DATA.get_or_init(|| {
-        dataset::load(DatasetChoice::FashionMnist, Some(&data_dir()), &mut |_| ())
-            .expect("the real data can be read")
+        dataset::load(
+            DatasetChoice::FashionMnist,
+            Some(&data_dir()),
+            &Preparation::default(),
+            &mut |_| (),
+        )
+        .expect("the real data can be read")
     })
 }
 

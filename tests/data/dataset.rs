@@ -12,8 +12,8 @@ use crate::common::idx_files::{fingerprint, gzip, images_file, labels_file};
 use flate2::{Compression, GzBuilder};
 use fmnist::dataset::manifest::{Manifest, ManifestFile, State, verify};
 use fmnist::dataset::{
-    Dataset, DatasetChoice, Event, FASHION_MNIST_CLASSES, FASHION_MNIST_SPEC, SearchPaths, Split,
-    load_from,
+    Dataset, DatasetChoice, Event, FASHION_MNIST_CLASSES, FASHION_MNIST_SPEC, Preparation,
+    SearchPaths, Split, load_from,
 };
 use tempfile::TempDir;
 
@@ -90,7 +90,14 @@ impl World {
     }
 
     fn load(&self, choice: DatasetChoice, data_dir: Option<&Path>) -> Result<Dataset, String> {
-        load_from(choice, data_dir, &self.places, &mut |_| {}).map_err(|error| format!("{error:#}"))
+        load_from(
+            choice,
+            data_dir,
+            &Preparation::default(),
+            &self.places,
+            &mut |_| {},
+        )
+        .map_err(|error| format!("{error:#}"))
     }
 
     #[track_caller]
@@ -261,6 +268,7 @@ fn a_changed_fashion_mnist_is_taken_from_data_dir_only_and_named_so() {
         let dataset = load_from(
             DatasetChoice::Auto,
             Some(&dir),
+            &Preparation::default(),
             &world.places,
             &mut |event| {
                 if let Event::Warning(text) = event {
@@ -484,11 +492,17 @@ fn the_stand_in_comes_with_a_warning_and_only_if_nothing_was_insisted_on() {
         &["could not be downloaded", "fmnist data fetch"],
     );
     let mut warnings = Vec::new();
-    let dataset = load_from(DatasetChoice::Auto, None, &world.places, &mut |event| {
-        if let Event::Warning(text) = event {
-            warnings.push(text.to_owned());
-        }
-    });
+    let dataset = load_from(
+        DatasetChoice::Auto,
+        None,
+        &Preparation::default(),
+        &world.places,
+        &mut |event| {
+            if let Event::Warning(text) = event {
+                warnings.push(text.to_owned());
+            }
+        },
+    );
     assert_eq!(dataset.unwrap().name, "synthetic (stand-in)");
     assert_eq!(warnings.len(), 1);
     assert!(
@@ -571,7 +585,14 @@ fn the_real_data_is_fashion_mnist() {
         env_dir: Some(real_dir()),
         ..SearchPaths::of_user()
     };
-    let dataset = load_from(DatasetChoice::FashionMnist, None, &places, &mut |_| {}).unwrap();
+    let dataset = load_from(
+        DatasetChoice::FashionMnist,
+        None,
+        &Preparation::default(),
+        &places,
+        &mut |_| {},
+    )
+    .unwrap();
     assert_eq!(dataset.name, "Fashion-MNIST");
     assert_eq!(dataset.class_names, FASHION_MNIST_CLASSES);
     let raw = places.manifest.files.iter().map(|file| &*file.raw.sha256);
@@ -621,6 +642,7 @@ fn real_data_with_foreign_files_is_not_fashion_mnist() {
         load_from(
             choice,
             Some(root.path()),
+            &Preparation::default(),
             &SearchPaths::of_user(),
             &mut |_| {},
         )

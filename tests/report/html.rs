@@ -507,6 +507,7 @@ fn a_folder_holds_all_that_a_report_shows() {
     }
     let models_of = |kinds: &[ModelKind]| Config {
         channels: FASHION_MNIST_SPEC.channels().to_vec(),
+        preparation: None,
         version: "0.1.0".into(),
         dataset: run.evaluation.dataset.clone(),
         dataset_digest: None,

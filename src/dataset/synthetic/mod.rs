@@ -49,8 +49,10 @@ pub fn dataset() -> Dataset {
     Dataset {
         name: NAME.to_owned(),
         class_names: FASHION_MNIST_CLASSES.map(str::to_owned).to_vec(),
-        digest: DatasetDigest::new(&train.sums(), &test.sums()),
+        digest: DatasetDigest::new(&train.sums(), None, &test.sums()),
+        preparation: None,
         train,
+        validation: None,
         test,
     }
 }
