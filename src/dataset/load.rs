@@ -264,7 +264,10 @@ fn read_split([images, labels]: &[Located; 2]) -> Result<(Split, [String; 2])> {
         })?,
         labels: read_file(&labels.path, |input, file| {
             idx::read_labels(input, file, CLASSES)
-        })?,
+        })?
+        .into_iter()
+        .map(|label| label as u8)
+        .collect(),
         ..Split::empty(FASHION_MNIST_SHAPE, CLASSES)
     };
     let (image_count, label_count) = (split.images.len() / PIXELS, split.labels.len());
@@ -281,9 +284,9 @@ fn read_split([images, labels]: &[Located; 2]) -> Result<(Split, [String; 2])> {
 }
 
 /// A reader of [`idx`].
-type Reader = fn(&mut dyn BufRead, &str) -> Result<Vec<u8>>;
+type Reader<T> = fn(&mut dyn BufRead, &str) -> Result<T>;
 
-fn read_file(path: &Path, reader: Reader) -> Result<Vec<u8>> {
+fn read_file<T>(path: &Path, reader: Reader<T>) -> Result<T> {
     let name = path.display().to_string();
     let input = File::open(path).with_context(|| format!("{name} could not be opened"))?;
     reader(&mut BufReader::with_capacity(READ_BUFFER, input), &name)

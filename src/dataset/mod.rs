@@ -2,7 +2,7 @@
 //!
 //! - [`load()`]: finds, reads and names a dataset; the one entry point of training.
 //! - [`manifest`], [`fetch`]: what Fashion-MNIST's files are, and their download.
-//! - [`idx`]: the file format. [`parts`]: what readers of files give.
+//! - [`idx`]: the file format. [`idx_files`]: the sets of such files in a folder. [`parts`]: what they give.
 //! - [`digest`]: what tells datasets apart, whatever they are called.
 //! - [`synthetic`]: the stand-in for machines without the real data.
 
@@ -12,6 +12,7 @@ use thiserror::Error;
 
 #[cfg(feature = "cli")]
 mod connection;
+mod files;
 mod load;
 mod name;
 #[cfg(feature = "cli")]
@@ -23,6 +24,7 @@ pub mod digest;
 #[cfg(feature = "cli")]
 pub mod fetch;
 pub mod idx;
+pub mod idx_files;
 pub mod manifest;
 pub mod parts;
 mod raster;

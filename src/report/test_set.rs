@@ -62,6 +62,7 @@ impl TestSet {
         let images = idx::read_images(&mut &images[..], &file, shape)?;
         let (file, labels) = packed("test-labels.gz")?;
         let labels = idx::read_labels(&mut &labels[..], &file, classes)?;
+        let labels = labels.into_iter().map(|label| label as u8).collect();
         let split = Split {
             images,
             labels,

@@ -7,5 +7,6 @@ mod connection;
 mod dataset;
 mod fetch;
 mod idx;
+mod idx_files;
 mod other_datasets;
 mod synthetic;
