@@ -2,7 +2,8 @@
 //!
 //! - [`load()`]: finds, reads and names a dataset; the one entry point of training.
 //! - [`manifest`], [`fetch`]: what Fashion-MNIST's files are, and their download.
-//! - [`idx`]: the file format. [`idx_files`]: the sets of such files in a folder. [`parts`]: what they give.
+//! - [`idx`]: the file format. [`idx_files`], [`cifar`]: readers of files that hold whole
+//!   datasets as arrays. [`parts`]: what they give.
 //! - [`digest`]: what tells datasets apart, whatever they are called.
 //! - [`synthetic`]: the stand-in for machines without the real data.
 
@@ -20,6 +21,7 @@ mod part;
 #[cfg(feature = "cli")]
 mod proxy;
 
+pub mod cifar;
 pub mod digest;
 #[cfg(feature = "cli")]
 pub mod fetch;

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod cifar;
 mod connection;
 mod dataset;
 mod fetch;
