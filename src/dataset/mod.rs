@@ -2,7 +2,7 @@
 //!
 //! - [`load()`]: finds, reads and names a dataset; the one entry point of training.
 //! - [`manifest`], [`fetch`]: what Fashion-MNIST's files are, and their download.
-//! - [`idx`]: the file format. [`idx_files`], [`cifar`]: readers of files that hold whole
+//! - [`idx`]: the file format. [`idx_files`], [`npz`], [`cifar`]: readers of files that hold whole
 //!   datasets as arrays. [`parts`]: what they give.
 //! - [`digest`]: what tells datasets apart, whatever they are called.
 //! - [`synthetic`]: the stand-in for machines without the real data.
@@ -28,6 +28,7 @@ pub mod fetch;
 pub mod idx;
 pub mod idx_files;
 pub mod manifest;
+pub mod npz;
 pub mod parts;
 mod raster;
 pub mod synthetic;

@@ -9,5 +9,6 @@ mod dataset;
 mod fetch;
 mod idx;
 mod idx_files;
+mod npz;
 mod other_datasets;
 mod synthetic;
