@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use fmnist::dataset::{FASHION_MNIST_SHAPE, idx};
+use fmnist::dataset::parts::Labelled;
+use fmnist::dataset::{cifar, idx, npz};
 use fmnist::export::npy;
 use fmnist::predict;
 use fmnist::report::evaluation::Evaluation;
@@ -25,6 +26,11 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
+
+#[path = "common/npz_files.rs"]
+mod npz_files;
+
+use npz_files::Entry;
 
 /// Counts what the thread has allocated.
 struct Counting;
@@ -89,20 +95,65 @@ const JSON: [&str; 12] = [
     "}",
 ];
 
-const TARGETS: [Target; 9] = [
+const TARGETS: [Target; 12] = [
     Target {
         name: "idx-images",
-        parse: |mut bytes| idx::read_images(&mut bytes, "images", FASHION_MNIST_SHAPE).is_ok(),
+        parse: |mut bytes| idx::read_any_images(&mut bytes, "images").is_ok(),
         seal: maybe_gzip,
         words: &[],
         memory: (1100, 3 << 20),
     },
     Target {
         name: "idx-labels",
-        parse: |mut bytes| idx::read_labels(&mut bytes, "labels", 10).is_ok(),
+        parse: |mut bytes| idx::read_labels(&mut bytes, "labels", 1000).is_ok(),
         seal: maybe_gzip,
         words: &[],
         memory: (1100, 3 << 20),
+    },
+    Target {
+        name: "cifar",
+        parse: |mut bytes| {
+            let mut part = Labelled::default();
+            cifar::read_records(&mut bytes, "batch", cifar::Form::Cifar10, &mut part).is_ok()
+        },
+        seal: whole_records,
+        words: &[],
+        memory: (4, 1 << 16),
+    },
+    Target {
+        name: "npz",
+        parse: |bytes| npz::decode(bytes, "arrays").is_ok(),
+        seal: zip_checksums,
+        words: &[
+            "PK\u{1}\u{2}",
+            "PK\u{3}\u{4}",
+            "PK\u{5}\u{6}",
+            "PK\u{6}\u{6}",
+            "PK\u{6}\u{7}",
+            "x_train.npy",
+            "val_labels.npy",
+        ],
+        memory: (1100, 1 << 18),
+    },
+    Target {
+        name: "npy",
+        parse: |bytes| npz::decode(&around_images(bytes), "arrays").is_ok(),
+        seal: |bytes| bytes,
+        words: &[
+            "True",
+            "<u1",
+            "|b1",
+            "(3,",
+            "(3, 4, 5)",
+            ", 1)",
+            ", 3)",
+            "99999999999",
+            "18446744073709551615",
+            "{'descr': ",
+            "'shape': ",
+            "}",
+        ],
+        memory: (1100, 1 << 19),
     },
     Target {
         name: "checkpoint",
@@ -167,6 +218,49 @@ const TARGETS: [Target; 9] = [
         memory: (64, 1 << 16),
     },
 ];
+
+/// An archive with these bytes in the place of the images, and the labels of three.
+fn around_images(bytes: &[u8]) -> Vec<u8> {
+    let pack = match bytes.len() % 2 {
+        0 => Entry::stored,
+        _ => Entry::deflated,
+    };
+    let labels = npz_files::npy("|u1", &[3], &[0, 1, 2]);
+    npz_files::zip(&[
+        pack("x_train.npy", bytes),
+        Entry::stored("y_train.npy", &labels),
+    ])
+}
+
+fn whole_records(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.resize(bytes.len().next_multiple_of(3073), 0);
+    bytes
+}
+
+/// Entries of the directory with the checksums of what is stored.
+fn zip_checksums(mut bytes: Vec<u8>) -> Vec<u8> {
+    let word = |bytes: &[u8], at: usize| {
+        let word = bytes.get(at..at + 4)?;
+        Some(u32::from_le_bytes(word.try_into().ok()?) as usize)
+    };
+    let entries: Vec<usize> = (0..bytes.len())
+        .filter(|&at| bytes[at..].starts_with(b"PK\x01\x02"))
+        .collect();
+    for at in entries {
+        let sum = || {
+            let (size, local) = (word(&bytes, at + 20)?, word(&bytes, at + 42)?);
+            let lengths = word(&bytes, local + 26)?;
+            let start = local + 30 + (lengths & 0xffff) + (lengths >> 16);
+            let mut crc = flate2::Crc::new();
+            crc.update(bytes.get(start..start + size)?);
+            Some(crc.sum())
+        };
+        if let Some(sum) = sum() {
+            bytes[at + 16..at + 20].copy_from_slice(&sum.to_le_bytes());
+        }
+    }
+    bytes
+}
 
 fn maybe_gzip(bytes: Vec<u8>) -> Vec<u8> {
     if bytes.first().is_some_and(|first| first % 2 == 0) {

@@ -14,13 +14,13 @@ use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::rc::Rc;
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use flate2::Compression;
 use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
-use super::ImageShape;
+use super::{ImageShape, parts};
 use crate::util::text::count;
 
 /// The most images or labels a file may declare: far more than any dataset of this format has.
@@ -36,7 +36,7 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// How often a file may have been compressed.
 const MAX_LAYERS: usize = 3;
 /// The most bytes that gzip makes one of; compressed again and again, a few could stand for anything.
-const MAX_PACKED: u64 = 1032;
+pub(super) const MAX_PACKED: u64 = 1032;
 /// What a file may unpack to in any case: more than any published dataset's.
 const FREE: u64 = 64 << 20;
 const BUFFER: usize = 16 * 1024;
@@ -53,6 +53,32 @@ const FIRST_CHUNK: usize = 1 << 20;
 /// Every departure from the format: wrong magic number, other dimensions than `expected`, no or too
 /// many images, too few or too many bytes, damaged gzip data; and any error of `input`.
 pub fn read_images(input: &mut dyn BufRead, file: &str, expected: ImageShape) -> Result<Vec<u8>> {
+    let (input, count, shape) = open_images(input, file)?;
+    ensure!(
+        shape == expected,
+        "{file} holds images of {shape}; {expected} were expected"
+    );
+    input.data(count * shape.values())
+}
+
+/// Reads a file of images as [`read_images`] does, of whatever size the file says.
+///
+/// # Errors
+///
+/// As of [`read_images`]; besides, if images of that size make no dataset.
+pub fn read_any_images(input: &mut dyn BufRead, file: &str) -> Result<(ImageShape, Vec<u8>)> {
+    let (input, count, shape) = open_images(input, file)?;
+    parts::check_shape(file, shape)?;
+    let size = count.checked_mul(shape.values());
+    let size = size.with_context(|| format!("{file} declares more images than memory can hold"))?;
+    Ok((shape, input.data(size)?))
+}
+
+/// Reads the header of a file of images: how many of which size follow it.
+fn open_images<'a>(
+    input: &'a mut dyn BufRead,
+    file: &'a str,
+) -> Result<(Input<'a>, usize, ImageShape)> {
     let mut input = Input::open(input, file)?;
     let magic = input.magic(&[GREY_MAGIC, CHANNELS_MAGIC], "an IDX file of images")?;
     let count = input.count("images")?;
@@ -62,11 +88,7 @@ pub fn read_images(input: &mut dyn BufRead, file: &str, expected: ImageShape) ->
         height: input.u32()? as usize,
         width: input.u32()? as usize,
     };
-    ensure!(
-        shape == expected,
-        "{file} holds images of {shape}; {expected} were expected"
-    );
-    input.data(count * shape.values())
+    Ok((input, count, shape))
 }
 
 /// Reads a file of labels, each below `classes`: a byte for each, or two.

@@ -1,18 +1,14 @@
 //! What the files of Fashion-MNIST are (names, sizes, hashes), and whether a folder has them.
 
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::fs::File;
+use std::io::{self, BufReader, Seek};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
-use super::idx;
+use super::files;
 use crate::util::text::quoted;
-
-/// Bytes that are hashed at a time.
-const CHUNK: usize = 64 * 1024;
 
 /// Where a dataset can be downloaded from, and what its files must be.
 #[derive(Clone, Debug, Deserialize)]
@@ -61,27 +57,7 @@ impl ManifestFile {
     /// other programs leave it, with dots for hyphens or other letters' case; else in a folder of such
     /// a name; else nowhere.
     pub fn find(&self, dir: &Path) -> Option<PathBuf> {
-        let folders = || self.alike(dir).into_iter().filter(|path| path.is_dir());
-        self.find_in(dir)
-            .or_else(|| folders().find_map(|folder| self.find_in(&folder)))
-    }
-
-    fn find_in(&self, dir: &Path) -> Option<PathBuf> {
-        let published = [dir.join(self.gz_name()), dir.join(&self.name)];
-        let mut named = published.into_iter().chain(self.alike(dir));
-        named.find(|path| path.is_file())
-    }
-
-    /// What in `dir` has the file's name in any spelling, in alphabetical order.
-    fn alike(&self, dir: &Path) -> Vec<PathBuf> {
-        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-        let is_alike = |name: &str| spelling(name) == spelling(&self.name);
-        let mut alike: Vec<PathBuf> = entries
-            .filter(|entry| is_alike(&entry.file_name().to_string_lossy()))
-            .map(|entry| entry.path())
-            .collect();
-        alike.sort();
-        alike
+        files::find(&self.name, dir)
     }
 
     /// A file of this name in another spelling or packing that does not hold what the one at `path`
@@ -91,24 +67,7 @@ impl ManifestFile {
     ///
     /// If one cannot be read.
     pub fn contradicted(&self, dir: &Path, path: &Path) -> Result<Option<PathBuf>> {
-        let alike = self.alike(dir).into_iter();
-        let mut others = alike
-            .filter(|other| other.is_file() && other != path)
-            .peekable();
-        if others.peek().is_none() {
-            return Ok(None);
-        }
-        let sum = |path: &Path| {
-            let read = || content_sum(&mut BufReader::new(File::open(path)?), u64::MAX);
-            read().with_context(|| format!("{} could not be read", path.display()))
-        };
-        let expected = sum(path)?;
-        for other in others {
-            if sum(&other)? != expected {
-                return Ok(Some(other));
-            }
-        }
-        Ok(None)
+        files::contradicted(&self.name, dir, path)
     }
 
     /// Whether the file at `path` is this one: as published, unpacked, or packed in another way.
@@ -116,36 +75,20 @@ impl ManifestFile {
         let mut file = File::open(path)?;
         let len = file.metadata()?.len();
         for known in [&self.gz, &self.raw] {
-            if len == known.bytes && sha256(&file)? == known.sha256 {
+            if len == known.bytes && files::sha256(&file)? == known.sha256 {
                 return Ok(true);
             }
             file.rewind()?;
         }
         // More than the file has is not read.
-        let content = content_sum(&mut BufReader::new(file), self.raw.bytes + 1)?;
+        let content = files::content_sum(&mut BufReader::new(file), self.raw.bytes + 1)?;
         Ok(content.is_some_and(|content| content == self.raw.sha256))
     }
 
     /// The file's name as it is published.
     pub fn gz_name(&self) -> String {
-        format!("{}.gz", self.name)
+        files::gz_name(&self.name)
     }
-}
-
-/// The SHA-256 of what a file holds when it is unpacked, of at most `limit` bytes; none if what is
-/// packed is damaged.
-fn content_sum(file: &mut dyn BufRead, limit: u64) -> io::Result<Option<String>> {
-    let content = idx::unpacked(Box::new(file)).and_then(|content| sha256(content.take(limit)));
-    match content {
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(None),
-        content => content.map(Some),
-    }
-}
-
-/// What the spellings of a file's name have in common.
-fn spelling(name: &str) -> String {
-    let name = name.to_lowercase();
-    name.trim_end_matches(".gz").replace(['.', '_', ' '], "-")
 }
 
 /// What [`verify`] found of one file.
@@ -206,18 +149,4 @@ pub fn missing<'a>(dir: &Path, manifest: &'a Manifest) -> Result<Vec<&'a Manifes
         }
     }
     Ok(missing)
-}
-
-/// The SHA-256 of all of `input`, in hexadecimal digits.
-pub(super) fn sha256(mut input: impl Read) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; CHUNK];
-    loop {
-        match input.read(&mut buffer) {
-            Ok(0) => return Ok(format!("{:x}", hasher.finalize())),
-            Ok(read) => hasher.update(&buffer[..read]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
 }

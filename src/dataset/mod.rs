@@ -2,7 +2,8 @@
 //!
 //! - [`load()`]: finds, reads and names a dataset; the one entry point of training.
 //! - [`manifest`], [`fetch`]: what Fashion-MNIST's files are, and their download.
-//! - [`idx`]: the file format. [`parts`]: what readers of files give.
+//! - [`idx`]: the file format. [`idx_files`], [`npz`], [`cifar`]: readers of files that hold whole
+//!   datasets as arrays. [`parts`]: what they give.
 //! - [`digest`]: what tells datasets apart, whatever they are called.
 //! - [`synthetic`]: the stand-in for machines without the real data.
 
@@ -11,6 +12,7 @@ use thiserror::Error;
 
 #[cfg(feature = "cli")]
 mod connection;
+mod files;
 mod load;
 mod name;
 #[cfg(feature = "cli")]
@@ -18,11 +20,14 @@ mod part;
 #[cfg(feature = "cli")]
 mod proxy;
 
+pub mod cifar;
 pub mod digest;
 #[cfg(feature = "cli")]
 pub mod fetch;
 pub mod idx;
+pub mod idx_files;
 pub mod manifest;
+pub mod npz;
 pub mod parts;
 mod preparation;
 mod raster;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::manifest::sha256;
+use super::files::sha256;
 use crate::util::whole_file;
 
 /// A failure of the folder that a file is downloaded into, not of the mirror.

@@ -1,6 +1,14 @@
 //! The parts of a dataset, and what readers of files give.
 
+use anyhow::{Result, bail, ensure};
+
 use super::ImageShape;
+use crate::util::text::count;
+
+/// The most classes that a dataset has.
+pub const MAX_CLASSES: usize = 1000;
+/// The longest side of an image that a file may declare, in pixels.
+pub const MAX_SIDE: usize = 4096;
 
 /// What images of a dataset are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,4 +64,62 @@ pub struct Arrays {
     pub class_names: Vec<String>,
     /// Images and labels.
     pub parts: Parts<Labelled>,
+}
+
+/// Makes sure that a file may declare images of this size.
+///
+/// # Errors
+///
+/// If they have no pixels, more than any picture of a dataset, or other channels than grey or red, green
+/// and blue.
+pub(super) fn check_shape(file: &str, shape: ImageShape) -> Result<()> {
+    let sides = 1..=MAX_SIDE;
+    ensure!(
+        sides.contains(&shape.height) && sides.contains(&shape.width),
+        "{file} holds images of {shape} — sides of 1 to {MAX_SIDE} pixels can be read"
+    );
+    ensure!(
+        matches!(shape.channels, 1 | 3),
+        "{file} holds images of {shape} — 1 channel (grey) or 3 (red, green, blue) can be read"
+    );
+    Ok(())
+}
+
+/// Names of classes that nobody has named: one for each label up to the largest of the images to train
+/// on.
+pub(super) fn numbered_classes(train: &[u16]) -> Vec<String> {
+    let classes = train
+        .iter()
+        .max()
+        .map_or(0, |&label| usize::from(label) + 1);
+    (0..classes).map(|class| format!("class {class}")).collect()
+}
+
+/// Makes sure that each of these labels, which are from `source`, is that of one of so many classes,
+/// which `classes_of` has.
+///
+/// # Errors
+///
+/// If one is not: its label, and how many there are of it.
+pub(super) fn check_labels(
+    source: &str,
+    labels: &[u16],
+    classes: usize,
+    classes_of: &str,
+) -> Result<()> {
+    let is_class = |label: u16| usize::from(label) < classes;
+    let Some(at) = labels.iter().position(|&label| !is_class(label)) else {
+        return Ok(());
+    };
+    let label = labels[at];
+    let images = labels.iter().filter(|&&other| other == label).count();
+    bail!(
+        "{source} has label {label} at position {at} ({} of that class), but {classes_of} has {} only, \
+         from 0 on — add what is missing there, or leave these images out",
+        count(images, "image"),
+        match classes {
+            1 => "1 class".to_owned(),
+            _ => format!("{classes} classes"),
+        }
+    )
 }

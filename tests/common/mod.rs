@@ -15,6 +15,7 @@ pub mod block;
 pub mod idx_files;
 pub mod naive;
 pub mod network;
+pub mod npz_files;
 pub mod pictures;
 pub mod process;
 pub mod sample;

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use crate::common::idx_files::{gzip, images_file, labels_file};
 use flate2::{Compression, write::GzEncoder};
 use fmnist::dataset::idx::{self, MAX_ITEMS};
-use fmnist::dataset::{CLASSES, FASHION_MNIST_SHAPE};
+use fmnist::dataset::{CLASSES, FASHION_MNIST_SHAPE, ImageShape};
 use proptest::prelude::*;
 
 fn read_images(input: &mut dyn BufRead, file: &str) -> anyhow::Result<Vec<u8>> {
@@ -204,6 +204,66 @@ fn empty_and_enormous_files_are_refused() {
         &with_word(labels_file(&[]), 4, u32::MAX),
         "at most 1000000",
     );
+}
+
+/// An IDX file with a header of these words.
+fn file_of(header: &[u32], data: &[u8]) -> Vec<u8> {
+    let words = header.iter().flat_map(|word| word.to_be_bytes());
+    words.chain(data.iter().copied()).collect()
+}
+
+#[test]
+fn images_of_any_size_are_read() {
+    let data: Vec<u8> = (0..2 * 3 * 4 * 5).collect();
+    let shape = |channels, height, width| ImageShape {
+        channels,
+        height,
+        width,
+    };
+    for (header, expected) in [
+        (&[0x0803, 6, 4, 5][..], shape(1, 4, 5)),
+        (&[0x0803, 120, 1, 1], shape(1, 1, 1)),
+        (&[0x0804, 2, 3, 4, 5], shape(3, 4, 5)),
+        (&[0x0804, 6, 1, 5, 4], shape(1, 5, 4)),
+    ] {
+        let file = file_of(header, &data);
+        let read = idx::read_any_images(&mut &gzip(&file)[..], "file").unwrap();
+        assert_eq!(read, (expected, data.clone()));
+    }
+}
+
+#[test]
+fn images_that_make_no_dataset_are_refused() {
+    let read = |input: &mut dyn BufRead, file: &str| Ok(idx::read_any_images(input, file)?.1);
+    for (header, expected) in [
+        (
+            &[0x0803, 1, 0, 5][..],
+            "0×5 pixels — sides of 1 to 4096 pixels",
+        ),
+        (&[0x0803, 1, 5, 4097], "5×4097 pixels — sides of 1 to 4096"),
+        (&[0x0803, 1, u32::MAX, u32::MAX], "sides of 1 to 4096"),
+        (
+            &[0x0804, 1, 2, 5, 5],
+            "in 2 channels — 1 channel (grey) or 3",
+        ),
+        (&[0x0804, 1, 32, 32, 3], "in 32 channels"),
+        (&[0x0803, 1_000_001, 5, 5], "at most 1000000"),
+        (&[0x0803, 1_000_000, 4096, 4096], "is cut off"),
+        (&[0x0801, 1], "is not an IDX file of images"),
+    ] {
+        assert_error(read, &file_of(header, &[0; 25]), expected);
+    }
+}
+
+#[test]
+fn labels_of_two_bytes_are_read() {
+    let file = file_of(&[0x0b01, 3], &[0, 1, 1, 44, 3, 231]);
+    let labels = idx::read_labels(&mut &file[..], "file", 1000).unwrap();
+    assert_eq!(labels, [1, 300, 999]);
+    let error = idx::read_labels(&mut &file[..], "file", 999).unwrap_err();
+    assert!(error.to_string().contains("label 999 at position 2"));
+    let error = idx::read_labels(&mut &file[..file.len() - 1], "file", 999).unwrap_err();
+    assert!(error.to_string().contains("is cut off"));
 }
 
 #[test]

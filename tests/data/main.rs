@@ -3,9 +3,12 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod cifar;
 mod connection;
 mod dataset;
 mod fetch;
 mod idx;
+mod idx_files;
+mod npz;
 mod other_datasets;
 mod synthetic;
