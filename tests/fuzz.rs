@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use fmnist::dataset::folder::labels;
 use fmnist::dataset::{FASHION_MNIST_SHAPE, idx};
 use fmnist::export::npy;
 use fmnist::predict;
@@ -89,7 +90,7 @@ const JSON: [&str; 12] = [
     "}",
 ];
 
-const TARGETS: [Target; 9] = [
+const TARGETS: [Target; 10] = [
     Target {
         name: "idx-images",
         parse: |mut bytes| idx::read_images(&mut bytes, "images", FASHION_MNIST_SHAPE).is_ok(),
@@ -131,6 +132,24 @@ const TARGETS: [Target; 9] = [
         seal: |bytes| bytes,
         words: &["(0, 10)", "<f8", "True", "9999999999"],
         memory: (8, 1 << 16),
+    },
+    Target {
+        name: "labels",
+        parse: |bytes| labels::parse(bytes, Path::new("labels.csv")).is_ok(),
+        seal: |bytes| bytes,
+        words: &[
+            "path,label",
+            "split",
+            "train",
+            "Dev",
+            ",",
+            "\"",
+            "\\",
+            "\n",
+            "../",
+            "\u{feff}",
+        ],
+        memory: (64, 1 << 18),
     },
     Target {
         name: "picture",

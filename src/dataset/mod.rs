@@ -3,6 +3,7 @@
 //! - [`load()`]: finds, reads and names a dataset; the one entry point of training.
 //! - [`manifest`], [`fetch`]: what Fashion-MNIST's files are, and their download.
 //! - [`idx`]: the file format. [`parts`]: what readers of files give.
+//! - [`folder`]: pictures in folders of classes.
 //! - [`digest`]: what tells datasets apart, whatever they are called.
 //! - [`synthetic`]: the stand-in for machines without the real data.
 
@@ -22,6 +23,8 @@ mod proxy;
 pub mod digest;
 #[cfg(feature = "cli")]
 pub mod fetch;
+#[cfg(feature = "cli")]
+pub mod folder;
 pub mod idx;
 pub mod manifest;
 pub mod parts;

@@ -6,6 +6,7 @@ mod common;
 mod connection;
 mod dataset;
 mod fetch;
+mod folder;
 mod idx;
 mod other_datasets;
 mod synthetic;
