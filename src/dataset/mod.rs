@@ -3,7 +3,7 @@
 //! - [`load()`]: finds, reads and names a dataset; the one entry point of training.
 //! - [`manifest`], [`fetch`]: what Fashion-MNIST's files are, and their download.
 //! - [`idx`]: the file format. [`parts`]: what readers of files give.
-//! - [`folder`]: pictures in folders of classes.
+//! - [`folder`]: pictures in folders of classes. [`assign`]: their parts, where none is given.
 //! - [`digest`]: what tells datasets apart, whatever they are called.
 //! - [`synthetic`]: the stand-in for machines without the real data.
 
@@ -20,6 +20,7 @@ mod part;
 #[cfg(feature = "cli")]
 mod proxy;
 
+pub mod assign;
 pub mod digest;
 #[cfg(feature = "cli")]
 pub mod fetch;
