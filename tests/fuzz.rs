@@ -15,6 +15,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use fmnist::dataset::parts::Labelled;
 use fmnist::dataset::{cifar, idx, npz};
+use fmnist::dataset::folder::labels;
 use fmnist::export::npy;
 use fmnist::predict;
 use fmnist::report::evaluation::Evaluation;
@@ -95,7 +96,7 @@ const JSON: [&str; 12] = [
     "}",
 ];
 
-const TARGETS: [Target; 12] = [
+const TARGETS: [Target; 13] = [
     Target {
         name: "idx-images",
         parse: |mut bytes| idx::read_any_images(&mut bytes, "images").is_ok(),
@@ -182,6 +183,24 @@ const TARGETS: [Target; 12] = [
         seal: |bytes| bytes,
         words: &["(0, 10)", "<f8", "True", "9999999999"],
         memory: (8, 1 << 16),
+    },
+    Target {
+        name: "labels",
+        parse: |bytes| labels::parse(bytes, Path::new("labels.csv")).is_ok(),
+        seal: |bytes| bytes,
+        words: &[
+            "path,label",
+            "split",
+            "train",
+            "Dev",
+            ",",
+            "\"",
+            "\\",
+            "\n",
+            "../",
+            "\u{feff}",
+        ],
+        memory: (64, 1 << 18),
     },
     Target {
         name: "picture",

@@ -4,6 +4,7 @@
 //! - [`manifest`], [`fetch`]: what Fashion-MNIST's files are, and their download.
 //! - [`idx`]: the file format. [`idx_files`], [`npz`], [`cifar`]: readers of files that hold whole
 //!   datasets as arrays. [`parts`]: what they give.
+//! - [`folder`]: pictures in folders of classes. [`assign`]: their parts, where none is given.
 //! - [`digest`]: what tells datasets apart, whatever they are called.
 //! - [`synthetic`]: the stand-in for machines without the real data.
 
@@ -20,10 +21,13 @@ mod part;
 #[cfg(feature = "cli")]
 mod proxy;
 
+pub mod assign;
 pub mod cifar;
 pub mod digest;
 #[cfg(feature = "cli")]
 pub mod fetch;
+#[cfg(feature = "cli")]
+pub mod folder;
 pub mod idx;
 pub mod idx_files;
 pub mod manifest;

@@ -42,13 +42,17 @@ fn pictures_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
         let is_hidden = path
             .file_name()
             .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !is_hidden && !path.is_dir() && (is_called_picture(&path) || begins_like_picture(&path))
-        {
+        if !is_hidden && !path.is_dir() && is_picture(&path) {
             pictures.push(path);
         }
     }
     pictures.sort();
     Ok(pictures)
+}
+
+/// Whether a file is a picture by its name or, if it has another, by its first bytes.
+pub(crate) fn is_picture(path: &Path) -> bool {
+    is_called_picture(path) || begins_like_picture(path)
 }
 
 fn is_called_picture(path: &Path) -> bool {

@@ -23,6 +23,7 @@ mod resample;
 mod show;
 
 pub use decoded::MAX_PIXELS;
+pub(crate) use files::is_picture;
 pub use files::{MAX_FILE_BYTES, expand, load};
 pub use fit::Fitted;
 pub use picture::{Picture, decode};

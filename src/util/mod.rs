@@ -1,9 +1,12 @@
-//! What no other module owns: words and numbers for people, files that are never half-written, means.
+//! What no other module owns: words, numbers and their order for people, files that are never
+//! half-written, means.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 #[cfg(feature = "cli")]
 pub(crate) mod folder_lock;
+#[cfg(feature = "cli")]
+pub(crate) mod natural;
 #[cfg(feature = "cli")]
 pub mod statistics;
 #[cfg(feature = "cli")]

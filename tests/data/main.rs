@@ -3,10 +3,12 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod assign;
 mod cifar;
 mod connection;
 mod dataset;
 mod fetch;
+mod folder;
 mod idx;
 mod idx_files;
 mod npz;
