@@ -2,7 +2,8 @@
 // epoch's tally.
 //
 // One workgroup takes the whole batch: one invocation takes every INVOCATIONS-th row, and a tree in
-// workgroup memory adds up what they found, always in the same order. Needs reduce/tree_sum.wgsl.
+// workgroup memory adds up what they found, always in the same order. Needs reduce/tree_sum.wgsl, and
+// equal_weights.wgsl or class_weights.wgsl.
 //
 // logits       [BATCH, CLASSES]
 // targets      [BATCH, CLASSES], rows that sum to 1 (one-hot or soft)
@@ -54,12 +55,20 @@ fn main(@builtin(local_invocation_index) local: u32) {
             exponentials += exp(logits[first + k] - largest_logit);
         }
         let log_sum = log(exponentials);
+        // What the row counts: as much as its targets' classes do.
+        var weight = 1.0;
+        if (IS_WEIGHTED) {
+            weight = 0.0;
+            for (var k = 0u; k < CLASSES; k++) {
+                weight += class_weight(k) * targets[first + k];
+            }
+        }
         for (var k = 0u; k < CLASSES; k++) {
             let logit = logits[first + k] - largest_logit;
-            let expected = targets[first + k];
+            let expected = class_weight(k) * targets[first + k];
             // Else 0 times infinity would be NaN.
             sum.x += select(0.0, expected * (log_sum - logit), expected != 0.0);
-            grad_logits[first + k] = (exp(logit) / exponentials - expected) / f32(BATCH);
+            grad_logits[first + k] = (weight * (exp(logit) / exponentials) - expected) / f32(BATCH);
         }
         sum.y += select(0.0, 1.0, prediction == label);
     }

@@ -25,9 +25,12 @@ struct Selection {
     erase_side: u32,
     cutmix: u32,
     mixup: u32,
+    color: u32,
     // A byte of a channel becomes (byte - offset) * factor.
     offsets: array<i32, 3>,
     factors: array<f32, 3>,
+    // Of the bytes of each channel over the training images.
+    means: array<i32, 3>,
 }
 
 const CHANNELS: u32 = {{ channels }};
@@ -47,6 +50,7 @@ const POSE: u32 = {{ pose }};
 const ERASE: u32 = {{ erase }};
 const MIX: u32 = {{ mix }};
 const CUT: u32 = {{ cut }};
+const COLOR: u32 = {{ color }};
 
 @group(0) @binding(0) var<storage, read_write> images: array<u32>;
 @group(0) @binding(1) var<storage, read_write> labels: array<u32>;
@@ -90,6 +94,14 @@ struct Pose {
     flip: bool,
     shift: vec2<i32>,
     erased: Rectangle,
+    // Of differences from a channel's mean, and of all values of each channel, in 256ths.
+    contrast: i32,
+    gains: vec3<i32>,
+}
+
+// A factor that is uniform around 1, in 256ths.
+fn factor_around_1(word: u32, most: u32) -> u32 {
+    return 256u - most + below(word, 2u * most + 1u);
 }
 
 fn pose_of(image: u32) -> Pose {
@@ -110,12 +122,35 @@ fn pose_of(image: u32) -> Pose {
         );
         pose.erased.high = pose.erased.low + size;
     }
+    if (selection.color > 0u) {
+        let random = words(image, COLOR);
+        let most = 256u * selection.color / 100u;
+        let brightness = factor_around_1(random.y, most);
+        var tints = vec3<u32>(256u);
+        if (CHANNELS == 3u) {
+            tints.x = factor_around_1(random.z, most / 2u);
+            tints.z = factor_around_1(random.w, most / 2u);
+        }
+        pose.contrast = i32(factor_around_1(random.x, most));
+        pose.gains = vec3<i32>((brightness * tints + 128u) >> vec3<u32>(8u));
+    }
     return pose;
 }
 
-// Four pixels side by side in a row of a channel, from any column on; outside it is background.
-// `plane` counts the channels of all images.
-fn four_bytes(plane: u32, row: i32, column: i32) -> vec4<u32> {
+// Bytes of a channel in the colours of a pose, to the nearest.
+fn recolored(bytes: vec4<u32>, pose: Pose, channel: u32) -> vec4<u32> {
+    if (selection.color == 0u) {
+        return bytes;
+    }
+    let gain = pose.gains[channel];
+    let offset = gain * (256 - pose.contrast) * selection.means[channel] + 32768;
+    let values = (gain * pose.contrast * vec4<i32>(bytes) + offset) >> vec4<u32>(16u);
+    return vec4<u32>(clamp(values, vec4<i32>(0), vec4<i32>(255)));
+}
+
+// Four pixels side by side in a row of a channel, from any column on, in the colours of a pose; outside
+// it is background. `plane` counts the channels of all images.
+fn four_bytes(plane: u32, pose: Pose, row: i32, column: i32) -> vec4<u32> {
     if (row < 0 || row >= i32(HEIGHT)) {
         return vec4<u32>();
     }
@@ -138,7 +173,7 @@ fn four_bytes(plane: u32, row: i32, column: i32) -> vec4<u32> {
     // The words at the ends of a row hold others' pixels too.
     let columns = vec4<i32>(column) + vec4<i32>(0, 1, 2, 3);
     let is_inside = (columns >= vec4<i32>(0)) & (columns < vec4<i32>(i32(WIDTH)));
-    return select(vec4<u32>(), bytes, is_inside);
+    return select(vec4<u32>(), recolored(bytes, pose, plane % CHANNELS), is_inside);
 }
 
 // Four pixels of a channel of an image in its pose, from a position on.
@@ -146,9 +181,9 @@ fn pixels_at(plane: u32, pose: Pose, position: vec2<u32>) -> vec4<u32> {
     let source = vec2<i32>(position) - pose.shift;
     var pixels: vec4<u32>;
     if (pose.flip) {
-        pixels = four_bytes(plane, source.y, i32(WIDTH) - 4 - source.x).wzyx;
+        pixels = four_bytes(plane, pose, source.y, i32(WIDTH) - 4 - source.x).wzyx;
     } else {
-        pixels = four_bytes(plane, source.y, source.x);
+        pixels = four_bytes(plane, pose, source.y, source.x);
     }
     return select(pixels, vec4<u32>(), inside(pose.erased, position));
 }

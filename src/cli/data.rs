@@ -30,6 +30,7 @@ const SHOWN: Augment = Augment {
     erase_side: 14,
     cutmix: 25,
     mixup: 25,
+    color: 25,
 };
 
 /// How long `fetch` waits for silent mirrors: longer than a training run, which can go on without.

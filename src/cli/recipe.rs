@@ -9,7 +9,7 @@ use crate::model::{Kernels, ModelKind};
 use crate::ops::gather::Normalization;
 use crate::train::recipe::{BATCH_SIZE, Recipe, VALIDATION_IMAGES};
 use crate::train::schedule::Decay;
-use crate::train::{ModelSettings, Settings};
+use crate::train::{ClassWeights, ModelSettings, Settings};
 use crate::util::text::count;
 
 /// What to train and how.
@@ -75,6 +75,9 @@ pub struct RecipeArgs {
     /// Probability with which an activation before a fully connected layer is dropped
     #[arg(long, value_name = "P", value_parser = fraction, allow_negative_numbers = true, help_heading = LEARNING)]
     dropout: Option<f64>,
+    /// How much each class counts in the training loss [default: none]
+    #[arg(long, value_enum, help_heading = LEARNING)]
+    class_weights: Option<ClassWeights>,
 
     #[command(flatten)]
     images: ImageArgs,
@@ -104,6 +107,9 @@ struct ImageArgs {
     /// Percentage of images that are blended with another
     #[arg(long, value_name = "PERCENT", value_parser = percent(), help_heading = IMAGES)]
     mixup: Option<u8>,
+    /// Change brightness, contrast and tint of images by up to PERCENT
+    #[arg(long, value_name = "PERCENT", value_parser = percent(), help_heading = IMAGES)]
+    color: Option<u8>,
 }
 
 const MODEL: &str = "Layers";
@@ -270,6 +276,7 @@ impl RecipeArgs {
         set(&mut training.weight_decay, &self.weight_decay);
         set(&mut training.label_smoothing, &self.label_smoothing);
         set(&mut training.dropout, &self.dropout);
+        set(&mut training.class_weights, &self.class_weights);
         if let Some(decay) = self.average_decay {
             training.average_decay = (decay > 0.0).then_some(decay);
         }
@@ -280,6 +287,7 @@ impl RecipeArgs {
         set(&mut augment.erase_side, &self.images.erase_side);
         set(&mut augment.cutmix, &self.images.cutmix);
         set(&mut augment.mixup, &self.images.mixup);
+        set(&mut augment.color, &self.images.color);
         Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! From a split to batches on a device, in a seeded order.
 
+use std::sync::Arc;
+
 use burn::Tensor;
 use burn::tensor::{DType, Device, Int, TensorData};
 use rand::SeedableRng;
@@ -29,6 +31,8 @@ pub struct DeviceSplit {
     images: Tensor<1, Int>,
     /// `[len]` of u32.
     labels: Tensor<1, Int>,
+    /// Images of each class.
+    class_counts: Arc<[usize]>,
     spec: Spec,
 }
 
@@ -39,7 +43,12 @@ impl DeviceSplit {
         let mut images = split.images;
         images.resize(bytes, 0);
         let images = TensorData::new(images, [bytes]);
+        let mut class_counts = vec![0; split.spec.classes];
+        for &label in &split.labels {
+            class_counts[usize::from(label)] += 1;
+        }
         Self {
+            class_counts: class_counts.into(),
             spec: split.spec,
             images: Tensor::from_data(images, (device, DType::U8)),
             labels: words(split.labels.into_iter().map(u32::from).collect(), device),
@@ -54,6 +63,11 @@ impl DeviceSplit {
     /// Whether there is no image.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// How many images each class has.
+    pub fn class_counts(&self) -> &[usize] {
+        &self.class_counts
     }
 
     /// All images in their own order, to measure a model with.

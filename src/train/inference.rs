@@ -66,7 +66,7 @@ impl Inference {
             let images = batch.len();
             let logits = self.logits(batch.images);
             see(logits.clone())?;
-            let (_, sums) = self.kernels.cross_entropy(logits, batch.targets);
+            let (_, sums) = self.kernels.cross_entropy(logits, batch.targets, None);
             tally.add(sums, images);
         }
         tally.read()

@@ -8,10 +8,15 @@ use crate::ops::cross_entropy::{cross_entropy, reference};
 
 impl Kernels {
     /// Mean loss, and the sums for the metrics: see [`cross_entropy`].
-    pub fn cross_entropy(self, logits: Tensor<2>, targets: Tensor<2>) -> (Tensor<1>, Tensor<1>) {
+    pub fn cross_entropy(
+        self,
+        logits: Tensor<2>,
+        targets: Tensor<2>,
+        class_weights: Option<Tensor<1>>,
+    ) -> (Tensor<1>, Tensor<1>) {
         match self {
-            Self::Fused => cross_entropy(logits, targets),
-            Self::Reference => reference::cross_entropy(logits, targets),
+            Self::Fused => cross_entropy(logits, targets, class_weights),
+            Self::Reference => reference::cross_entropy(logits, targets, class_weights),
         }
     }
 

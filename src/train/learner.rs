@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use anyhow::{Result, bail, ensure};
+use burn::Tensor;
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
@@ -33,6 +34,8 @@ pub struct Learner {
     kernels: Kernels,
     model: Classifier,
     optimizer: AdamW,
+    /// `[classes]`, on the device with autodiff.
+    class_weights: Option<Tensor<1>>,
     training: DeviceSplit,
     device: Device,
     position: Position,
@@ -52,9 +55,11 @@ impl Learner {
         let Training {
             weight_decay,
             average_decay,
+            class_weights,
             ..
         } = model.training;
         let training_device = device.clone().autodiff();
+        let class_weights = class_weights.of(training.class_counts());
         Self {
             settings: model.clone(),
             epochs: run.epochs,
@@ -63,6 +68,8 @@ impl Learner {
             kernels: run.kernels,
             model: Classifier::new(&model.architecture, run.kernels, run.seed, &training_device),
             training: training.clone(),
+            class_weights: class_weights
+                .map(|weights| Tensor::from_floats(weights.as_slice(), &training_device)),
             optimizer: run.kernels.adamw(weight_decay, average_decay),
             device: device.clone(),
             position: Position::default(),
@@ -247,7 +254,8 @@ impl Learner {
         let images = batch.images.clone().autodiff();
         let logits = self.model.forward_training(images, &mut dropout);
         let targets = batch.targets.clone().autodiff();
-        let (loss, sums) = self.kernels.cross_entropy(logits, targets);
+        let weights = self.class_weights.clone();
+        let (loss, sums) = self.kernels.cross_entropy(logits, targets, weights);
         tally.add(sums.inner(), batch.len());
         let gradients = GradientsParams::from_grads(loss.backward(), &self.model);
         // The optimizer works in place on a model that nobody else holds.

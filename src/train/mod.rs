@@ -1,6 +1,7 @@
 //! The training loop, the same for every model and every backend.
 
 mod batches;
+mod class_weights;
 pub mod history;
 mod inference;
 mod kernels;
@@ -19,6 +20,7 @@ use crate::util::text::{count, thousands};
 use history::{EpochRecord, History};
 
 pub use batches::{Batch, Batches, DeviceSplit, shuffled};
+pub use class_weights::ClassWeights;
 pub use inference::Inference;
 pub use learner::Learner;
 pub use settings::{ModelSettings, Settings, Training};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::schedule::Decay;
-use super::{ModelSettings, Training};
+use super::{ClassWeights, ModelSettings, Training};
 use crate::dataset::{ImageShape, Spec};
 use crate::model::{Architecture, ModelKind};
 use crate::ops::gather::{Augment, Normalization};
@@ -72,6 +72,7 @@ fn standard(plain: ModelSettings) -> ModelSettings {
         average_decay: Some(0.99),
         label_smoothing: 0.05,
         dropout: 0.0,
+        class_weights: ClassWeights::None,
         augment: Augment::NONE,
     };
     match kind {

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::ClassWeights;
 use super::recipe::{BATCH_SIZE, Recipe, VALIDATION_IMAGES};
 use super::schedule::{Decay, Schedule};
 use crate::dataset::Spec;
@@ -68,6 +69,9 @@ pub struct Training {
     pub label_smoothing: f64,
     /// Probability with which an activation before a fully connected layer is dropped.
     pub dropout: f64,
+    /// How much each class counts in the loss.
+    #[serde(default, skip_serializing_if = "ClassWeights::is_none")]
+    pub class_weights: ClassWeights,
     /// Random changes to the images.
     pub augment: Augment,
 }
@@ -219,6 +223,7 @@ impl Training {
         average_decay: None,
         label_smoothing: 0.0,
         dropout: 0.0,
+        class_weights: ClassWeights::None,
         augment: Augment::NONE,
     };
 
@@ -233,6 +238,21 @@ impl Training {
             ("dropout", self.dropout, 1.0),
         ] {
             ensure!((0.0..most).contains(&value), "{name} cannot be {value}");
+        }
+        let Augment {
+            erase,
+            cutmix,
+            mixup,
+            color,
+            ..
+        } = self.augment;
+        for (name, percent) in [
+            ("erase", erase),
+            ("cutmix", cutmix),
+            ("mixup", mixup),
+            ("color", color),
+        ] {
+            ensure!(percent <= 100, "{name} cannot be {percent} percent");
         }
         Ok(())
     }

@@ -125,7 +125,7 @@ pub struct Pass {
 pub fn forward_backward(model: &Classifier, batch: &Batch) -> Pass {
     let logits = model.forward(batch.images.clone().autodiff());
     let targets = batch.targets.clone().autodiff();
-    let (loss, _) = Kernels::Fused.cross_entropy(logits.clone(), targets);
+    let (loss, _) = Kernels::Fused.cross_entropy(logits.clone(), targets, None);
     let gradients = GradientsParams::from_grads(loss.backward(), model);
     let mut collector = Collector {
         gradients: &gradients,

@@ -13,6 +13,7 @@ on_each_device!(
     images_of_any_size_and_classes_are_as_defined,
     an_epoch_is_shuffled_and_augmented_by_its_seed_and_number,
     flips_and_shifts_are_uniform,
+    colours_change_within_their_range,
     erased_rectangles_have_their_size_and_place,
     cut_targets_are_the_areas_shown,
     blended_targets_are_the_weights_shown,
@@ -166,6 +167,8 @@ impl<'a> Definition<'a> {
         let corner =
             [(left, 0), (top, 1)].map(|(word, axis)| below(word, sides[axis] + 1 - size[axis]));
 
+        let color = Recolored::new(augment.color, channels, self.words(image, 4));
+
         let pixel = |channel: usize, position: [isize; 2]| {
             let [x, y] = position;
             let inside =
@@ -182,7 +185,9 @@ impl<'a> Definition<'a> {
             } else {
                 column
             };
-            self.data.image(image)[((channel as isize * rows + row) * columns + column) as usize]
+            let place = ((channel as isize * rows + row) * columns + column) as usize;
+            let mean = self.data.spec.channels[channel].mean;
+            color.of(channel, self.data.image(image)[place], mean)
         };
         let channels = (0..channels)
             .flat_map(|channel| positions(sides).map(move |position| (channel, position)));
@@ -234,6 +239,38 @@ impl<'a> Definition<'a> {
     }
 }
 
+/// The factors of an image's colours, multiples of 1/256.
+struct Recolored {
+    contrast: f64,
+    gains: [f64; 3],
+}
+
+impl Recolored {
+    fn new(percent: u8, channels: usize, words: [u64; 4]) -> Self {
+        // As far from 1 as so many percent, whole 256ths, reach.
+        let range = isize::from(percent.min(100)) * 256 / 100;
+        let factor =
+            |word: u64, range: isize| (256 + below(word, 2 * range + 1) - range) as f64 / 256.0;
+        let [contrast, brightness] = [words[0], words[1]].map(|word| factor(word, range));
+        let tints = match channels {
+            3 => [
+                factor(words[2], range / 2),
+                1.0,
+                factor(words[3], range / 2),
+            ],
+            _ => [1.0; 3],
+        };
+        let gains = tints.map(|tint| (256.0 * brightness * tint + 0.5).floor() / 256.0);
+        Self { contrast, gains }
+    }
+
+    fn of(&self, channel: usize, byte: u8, mean: u8) -> u8 {
+        let (byte, mean) = (f64::from(byte), f64::from(mean));
+        let value = (mean + self.contrast * (byte - mean)) * self.gains[channel];
+        (value + 0.5).floor().clamp(0.0, 255.0) as u8
+    }
+}
+
 /// A number below `n` from the upper half of a word.
 fn below(word: u64, n: isize) -> isize {
     ((word / 65_536) as isize * n) / 65_536
@@ -249,7 +286,8 @@ fn positions([width, height]: [isize; 2]) -> impl Iterator<Item = [isize; 2]> {
     (0..width * height).map(move |i| [i % width, i / width])
 }
 
-/// All combinations, with label smoothing in every other one.
+/// All combinations but for colours, which change where the number of the others is odd, each time by
+/// another percentage; with label smoothing in every other one.
 fn combinations() -> impl Iterator<Item = (Augment, f64)> {
     (0..32).map(|bits: u8| {
         let on = |bit: u8, value: u8| if bits >> bit & 1 == 1 { value } else { 0 };
@@ -260,6 +298,7 @@ fn combinations() -> impl Iterator<Item = (Augment, f64)> {
             erase_side: 12,
             cutmix: on(3, 40),
             mixup: on(4, 50),
+            color: (bits.count_ones() % 2) as u8 * (3 * bits + 7),
         };
         (augment, f64::from(bits % 2) * 0.1)
     })
@@ -481,6 +520,101 @@ fn flips_and_shifts_are_uniform(device: &Device) {
     assert!(chi_square < 95.0, "{chi_square}: {counts:?}");
 }
 
+/// Images of two bytes in each channel: the mean, which contrast does not change, and 40 more.
+fn colours_change_within_their_range(device: &Device) {
+    let augment = Augment { color: 20, ..NONE };
+    for (channels, tinted) in [(1, false), (3, true)] {
+        let shape = ImageShape {
+            channels,
+            height: 8,
+            width: 8,
+        };
+        let (mut spec, pixels) = (Spec::new(shape, 2), shape.pixels());
+        for channel in &mut spec.channels {
+            channel.mean = 150;
+        }
+        let byte = |i: usize| 150 + 40 * (i % 2) as u8;
+        let images = (0..MANY * shape.values()).map(byte).collect();
+        let data = Split::new(spec, images, vec![0; MANY]).expect("they fit together");
+        let data = DeviceSplit::upload(data, device);
+        let made = make(data.epoch(1000, 7, 3).augmented(augment));
+        let factors = made.images.iter().map(|image| {
+            let image = bytes(image);
+            let channels = image.chunks(pixels).map(|plane| {
+                assert!(plane.chunks(2).all(|pair| pair == &plane[..2]));
+                f64::from(plane[0]) / 150.0
+            });
+            let channels: Vec<f64> = channels.collect();
+            // Of green, which has no tint.
+            let green = image.chunks(pixels).nth(channels.len() / 2);
+            let [mean, more] = green.map(|plane| [plane[0], plane[1]]).expect("a plane");
+            let contrast = 150.0 * (f64::from(more) / f64::from(mean) - 1.0) / 40.0;
+            (contrast, channels)
+        });
+        let factors: Vec<(f64, Vec<f64>)> = factors.collect();
+        let contrasts: Vec<f64> = factors.iter().map(|(contrast, _)| *contrast).collect();
+        let brightness = |channels: &[f64]| channels[channels.len() / 2];
+        let brightnesses: Vec<f64> = (factors.iter().map(|(_, c)| brightness(c))).collect();
+        assert_uniform(&contrasts, 0.2, 0.03);
+        assert_uniform(&brightnesses, 0.2, 0.004);
+        let tints = |channel: usize| -> Vec<f64> {
+            let tint = |(_, channels): &(f64, Vec<f64>)| channels[channel] / brightness(channels);
+            factors.iter().map(tint).collect()
+        };
+        if tinted {
+            let [red, blue] = [tints(0), tints(2)];
+            assert_uniform(&red, 0.1, 0.01);
+            assert_uniform(&blue, 0.1, 0.01);
+            assert_independent(&red, &blue);
+            assert_independent(&red, &brightnesses);
+        }
+        assert_independent(&contrasts, &brightnesses);
+    }
+}
+
+/// Values known to `error` that are uniform in 1 ± `range`: by their ends, mean and deviation.
+fn assert_uniform(values: &[f64], range: f64, error: f64) {
+    let (low, high) = values.iter().fold((f64::MAX, f64::MIN), |(low, high), &x| {
+        (low.min(x), high.max(x))
+    });
+    for (end, expected) in [(low, 1.0 - range), (high, 1.0 + range)] {
+        assert!(
+            (end - expected).abs() <= error + 0.01 * range,
+            "{low} to {high}"
+        );
+    }
+    let squares: Vec<f64> = values.iter().map(|x| (x - 1.0).powi(2)).collect();
+    let deviation = range / 3.0f64.sqrt();
+    let off = mean(values) - 1.0;
+    assert!(
+        off.abs() <= 4.0 * deviation / (values.len() as f64).sqrt() + 0.002,
+        "{off}"
+    );
+    assert!(
+        (mean(&squares).sqrt() / deviation - 1.0).abs() <= 0.04,
+        "{}",
+        mean(&squares).sqrt()
+    );
+}
+
+/// Values around 1 of which those of one kind tell nothing of the other.
+fn assert_independent(a: &[f64], b: &[f64]) {
+    let covariance: Vec<f64> = a
+        .iter()
+        .zip(b)
+        .map(|(a, b)| (a - 1.0) * (b - 1.0))
+        .collect();
+    let deviation = |values: &[f64]| {
+        let squares: Vec<f64> = values.iter().map(|x| (x - 1.0).powi(2)).collect();
+        mean(&squares).sqrt()
+    };
+    let correlation = mean(&covariance) / (deviation(a) * deviation(b));
+    assert!(
+        correlation.abs() <= 4.0 / (a.len() as f64).sqrt(),
+        "{correlation}"
+    );
+}
+
 fn erased_rectangles_have_their_size_and_place(device: &Device) {
     let augment = Augment {
         erase: 30,
@@ -647,6 +781,7 @@ fn numbers_beyond_their_range_count_as_its_end(device: &Device) {
         erase_side: 255,
         cutmix: 255,
         mixup: 255,
+        color: 255,
     };
     let within = Augment {
         flip: true,
@@ -655,6 +790,7 @@ fn numbers_beyond_their_range_count_as_its_end(device: &Device) {
         erase_side: 28,
         cutmix: 100,
         mixup: 0,
+        color: 100,
     };
     assert!(made(beyond) == made(within));
     let sideless = Augment {
@@ -674,12 +810,25 @@ fn an_augmentation_shows_all_its_values_in_json() {
         erase_side: 12,
         cutmix: 25,
         mixup: 10,
+        color: 20,
     };
     let json = serde_json::json!({
-        "flip": true, "shift": 2, "erase": 50, "erase_side": 12, "cutmix": 25, "mixup": 10
+        "flip": true, "shift": 2, "erase": 50, "erase_side": 12, "cutmix": 25, "mixup": 10, "color": 20
     });
     assert_eq!(serde_json::to_value(augment).unwrap(), json);
-    assert_eq!(serde_json::from_value::<Augment>(json).unwrap(), augment);
+    assert_eq!(
+        serde_json::from_value::<Augment>(json.clone()).unwrap(),
+        augment
+    );
+    // All but `color`, which earlier versions do not know.
+    let mut without = json;
+    without.as_object_mut().unwrap().remove("color");
+    let augment = Augment {
+        color: 0,
+        ..augment
+    };
+    assert_eq!(serde_json::to_value(augment).unwrap(), without);
+    assert_eq!(serde_json::from_value::<Augment>(without).unwrap(), augment);
     assert_eq!(Augment::default(), NONE);
 }
 

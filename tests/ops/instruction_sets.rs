@@ -90,6 +90,7 @@ fn batches_are_gathered_the_same() {
         erase_side: 9,
         cutmix: 30,
         mixup: 30,
+        color: 40,
     };
     for augment in [Augment::NONE, augmented] {
         let selection = Selection {

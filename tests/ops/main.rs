@@ -8,6 +8,7 @@ mod adamw;
 mod channel_norm;
 mod conv_relu_pool;
 mod conv_relu_pool_cpu;
+mod cross_entropy;
 mod dropout;
 mod gather;
 mod instruction_sets;

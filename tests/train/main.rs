@@ -5,6 +5,7 @@
 mod common;
 
 mod checkpoint;
+mod class_weights;
 mod fused_training;
 mod learns;
 mod parity;

@@ -133,6 +133,22 @@ fn a_configuration_that_does_not_tell_held_out_5000() {
     assert_eq!(read, settings);
 }
 
+#[test]
+fn percentages_of_a_configuration_are_at_most_100() {
+    for name in ["erase", "cutmix", "mixup", "color"] {
+        let with = |percent: u8| {
+            let settings = plain(&[ModelKind::Cnn], 32, 0);
+            let mut json = serde_json::to_value(settings).expect("settings become JSON");
+            json["models"][0]["augment"][name] = percent.into();
+            let settings: Settings = serde_json::from_value(json).expect("it can be read");
+            settings.check()
+        };
+        with(100).expect("all images");
+        let error = with(101).expect_err("more than all").to_string();
+        assert!(error.contains(&format!("{name} cannot be 101")), "{error}");
+    }
+}
+
 /// Validation accuracy after a few epochs on a few real images.
 fn accuracy(recipe: Recipe, device: &Device) -> f64 {
     const IMAGES: usize = 2_000;
@@ -231,11 +247,16 @@ fn a_flag_changes_its_value_in_the_configuration_alone() {
         "30,20",
         "--average-decay",
         "0",
+        "--class-weights",
+        "balanced",
+        "--color",
+        "20",
     ];
     train_quickly(cwd, &[&flags[..], &["--out", "changed"]].concat());
     let [mut expected, changed] =
         ["as-it-is", "changed"].map(|run| json(&cwd.join(run).join("config.json")));
     let model = &mut expected["models"][0];
+    assert!(model["class_weights"].is_null() && model["augment"]["color"].is_null());
     for field in [
         "learning_rate",
         "warm_up_epochs",
@@ -249,6 +270,8 @@ fn a_flag_changes_its_value_in_the_configuration_alone() {
     model["augment"]["shift"] = 2.into();
     model["hidden"] = serde_json::json!([30, 20]);
     model["average_decay"] = Value::Null;
+    model["class_weights"] = "balanced".into();
+    model["augment"]["color"] = 20.into();
     assert_eq!(changed, expected);
 }
 

@@ -10,7 +10,7 @@ pub struct Sums {
 }
 
 /// Losses and correct predictions of rows of `classes` logits against rows of targets, each of which
-/// sums to 1; `grad_logits` becomes the gradient of the mean loss.
+/// sums to 1; `grad_logits` becomes the gradient of the mean loss. Without class weights all are 1.
 ///
 /// Stable for logits of any size: the row's maximum is subtracted before the exponential. A NaN
 /// among a row's logits makes the loss NaN.
@@ -22,10 +22,12 @@ pub fn forward_backward(
     classes: usize,
     logits: &[f32],
     targets: &[f32],
+    class_weights: Option<&[f32]>,
     grad_logits: &mut [f32],
 ) -> Sums {
     assert_eq!(targets.len(), logits.len(), "length of the targets");
     assert_eq!(grad_logits.len(), logits.len(), "length of the gradient");
+    let class_weight = |class: usize| class_weights.map_or(1.0, |weights| weights[class]);
     let batch = (logits.len() / classes) as f32;
     let mut sums = Sums {
         loss_sum: 0.0,
@@ -43,8 +45,15 @@ pub fn forward_backward(
             sum += *grad;
         }
         let log_sum = sum.ln();
-        for ((grad, &logit), &target) in grads.iter_mut().zip(logits).zip(targets) {
-            *grad = (*grad / sum - target) / batch;
+        // What the row counts: as much as its targets' classes do.
+        let weight = class_weights.map_or(1.0, |weights| {
+            let products = weights.iter().zip(targets).map(|(w, target)| w * target);
+            products.sum()
+        });
+        let columns = grads.iter_mut().zip(logits).zip(targets);
+        for (class, ((grad, &logit), &target)) in columns.enumerate() {
+            let target = class_weight(class) * target;
+            *grad = (weight * (*grad / sum) - target) / batch;
             // Else 0 · -∞ would be NaN.
             if target != 0.0 {
                 sums.loss_sum += f64::from(target * (log_sum - shifted(logit)));

@@ -20,6 +20,13 @@ pub trait CrossEntropy: Backend {
         logits: FloatTensor<Self>,
         targets: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// The same with class weights: see [`cross_entropy`].
+    fn weighted_cross_entropy(
+        logits: FloatTensor<Self>,
+        targets: FloatTensor<Self>,
+        class_weights: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
 /// What a backend implements: loss, tally and gradient in one go.
@@ -29,6 +36,7 @@ pub trait CrossEntropyKernels: Backend {
     fn forward_backward(
         logits: FloatTensor<Self>,
         targets: FloatTensor<Self>,
+        class_weights: Option<FloatTensor<Self>>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 
@@ -37,7 +45,16 @@ impl<B: CrossEntropyKernels> CrossEntropy for B {
         logits: FloatTensor<Self>,
         targets: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let (loss, tally, _) = Self::forward_backward(logits, targets);
+        let (loss, tally, _) = Self::forward_backward(logits, targets, None);
+        (loss, tally)
+    }
+
+    fn weighted_cross_entropy(
+        logits: FloatTensor<Self>,
+        targets: FloatTensor<Self>,
+        class_weights: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let (loss, tally, _) = Self::forward_backward(logits, targets, Some(class_weights));
         (loss, tally)
     }
 }
@@ -47,18 +64,40 @@ impl<B: CrossEntropyKernels, C: CheckpointStrategy> CrossEntropy for Autodiff<B,
         logits: FloatTensor<Self>,
         targets: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let (loss, tally, grad_logits) =
-            B::forward_backward(logits.clone().into_primitive(), targets.into_primitive());
-        let loss = custom_vjp::<B, C, _, _>([logits], |_| {
-            let backward = move |grad_loss, _| {
-                // The loss is one number: its gradient scales that of the logits.
-                let grad_loss = B::float_reshape(grad_loss, [1, 1].into());
-                [Some(B::float_mul(grad_logits, grad_loss))]
-            };
-            (loss, backward)
-        });
-        (loss, Self::from_inner(tally))
+        differentiable::<B, C>(logits, targets, None)
     }
+
+    fn weighted_cross_entropy(
+        logits: FloatTensor<Self>,
+        targets: FloatTensor<Self>,
+        class_weights: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        differentiable::<B, C>(logits, targets, Some(class_weights))
+    }
+}
+
+type LossAndTally<B> = (FloatTensor<B>, FloatTensor<B>);
+
+/// The gradient is computed with the loss.
+fn differentiable<B: CrossEntropyKernels, C: CheckpointStrategy>(
+    logits: FloatTensor<Autodiff<B, C>>,
+    targets: FloatTensor<Autodiff<B, C>>,
+    class_weights: Option<FloatTensor<Autodiff<B, C>>>,
+) -> LossAndTally<Autodiff<B, C>> {
+    let (loss, tally, grad_logits) = B::forward_backward(
+        logits.clone().into_primitive(),
+        targets.into_primitive(),
+        class_weights.map(|weights| weights.into_primitive()),
+    );
+    let loss = custom_vjp::<B, C, _, _>([logits], |_| {
+        let backward = move |grad_loss, _| {
+            // The loss is one number: its gradient scales that of the logits.
+            let grad_loss = B::float_reshape(grad_loss, [1, 1].into());
+            [Some(B::float_mul(grad_logits, grad_loss))]
+        };
+        (loss, backward)
+    });
+    (loss, Autodiff::<B, C>::from_inner(tally))
 }
 
 /// The mean cross-entropy of logits against targets in nats, `[1]`; and, without gradient, `[3]`:
@@ -68,15 +107,31 @@ impl<B: CrossEntropyKernels, C: CheckpointStrategy> CrossEntropy for Autodiff<B,
 /// label. A prediction is correct where the largest logit, the first of equal ones, is at the largest
 /// target.
 ///
+/// With class weights, `[classes]`, the loss of a row is -Σ weight · target · log p over its classes:
+/// PyTorch's for targets that are distributions. The mean is still over the rows, whatever they weigh,
+/// and the weights have no gradient and no say in what is correct.
+///
 /// # Panics
 ///
-/// If the two have different shapes.
-pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<2>) -> (Tensor<1>, Tensor<1>) {
+/// If logits and targets have different shapes, or there are not as many weights as classes.
+pub fn cross_entropy(
+    logits: Tensor<2>,
+    targets: Tensor<2>,
+    class_weights: Option<Tensor<1>>,
+) -> (Tensor<1>, Tensor<1>) {
     assert_eq!(
         logits.dims(),
         targets.dims(),
         "cross_entropy: logits and targets have different shapes"
     );
-    let (loss, tally) = Dispatch::cross_entropy(logits.into_dispatch(), targets.into_dispatch());
+    let [_, classes] = logits.dims();
+    let (logits, targets) = (logits.into_dispatch(), targets.into_dispatch());
+    let (loss, tally) = match class_weights {
+        None => Dispatch::cross_entropy(logits, targets),
+        Some(weights) => {
+            assert_eq!(weights.dims(), [classes], "cross_entropy: class weights");
+            Dispatch::weighted_cross_entropy(logits, targets, weights.into_dispatch())
+        }
+    };
     (Tensor::from_dispatch(loss), Tensor::from_dispatch(tally))
 }

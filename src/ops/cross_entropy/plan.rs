@@ -7,11 +7,22 @@ use crate::ops::wgsl::{Launch, template};
 
 const MAX_INVOCATIONS: usize = 256;
 
-/// Loss, gradient and tally of a batch.
-pub fn step(batch: usize, classes: usize) -> Launch {
+/// Loss, gradient and tally of a batch, with or without class weights.
+pub fn step(batch: usize, classes: usize, is_weighted: bool) -> Launch {
     Launch {
         name: "cross_entropy/step",
-        template: template!("cross_entropy/step", "reduce/tree_sum"),
+        template: match is_weighted {
+            false => template!(
+                "cross_entropy/equal_weights",
+                "cross_entropy/step",
+                "reduce/tree_sum"
+            ),
+            true => template!(
+                "cross_entropy/class_weights",
+                "cross_entropy/step",
+                "reduce/tree_sum"
+            ),
+        },
         values: vec![
             ("batch", batch),
             ("classes", classes),

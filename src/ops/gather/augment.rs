@@ -6,9 +6,9 @@ use crate::dataset::ImageShape;
 
 /// Random changes to the images of a batch. The default changes nothing.
 ///
-/// An image is flipped, shifted and erased in this order; then it may be mixed with another image
-/// of its batch, which was changed likewise. Percentages are probabilities per image, and what is
-/// above 100 counts as 100.
+/// An image is flipped, shifted, changed in its colours and erased in this order; then it may be mixed
+/// with another image of its batch, which was changed likewise. Percentages are probabilities per
+/// image but for `color`, and what is above 100 counts as 100.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Augment {
     /// Mirror left to right, with probability 1/2.
@@ -33,6 +33,19 @@ pub struct Augment {
     /// weights uniform in 0 to 1 (the paper's α = 1). An image is either cut or blended: where the
     /// two percentages exceed 100 together, this one is what `cutmix` leaves.
     pub mixup: u8,
+    /// How far brightness, contrast and tint change, in percent: what torchvision's `ColorJitter` does
+    /// with a brightness and a contrast of a hundredth of it, each channel by itself.
+    ///
+    /// Differences from the channel's mean over the training images are multiplied by a contrast, then
+    /// all values by a brightness, both uniform in 1 ± `color` / 100. Of images in three channels the
+    /// first and the last, red and blue, are also multiplied by a tint each, uniform in 1 ± `color` / 200:
+    /// a camera's white balance. Background that comes in by a shift stays 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub color: u8,
+}
+
+fn is_zero(percent: &u8) -> bool {
+    *percent == 0
 }
 
 impl Augment {
@@ -44,6 +57,7 @@ impl Augment {
         erase_side: 0,
         cutmix: 0,
         mixup: 0,
+        color: 0,
     };
 
     /// The same within the limits that the kernels rely on.
@@ -53,6 +67,7 @@ impl Augment {
             shift: self.shift.min(side),
             erase: if self.erase_side == 0 { 0 } else { self.erase },
             erase_side: self.erase_side.min(side),
+            color: self.color.min(100),
             ..self
         }
     }

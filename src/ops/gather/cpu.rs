@@ -74,14 +74,15 @@ impl Kernel for Batch<'_> {
 impl Batch<'_> {
     #[inline(always)]
     fn augmented(&mut self) {
-        let (augment, shape) = (self.augment, self.source.spec.shape);
+        let (augment, spec) = (self.augment, self.source.spec);
+        let shape = spec.shape;
         let len = self.window.len();
         let mut picture = vec![0; shape.values()];
         let mut other = picture.clone();
         for (row, &index) in self.window.iter().enumerate() {
             let choices = Choices {
                 key: self.key,
-                shape,
+                spec,
                 image: index,
             };
             paint(self.source.image(index), choices, &augment, &mut picture);
@@ -164,23 +165,24 @@ fn normalize(image: &[u8], pixels: usize, scales: &[Scale], images: &mut Vec<f32
     }
 }
 
-/// Flips, shifts and erases an image.
+/// Flips an image, shifts it, changes its colours and erases a part.
 #[inline(always)]
 fn paint(image: &[u8], choices: Choices, augment: &Augment, picture: &mut [u8]) {
     let Pose {
         flip,
         shift: [right, down],
+        color,
         erased,
     } = choices.pose(augment);
-    let ImageShape { height, width, .. } = choices.shape;
+    let ImageShape { height, width, .. } = choices.spec.shape;
     let plane = height * width;
     // Columns that stay in the picture: of the image, and where they come to lie.
     let columns = width - right.unsigned_abs() as usize;
     let (from, to) = ((-right).max(0) as usize, right.max(0) as usize);
-    for (image, picture) in image
+    let planes = image
         .chunks_exact(plane)
-        .zip(picture.chunks_exact_mut(plane))
-    {
+        .zip(picture.chunks_exact_mut(plane));
+    for (channel, (image, picture)) in planes.enumerate() {
         picture.fill(0);
         for (y, row) in image.chunks_exact(width).enumerate() {
             let y = y as i32 + down;
@@ -195,6 +197,12 @@ fn paint(image: &[u8], choices: Choices, augment: &Augment, picture: &mut [u8]) 
                 }
             } else {
                 shifted.copy_from_slice(&row[from..][..columns]);
+            }
+            if let Some(lines) = color {
+                let line = lines[channel];
+                shifted
+                    .iter_mut()
+                    .for_each(|pixel| *pixel = line.at(*pixel));
             }
         }
         for row in erased.iter().flat_map(|erased| erased.rows(width)) {

@@ -4,7 +4,7 @@
 //! binds its buffers.
 
 use super::Selection;
-use super::random::{CUT, ERASE, MIX, POSE};
+use super::random::{COLOR, CUT, ERASE, MIX, POSE};
 use crate::dataset::{ImageShape, MAX_CHANNELS, Spec};
 use crate::ops::wgsl::{Launch, grid, template};
 
@@ -29,6 +29,7 @@ pub fn batch(spec: &Spec, len: usize) -> Launch {
             ("erase", ERASE as usize),
             ("mix", MIX as usize),
             ("cut", CUT as usize),
+            ("color", COLOR as usize),
             ("invocations", INVOCATIONS),
         ],
         grid: grid([len, 1, 1]),
@@ -36,12 +37,13 @@ pub fn batch(spec: &Spec, len: usize) -> Launch {
 }
 
 /// The fields of the shader's `Selection`, in order.
-pub fn parameters(selection: &Selection, spec: &Spec) -> [u32; 10 + 2 * MAX_CHANNELS] {
+pub fn parameters(selection: &Selection, spec: &Spec) -> [u32; 11 + 3 * MAX_CHANNELS] {
     let augment = selection.augment.clamped(spec.shape);
     let scales = spec
         .channels
         .map(|channel| selection.normalization.scale(channel));
     let [first, second, third] = scales;
+    let means = spec.channels.map(|channel| channel.mean.into());
     [
         selection.first,
         selection.len,
@@ -53,11 +55,15 @@ pub fn parameters(selection: &Selection, spec: &Spec) -> [u32; 10 + 2 * MAX_CHAN
         augment.erase_side.into(),
         augment.cutmix.into(),
         augment.mixup.into(),
+        augment.color.into(),
         first.offset.into(),
         second.offset.into(),
         third.offset.into(),
         first.factor().to_bits(),
         second.factor().to_bits(),
         third.factor().to_bits(),
+        means[0],
+        means[1],
+        means[2],
     ]
 }

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::Augment;
-use crate::dataset::ImageShape;
+use crate::dataset::{ImageShape, MAX_CHANNELS, Spec};
 use crate::ops::pcg4d::pcg4d;
 
 // What the words of a hash are for.
@@ -15,6 +15,7 @@ pub const POSE: u32 = 0;
 pub const ERASE: u32 = 1;
 pub const MIX: u32 = 2;
 pub const CUT: u32 = 3;
+pub const COLOR: u32 = 4;
 
 /// A number below `n`, which is at most 2^16 + 1, from the upper half of a random word: each with the
 /// same probability but for `n` in 2^16.
@@ -57,7 +58,34 @@ pub struct Pose {
     pub flip: bool,
     /// Pixels that it moves to the right and down.
     pub shift: [i32; 2],
+    /// What becomes of each channel's bytes.
+    pub color: Option<[Line; MAX_CHANNELS]>,
     pub erased: Option<Rectangle>,
+}
+
+/// What becomes of a byte: `factor * byte + offset`, in 65536ths, rounded down to a byte.
+#[derive(Clone, Copy)]
+pub struct Line {
+    factor: i32,
+    offset: i32,
+}
+
+impl Line {
+    /// Differences from `mean` times `contrast`, then all times `gain`, both in 256ths; to the nearest.
+    #[inline(always)]
+    fn new(mean: u8, contrast: u32, gain: u32) -> Self {
+        // At most 512 and 768: no number here or in `at` reaches 2^27.
+        let [contrast, gain] = [contrast, gain].map(|number| number as i32);
+        Self {
+            factor: gain * contrast,
+            offset: gain * (256 - contrast) * i32::from(mean) + (1 << 15),
+        }
+    }
+
+    #[inline(always)]
+    pub fn at(self, byte: u8) -> u8 {
+        ((self.factor * i32::from(byte) + self.offset) >> 16).clamp(0, 255) as u8
+    }
 }
 
 /// How an image is mixed with another.
@@ -74,8 +102,8 @@ pub enum Mix {
 #[derive(Clone, Copy)]
 pub struct Choices {
     pub key: [u32; 2],
-    /// Its size.
-    pub shape: ImageShape,
+    /// What it looks like.
+    pub spec: Spec,
     /// Index in the dataset.
     pub image: u32,
 }
@@ -97,15 +125,33 @@ impl Choices {
         Pose {
             flip: augment.flip && below(flip, 2) == 1,
             shift: [shift(x), shift(y)],
+            color: (augment.color > 0).then(|| self.color(u32::from(augment.color))),
             erased: is_erased.then(|| self.erased(u32::from(augment.erase_side))),
         }
+    }
+
+    #[inline(always)]
+    fn color(self, percent: u32) -> [Line; MAX_CHANNELS] {
+        let [contrast, brightness, red, blue] = self.words(COLOR);
+        // Uniform around 1, in 256ths.
+        let factor = |word, most: u32| 256 - most + below(word, 2 * most + 1);
+        let most = 256 * percent / 100;
+        let [contrast, brightness] = [contrast, brightness].map(|word| factor(word, most));
+        let tints = match self.spec.shape.channels {
+            3 => [factor(red, most / 2), 256, factor(blue, most / 2)],
+            _ => [256; MAX_CHANNELS],
+        };
+        std::array::from_fn(|channel| {
+            let gain = (brightness * tints[channel] + 128) >> 8;
+            Line::new(self.spec.channels[channel].mean, contrast, gain)
+        })
     }
 
     #[inline(always)]
     fn erased(self, largest: u32) -> Rectangle {
         let [width, height, left, top] = self.words(ERASE);
         let size = [width, height].map(|word| 1 + below(word, largest) as usize);
-        let ImageShape { height, width, .. } = self.shape;
+        let ImageShape { height, width, .. } = self.spec.shape;
         let low = [(left, width - size[0]), (top, height - size[1])]
             .map(|(word, most)| below(word, most as u32 + 1) as usize);
         Rectangle {
@@ -121,7 +167,7 @@ impl Choices {
         if kind < cutmix {
             Mix::Cut(self.cut(a, b))
         } else if kind < cutmix + u32::from(augment.mixup) {
-            Mix::Blend(below(a, self.shape.pixels() as u32 + 1))
+            Mix::Blend(below(a, self.spec.shape.pixels() as u32 + 1))
         } else {
             Mix::No
         }
@@ -138,15 +184,15 @@ impl Choices {
     #[inline(always)]
     fn cut(self, a: u32, b: u32) -> Rectangle {
         let [x, y, _, _] = self.words(CUT);
-        let [columns, rows] =
-            [(self.shape.width, x), (self.shape.height, y)].map(|(side, center)| {
-                let below_side = |word| below(word, side as u32) as usize;
-                // The greater of two uniform sides: their product's share of the image is uniform.
-                let size = 1 + below_side(a).max(below_side(b));
-                let center = below_side(center);
-                let low = center.saturating_sub(size / 2);
-                low..(center + size - size / 2).min(side)
-            });
+        let ImageShape { height, width, .. } = self.spec.shape;
+        let [columns, rows] = [(width, x), (height, y)].map(|(side, center)| {
+            let below_side = |word| below(word, side as u32) as usize;
+            // The greater of two uniform sides: their product's share of the image is uniform.
+            let size = 1 + below_side(a).max(below_side(b));
+            let center = below_side(center);
+            let low = center.saturating_sub(size / 2);
+            low..(center + size - size / 2).min(side)
+        });
         Rectangle {
             low: [columns.start, rows.start],
             high: [columns.end, rows.end],
