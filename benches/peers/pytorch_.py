@@ -1,6 +1,5 @@
 """Fashion-MNIST with PyTorch, on the CPU or with CUDA."""
 
-import ctypes
 import time
 
 import common
@@ -14,12 +13,7 @@ def flags(parser):
 
 args = common.arguments(__doc__, flags)
 
-# glibc gives large blocks back to the system at each free, and the next step faults them in again.
-# PyTorch's tuning guide preloads another allocator for this; these two settings do the same.
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-libc = ctypes.CDLL(None)
-libc.mallopt(M_MMAP_THRESHOLD, 32 << 20)
-libc.mallopt(M_TRIM_THRESHOLD, 1 << 30)
+common.keep_memory()
 
 import torch
 from torch import nn
