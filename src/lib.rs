@@ -16,6 +16,7 @@
 //! | [`train`] | recipes, batches, the training loop, its callbacks and its history |
 //! | [`run`] | a whole run: trained, shown, saved, tested and reported, and the folder it leaves behind |
 //! | [`report`] | evaluation, curves, tables, and the page that shows them |
+//! | [`picture`] | pictures' files of any common format, decoded and scaled |
 //! | [`predict`] | pictures of any kind, made into what the models saw in training |
 //! | [`export`] | trained models as ONNX and safetensors files |
 //! | [`device`] | chooses a GPU or the CPU, reads from it, and notices when it fails |
@@ -25,7 +26,7 @@
 //!
 //! # Features
 //!
-//! `cli`, on by default, is the program: [`mod@bench`], [`cli`], [`predict`], [`report`], [`run`] and the
+//! `cli`, on by default, is the program: [`mod@bench`], [`cli`], [`picture`], [`predict`], [`report`], [`run`] and the
 //! download in [`dataset`]. A crate that only wants operations, models or training takes this one with
 //! `default-features = false`, and gets no parser of command lines, no plots, no network and no signal
 //! handling. Nothing in the other modules ends the process.
@@ -52,6 +53,8 @@ pub mod device;
 pub mod export;
 pub mod model;
 pub mod ops;
+#[cfg(feature = "cli")]
+pub mod picture;
 #[cfg(feature = "cli")]
 pub mod predict;
 #[cfg(feature = "cli")]

@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use fmnist::dataset::folder::labels;
 use fmnist::dataset::parts::Labelled;
 use fmnist::dataset::{cifar, idx, npz};
-use fmnist::dataset::folder::labels;
 use fmnist::export::npy;
-use fmnist::predict;
+use fmnist::picture::{self, Background};
 use fmnist::report::evaluation::Evaluation;
 use fmnist::report::summary::Summary;
 use fmnist::run::Config;
@@ -204,7 +204,7 @@ const TARGETS: [Target; 13] = [
     },
     Target {
         name: "picture",
-        parse: |bytes| predict::decode(bytes, "picture").is_ok(),
+        parse: |bytes| picture::decode(bytes, "picture", Background::White).is_ok(),
         seal: png_checksums,
         words: &[
             "IHDR",

@@ -25,23 +25,23 @@ pub struct DatasetArgs {
     #[arg(long, value_name = "DIR", help_heading = DATA)]
     data_dir: Option<PathBuf>,
     /// CSV file that says the classes of the pictures, in columns `path`, `label` and perhaps `split`
-    #[arg(long, value_name = "FILE", requires = "data_dir", help_heading = DATA)]
+    #[arg(long, value_name = "FILE", help_heading = DATA)]
     labels: Option<PathBuf>,
     /// Height and width that pictures are brought to [default: theirs if all have one of at most 64,
     /// else 64]
-    #[arg(long, value_name = "N", requires = "data_dir", value_parser = side(), help_heading = DATA)]
+    #[arg(long, value_name = "N", value_parser = side(), help_heading = DATA)]
     image_size: Option<u16>,
     /// How pictures are brought to that size [default: pad]
-    #[arg(long, value_enum, requires = "data_dir", help_heading = DATA)]
+    #[arg(long, value_enum, help_heading = DATA)]
     resize: Option<Resize>,
     /// 1 to see pictures in grey, 3 in colour [default: 1 if all to train on are grey, else 3]
-    #[arg(long, value_name = "N", requires = "data_dir", value_parser = channels, help_heading = DATA)]
+    #[arg(long, value_name = "N", value_parser = channels, help_heading = DATA)]
     channels: Option<usize>,
     /// Keep pictures in one part of which this finds the same in their paths, such as '^[^_]+'
-    #[arg(long, value_name = "REGEX", requires = "data_dir", help_heading = DATA)]
+    #[arg(long, value_name = "REGEX", help_heading = DATA)]
     group_by: Option<String>,
     /// Refuse the dataset if one of its pictures cannot be read
-    #[arg(long, requires = "data_dir", help_heading = DATA)]
+    #[arg(long, help_heading = DATA)]
     strict: bool,
 }
 
@@ -67,7 +67,7 @@ impl DatasetArgs {
     pub fn pictures(&self) -> Preparation {
         Preparation {
             image_size: self.image_size.map(usize::from),
-            resize: self.resize.unwrap_or_default(),
+            resize: self.resize,
             channels: self.channels,
             labels: self.labels.clone(),
             group_by: self.group_by.clone(),
@@ -108,6 +108,14 @@ impl DatasetArgs {
         ];
         let mut differing = flags.into_iter().filter(|(_, differs)| *differs);
         differing.next().map(|(flag, _)| flag)
+    }
+
+    /// The same flags with the dataset in this folder.
+    pub fn at(&self, dir: &Path) -> Self {
+        Self {
+            data_dir: Some(dir.to_path_buf()),
+            ..self.clone()
+        }
     }
 
     /// The same flags; where they choose nothing, this dataset.
@@ -172,15 +180,28 @@ pub(super) fn console(quiet: bool) -> impl FnMut(Event<'_>) {
     let mut bar: Option<ProgressBar> = None;
     let mut begun = String::new();
     move |event| {
-        if !matches!(event, Event::Download { .. })
-            && let Some(unfinished) = bar.take()
-        {
+        let goes_on = match event {
+            Event::Download { .. } => true,
+            Event::Decoding { done, total } => done < total,
+            Event::Note(_) | Event::Warning(_) => false,
+        };
+        if !goes_on && let Some(unfinished) = bar.take() {
             unfinished.finish_and_clear();
         }
         match event {
             Event::Warning(text) => errln!("warning: {text}"),
-            Event::Note(_) | Event::Download { .. } if quiet => {}
+            Event::Note(_) | Event::Download { .. } | Event::Decoding { .. } if quiet => {}
             Event::Note(text) => errln!("{text}"),
+            Event::Decoding { done, total } if bars => {
+                if goes_on {
+                    let bar = bar.get_or_insert_with(|| decoding_bar(total));
+                    bar.set_position(done as u64);
+                }
+            }
+            Event::Decoding { done: 0, total } => {
+                errln!("decoding {}", text::count(total, "picture"));
+            }
+            Event::Decoding { .. } => {}
             Event::Download { file, done, total } if bars => {
                 let bar = bar.get_or_insert_with(|| download_bar(file, total));
                 bar.set_position(done);
@@ -196,11 +217,18 @@ pub(super) fn console(quiet: bool) -> impl FnMut(Event<'_>) {
 }
 
 fn download_bar(file: &str, total: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template(
-        "{prefix} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+    let template = "{prefix} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+    bar_of(template, total).with_prefix(file.to_owned())
+}
+
+fn decoding_bar(total: usize) -> ProgressBar {
+    bar_of(
+        "decoding {wide_bar} {human_pos}/{human_len} pictures {eta}",
+        total as u64,
     )
-    .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(total)
-        .with_style(style)
-        .with_prefix(file.to_owned())
+}
+
+fn bar_of(template: &str, total: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template(template);
+    ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use burn::tensor::Device;
 use burn::tensor::activation::softmax;
 use clap::Args;
@@ -10,12 +10,12 @@ use console::Term;
 
 use super::evaluate::same_backend;
 use super::{DeviceArgs, open_run};
-use crate::dataset::{PIXELS, Spec, Split};
+use crate::dataset::{Spec, Split};
 use crate::device;
 use crate::model::{Classifier, ModelKind};
 use crate::ops::gather::Normalization;
 use crate::predict::output::{self, Prediction};
-use crate::predict::{Fitted, Show, expand, load};
+use crate::predict::{Show, expand, prepare};
 use crate::run::{CheckpointKind, Config, RunFolder};
 use crate::train::DeviceSplit;
 use crate::util::text;
@@ -32,7 +32,7 @@ pub struct PredictArgs {
     /// Pictures: PNG, JPEG, WebP, BMP, GIF and TIFF files, and folders that hold some
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<PathBuf>,
-    /// Write the 28×28 pixels that the models saw: a file that ends in .png, or a folder
+    /// Write the images that the models saw: a file that ends in .png, or a folder
     #[arg(long, value_name = "PATH")]
     show: Option<PathBuf>,
     /// Print a JSON object per picture
@@ -48,6 +48,7 @@ pub fn run(args: PredictArgs, device_args: &DeviceArgs) -> Result<()> {
     let mut show = show.transpose()?;
     let selected = same_backend(device_args, &config).select(|line| errln!("{line}"))?;
     let models = Models::read(&folder, &config, &selected.device)?;
+    let resize = config.preparation.as_ref().and_then(|own| own.resize);
     let columns = Term::stdout()
         .size_checked()
         .map(|(_, columns)| columns.into());
@@ -56,8 +57,8 @@ pub fn run(args: PredictArgs, device_args: &DeviceArgs) -> Result<()> {
     let (mut failed, mut unshown) = (0, 0);
     for path in &files {
         let file = path.to_string_lossy();
-        let fitted = match see(path) {
-            Ok(fitted) => fitted,
+        let seen = match prepare(path, models.spec.shape, resize) {
+            Ok(seen) => seen,
             Err(error) => {
                 failed += 1;
                 let message = format!("{error:#}");
@@ -69,9 +70,12 @@ pub fn run(args: PredictArgs, device_args: &DeviceArgs) -> Result<()> {
             }
         };
         // Written first: whoever reads the prediction may be gone.
-        let shown = show.as_mut().map(|show| show.write(path, &fitted.image));
-        let predictions = models.ask(&fitted.image)?;
-        let warning = (!fitted.is_sure).then(|| unsure(path));
+        let shape = models.spec.shape;
+        let shown = show
+            .as_mut()
+            .map(|show| show.write(path, &seen.image, shape));
+        let predictions = models.ask(seen.image)?;
+        let warning = (!seen.is_sure).then(|| unsure(path));
         let warning = warning.as_deref();
         if let Some(warning) = warning {
             errln!("warning: {warning}");
@@ -98,16 +102,6 @@ pub fn run(args: PredictArgs, device_args: &DeviceArgs) -> Result<()> {
         text::count(files.len(), "image")
     );
     Ok(())
-}
-
-/// Makes a picture into what the models saw in training.
-fn see(path: &Path) -> Result<Fitted> {
-    load(path)?.fit().ok_or_else(|| {
-        anyhow!(
-            "{} shows nothing but its background — use a picture of one thing on a plain background",
-            path.display()
-        )
-    })
 }
 
 /// What is said of a picture without a plain background.
@@ -141,9 +135,9 @@ impl<'a> Models<'a> {
     }
 
     /// What each model says of an image.
-    fn ask(&self, image: &[u8; PIXELS]) -> Result<Vec<Prediction<'static>>> {
+    fn ask(&self, image: Vec<u8>) -> Result<Vec<Prediction<'static>>> {
         let split = Split {
-            images: image.to_vec(),
+            images: image,
             labels: vec![0], // unknown, and not looked at
             ..Split::empty(self.spec)
         };

@@ -12,10 +12,11 @@ use super::recipe::RecipeArgs;
 use super::{DeviceArgs, dataset, positive};
 use crate::dataset::{Dataset, FASHION_MNIST_SPEC};
 use crate::device::{Backend, advise_without_memory};
+use crate::report::data_check::DataCheck;
 use crate::report::table::table;
 use crate::run::interrupt;
 use crate::run::progress::Style;
-use crate::run::{self, Config, RunFolder, Shared};
+use crate::run::{self, Config, RunFolder, Shared, split_file};
 use crate::train;
 use crate::train::DeviceSplit;
 use crate::train::recipe::VALIDATION_IMAGES;
@@ -102,6 +103,11 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
             training.len()
         );
     }
+    // What everybody knows is not told again.
+    let check = data
+        .preparation
+        .as_ref()
+        .map(|_| DataCheck::new(&data, &training, &validation).table());
     let selected = device.select(say)?;
     check_batch_size(&settings, training.len(), &selected)?;
     check_size("train on", &training, &selected)?;
@@ -131,8 +137,14 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
             (folder, Config { settings, ..before })
         }
     };
+    if let Some(inventory) = &data.inventory {
+        split_file::write(folder.path(), inventory, &config.class_names)?;
+    }
     if let Some(warning) = folder.warning() {
         errln!("warning: {warning}");
+    }
+    for line in check.iter().flat_map(|check| check.lines()) {
+        say(line);
     }
     say(&format!(
         "{}: {} to train on, {} to validate, {} to test",
@@ -192,7 +204,15 @@ fn resumed_data(args: &TrainArgs, folder: &RunFolder, config: &Config) -> Result
     let dataset = args.dataset.for_run(config, &command)?;
     let data = dataset.load(&own, args.quiet)?;
     if let Some(other) = config.other_dataset(&data.name, Some(&data.digest)) {
-        bail!("the run {other} — pass the run's dataset with --data-dir or --dataset");
+        let changes = match &data.inventory {
+            Some(inventory) => split_file::changes(folder.path(), inventory, &data.class_names)?,
+            None => Vec::new(),
+        };
+        let changes = match changes.is_empty() {
+            true => String::new(),
+            false => format!(": {}", changes.join("; ")),
+        };
+        bail!("the run {other}{changes} — pass the run's dataset with --data-dir or --dataset");
     }
     Ok(data)
 }

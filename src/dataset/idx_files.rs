@@ -115,15 +115,19 @@ fn assemble(dir: &Path, prefix: String, names: &Names) -> Result<Option<IdxSet>>
 
 /// Images with their labels.
 fn pair(dir: &Path, [images, labels]: &[BTreeSet<String>; 2]) -> Result<Option<[PathBuf; 2]>> {
-    let (alone, lacking) = match [locate(dir, images)?, locate(dir, labels)?] {
+    let (alone, names, lacking) = match [locate(dir, images)?, locate(dir, labels)?] {
         [Some(images), Some(labels)] => return Ok(Some([images, labels])),
         [None, None] => return Ok(None),
-        [Some(images), None] => (images, "labels"),
-        [None, Some(labels)] => (labels, "images"),
+        [Some(path), None] => (path, images, ["labels", "idx1"]),
+        [None, Some(path)] => (path, labels, ["images", "idx3"]),
     };
+    let [what, form] = lacking;
+    let stem = names.first().and_then(|name| name.rsplitn(4, '-').last());
     bail!(
-        "{} has no {lacking} beside it — put the file of its {lacking} there, or take it away",
-        alone.display()
+        "{} has no {what} beside it — put {}-{what}-{form}-ubyte of the same images there, or take it \
+         away",
+        alone.display(),
+        stem.unwrap_or("train")
     )
 }
 
@@ -134,14 +138,16 @@ fn locate(dir: &Path, names: &BTreeSet<String>) -> Result<Option<PathBuf>> {
         let Some(path) = files::find(name, dir) else {
             continue;
         };
-        let other = match located {
-            Some(other) => Some(other),
-            None => files::contradicted(name, dir, &path)?,
+        let (other, fault) = match located {
+            Some(other) => (Some(other), "are for the same"),
+            None => (
+                files::contradicted(name, dir, &path)?,
+                "do not hold the same",
+            ),
         };
         if let Some(other) = other {
             bail!(
-                "{} and {} are for the same, and it cannot be told which is meant — move the one away \
-                 that is not",
+                "{} and {} {fault} — move the one away that is not meant",
                 path.display(),
                 other.display()
             );

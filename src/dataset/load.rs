@@ -1,28 +1,25 @@
 //! Finds a dataset's four files, reads them and gives the dataset its name.
 
 use std::env;
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader, ErrorKind};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
-#[cfg(feature = "cli")]
-use super::fetch;
+use rayon::prelude::*;
+
+use super::assemble::{assemble, refuse_for_arrays};
+use super::idx_files::{self, IdxSet};
 use super::manifest::{self, Manifest, ManifestFile, not_published};
+use super::parts::Arrays;
+use super::source::Source;
 use super::{
-    CLASSES, Dataset, DatasetChoice, DatasetDigest, Event, FASHION_MNIST, FASHION_MNIST_CLASSES,
-    FASHION_MNIST_SHAPE, FASHION_MNIST_SPEC, PIXELS, Preparation, Split, idx, name, synthetic,
+    CLASSES, Dataset, DatasetChoice, Event, FASHION_MNIST, FASHION_MNIST_CLASSES,
+    FASHION_MNIST_SHAPE, Preparation, cifar, idx, name, npz, synthetic,
 };
-use crate::util::text::count;
-
-const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
-const TRAIN_LABELS: &str = "train-labels-idx1-ubyte";
-const TEST_IMAGES: &str = "t10k-images-idx3-ubyte";
-const TEST_LABELS: &str = "t10k-labels-idx1-ubyte";
-const FILES: [&str; 4] = [TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS];
-
-const READ_BUFFER: usize = 128 * 1024;
+#[cfg(feature = "cli")]
+use super::{fetch, pictures};
 
 /// Where Fashion-MNIST is looked for when no `--data-dir` is given, in this order.
 #[derive(Clone, Debug)]
@@ -34,6 +31,8 @@ pub struct SearchPaths {
     /// The user's cache: what is not there is downloaded into it. None if the user has no such
     /// folder.
     pub cache_dir: Option<PathBuf>,
+    /// Where images are kept that a user's pictures become. None if the user has no cache.
+    pub pictures_dir: Option<PathBuf>,
     /// What the files must be, and where they are downloaded from.
     pub manifest: Manifest,
 }
@@ -47,6 +46,7 @@ impl SearchPaths {
                 .map(PathBuf::from),
             project_dir: PathBuf::from("data/fashion-mnist"),
             cache_dir: dirs::cache_dir().map(|dir| dir.join("fmnist").join("fashion-mnist")),
+            pictures_dir: dirs::cache_dir().map(|dir| dir.join("fmnist").join("pictures")),
             manifest: Manifest::fashion_mnist(),
         }
     }
@@ -114,14 +114,15 @@ pub fn load_from(
             data_dir.is_none(),
             "--data-dir names a folder, but --dataset synthetic reads none: leave one of them out"
         );
+        refuse_for_arrays(synthetic::NAME, preparation)?;
         return Ok(synthetic::dataset());
     }
     if let Some(dir) = data_dir {
         let others_allowed = choice == DatasetChoice::Auto;
-        return read(dir, "--data-dir", manifest, others_allowed, notify);
+        return read_named(dir, others_allowed, preparation, places, notify);
     }
     if let Some(dir) = places.found() {
-        return read(&dir, "FMNIST_DATA_DIR", manifest, false, notify);
+        return read_published(&dir, "FMNIST_DATA_DIR", preparation, manifest, notify);
     }
     let Some(cache) = &places.cache_dir else {
         let error = anyhow!(
@@ -137,7 +138,7 @@ pub fn load_from(
     if let Err(error) = download(cache, manifest, notify) {
         return stand_in(choice, error, notify);
     }
-    read(cache, "the cache folder", manifest, false, notify)
+    read_published(cache, "the cache folder", preparation, manifest, notify)
 }
 
 /// Completes what the cache has of Fashion-MNIST.
@@ -179,67 +180,122 @@ fn stand_in(
     Ok(synthetic::dataset())
 }
 
-/// Reads the four files of `dir`, which the user named by `origin`.
-fn read(
+/// Reads what a user names.
+fn read_named(
+    path: &Path,
+    others_allowed: bool,
+    preparation: &Preparation,
+    places: &SearchPaths,
+    notify: &mut dyn FnMut(Event<'_>),
+) -> Result<Dataset> {
+    let manifest = &places.manifest;
+    let name = |path: &Path| name::of_folder(path, manifest);
+    let source = match &preparation.labels {
+        Some(_) => Source::Pictures(path.to_path_buf()),
+        None => Source::find(path)?,
+    };
+    match source {
+        Source::Idx(set) => read_idx(path, &set, preparation, manifest, others_allowed, notify),
+        _ if !others_allowed => bail!(
+            "{} does not hold the files of {} — leave --dataset out to use what is there",
+            path.display(),
+            manifest.name
+        ),
+        Source::Npz(file) => {
+            let stem = file.with_extension("");
+            assemble(name(&stem), npz::read(&file)?, true, preparation, notify)
+        }
+        Source::Cifar(dir) => assemble(name(&dir), cifar::read(&dir)?, true, preparation, notify),
+        #[cfg(feature = "cli")]
+        Source::Pictures(dir) => {
+            let cache = places.pictures_dir.as_deref().context(
+                "pictures cannot be kept: this user has no cache folder — set XDG_CACHE_HOME",
+            )?;
+            pictures::read(&dir, name(&dir), preparation, cache, notify)
+        }
+        #[cfg(not(feature = "cli"))]
+        Source::Pictures(dir) => bail!(
+            "{} holds pictures, which fmnist without its feature `cli` does not read",
+            dir.display()
+        ),
+    }
+}
+
+/// Reads a set of IDX files, which may be those of Fashion-MNIST.
+fn read_idx(
     dir: &Path,
-    origin: &str,
+    set: &IdxSet,
+    preparation: &Preparation,
     manifest: &Manifest,
     others_allowed: bool,
     notify: &mut dyn FnMut(Event<'_>),
 ) -> Result<Dataset> {
-    let [train_images, train_labels, test_images, test_labels] =
-        FILES.map(|name| locate(dir, origin, manifest, name));
-    let train = [train_images?, train_labels?];
-    let test = [test_images?, test_labels?];
-    let (trained, tested) = rayon::join(|| read_split(&train), || read_split(&test));
-    let (train_split, train_sums) = trained?;
-    let (test_split, test_sums) = tested?;
-    let sums = train_sums.iter().chain(&test_sums);
-    let foreign_files: Vec<&Located> = (train.iter().chain(&test).zip(sums))
-        .filter(|(located, sum)| located.file.raw.sha256 != **sum)
-        .map(|(located, _)| located)
+    let arrays = idx_files::read(set)?;
+    let paths = set.train.iter().chain(set.test.iter().flatten());
+    let sums = sums_of(&arrays);
+    let files: Vec<(&PathBuf, &ManifestFile)> = paths.zip(&manifest.files).collect();
+    let foreign: Vec<_> = (files.iter().zip(&sums))
+        .filter(|((_, file), sum)| file.raw.sha256 != **sum)
+        .map(|((path, file), _)| (*path, *file))
         .collect();
-    let of_garments = || FASHION_MNIST_CLASSES.map(str::to_owned).to_vec();
-    let (name, class_names) = match &foreign_files[..] {
-        [] => (manifest.name.clone(), of_garments()),
-        [first, ..] if !others_allowed => return Err(not_published(dir, &first.path, manifest)),
-        some if some.len() < FILES.len() => {
-            let files: Vec<&str> = some.iter().map(|located| &*located.file.name).collect();
-            let name = name::of_changed(manifest, &files);
+    // Of Fashion-MNIST there are four files, and what is changed in one still is of garments.
+    let is_whole = files.len() == manifest.files.len();
+    let is_alike = arrays.shape == FASHION_MNIST_SHAPE && arrays.class_names.len() <= CLASSES;
+    let of_garments = |arrays: Arrays| Arrays {
+        class_names: FASHION_MNIST_CLASSES.map(str::to_owned).to_vec(),
+        ..arrays
+    };
+    match &foreign[..] {
+        [] if is_whole => {
+            let arrays = of_garments(arrays);
+            assemble(manifest.name.clone(), arrays, false, preparation, notify)
+        }
+        [(path, _), ..] if !others_allowed => Err(not_published(dir, path, manifest)),
+        some if is_whole && is_alike && some.len() < files.len() => {
+            let names: Vec<&str> = some.iter().map(|(_, file)| &*file.name).collect();
+            let name = name::of_changed(manifest, &names);
             notify(Event::Warning(&format!(
                 "not all files in {} are those of {}: this is another dataset, `{name}`",
                 dir.display(),
                 manifest.name
             )));
-            (name, of_garments())
+            assemble(name, of_garments(arrays), false, preparation, notify)
         }
         _ => {
-            let classes = (0..CLASSES).map(|class| format!("class {class}"));
-            (name::of_folder(dir, manifest), classes.collect())
+            let folder = if dir.is_dir() {
+                dir
+            } else {
+                dir.parent().unwrap_or(dir)
+            };
+            let name = match &*set.prefix {
+                "" => name::of_folder(folder, manifest),
+                prefix => prefix.to_owned(),
+            };
+            // The last ones are held out, as of Fashion-MNIST, if there are others to test with.
+            let with_validation = set.test.is_none();
+            assemble(name, arrays, with_validation, preparation, notify)
         }
-    };
-    Ok(Dataset {
-        name,
-        class_names,
-        digest: DatasetDigest::new(&train_sums, None, &test_sums),
-        preparation: None,
-        train: train_split,
-        validation: None,
-        test: test_split,
-    })
+    }
 }
 
-/// A file of a dataset on disk, with what it is in the manifest.
-struct Located<'a> {
-    path: PathBuf,
-    file: &'a ManifestFile,
+/// SHA-256 of the unpacked files of a set, in the order of the manifest.
+fn sums_of(arrays: &Arrays) -> Vec<String> {
+    let parts = [Some(&arrays.parts.train), arrays.parts.test.as_ref()];
+    let sums = parts.into_par_iter().flatten().map(|part| {
+        [
+            idx::images_sum(arrays.shape, &part.images),
+            idx::labels_sum(&part.labels),
+        ]
+    });
+    sums.collect::<Vec<_>>().into_iter().flatten().collect()
 }
 
-fn locate<'a>(dir: &Path, origin: &str, manifest: &'a Manifest, name: &str) -> Result<Located<'a>> {
-    let Some(file) = manifest.files.iter().find(|file| file.name == name) else {
-        bail!("the manifest of {} lacks {name}", manifest.name);
-    };
-    let Some(path) = file.find(dir) else {
+/// Refuses a folder in which Fashion-MNIST is expected if it lacks a file of it.
+fn check_complete(dir: &Path, origin: &str, manifest: &Manifest) -> Result<()> {
+    for file in &manifest.files {
+        if file.find(dir).is_some() {
+            continue;
+        }
         // A folder that may not be read seems to have nothing.
         if let Err(error) = fs::read_dir(dir)
             && error.kind() == ErrorKind::PermissionDenied
@@ -253,48 +309,24 @@ fn locate<'a>(dir: &Path, origin: &str, manifest: &'a Manifest, name: &str) -> R
             "{} ({origin}) has no {name}.gz nor {name} — put the dataset's four files there, or \
              leave {origin} out to have {} downloaded",
             dir.display(),
-            manifest.name
-        );
-    };
-    if let Some(other) = file.contradicted(dir, &path)? {
-        bail!(
-            "{} and {} do not hold the same — move the one away that is not meant",
-            path.display(),
-            other.display()
+            manifest.name,
+            name = file.name
         );
     }
-    Ok(Located { path, file })
+    Ok(())
 }
 
-/// Reads images and their labels; returns besides what [`Split::sums`] gives.
-fn read_split([images, labels]: &[Located; 2]) -> Result<(Split, [String; 2])> {
-    let split = Split {
-        images: read_file(&images.path, |input, file| {
-            idx::read_images(input, file, FASHION_MNIST_SHAPE)
-        })?,
-        labels: read_file(&labels.path, |input, file| {
-            idx::read_labels(input, file, CLASSES)
-        })?,
-        ..Split::empty(FASHION_MNIST_SPEC)
-    };
-    let (image_count, label_count) = (split.images.len() / PIXELS, split.labels.len());
-    ensure!(
-        image_count == label_count,
-        "{} has {} but {} has {}; as many were expected",
-        images.path.display(),
-        count(image_count, "image"),
-        labels.path.display(),
-        count(label_count, "label")
-    );
-    let sums = split.sums();
-    Ok((split, sums))
-}
-
-/// A reader of [`idx`].
-type Reader<T> = fn(&mut dyn BufRead, &str) -> Result<T>;
-
-fn read_file<T>(path: &Path, reader: Reader<T>) -> Result<T> {
-    let name = path.display().to_string();
-    let input = File::open(path).with_context(|| format!("{name} could not be opened"))?;
-    reader(&mut BufReader::with_capacity(READ_BUFFER, input), &name)
+/// Reads Fashion-MNIST from a folder that is named by `origin`.
+fn read_published(
+    dir: &Path,
+    origin: &str,
+    preparation: &Preparation,
+    manifest: &Manifest,
+    notify: &mut dyn FnMut(Event<'_>),
+) -> Result<Dataset> {
+    check_complete(dir, origin, manifest)?;
+    let sets = idx_files::sets_in(dir)?;
+    let own = sets.into_iter().find(|set| set.prefix.is_empty());
+    let set = own.with_context(|| format!("{} has no dataset", dir.display()))?;
+    read_idx(dir, &set, preparation, manifest, false, notify)
 }

@@ -2,9 +2,9 @@
 //!
 //! - [`load()`]: finds, reads and names a dataset; the one entry point of training.
 //! - [`manifest`], [`fetch`]: what Fashion-MNIST's files are, and their download.
+//! - [`folder`]: pictures in folders of classes. [`assign`]: their parts, where none is given.
 //! - [`idx`]: the file format. [`idx_files`], [`npz`], [`cifar`]: readers of files that hold whole
 //!   datasets as arrays. [`parts`]: what they give.
-//! - [`folder`]: pictures in folders of classes. [`assign`]: their parts, where none is given.
 //! - [`digest`]: what tells datasets apart, whatever they are called.
 //! - [`synthetic`]: the stand-in for machines without the real data.
 
@@ -21,6 +21,7 @@ mod part;
 #[cfg(feature = "cli")]
 mod proxy;
 
+mod assemble;
 pub mod assign;
 pub mod cifar;
 pub mod digest;
@@ -30,15 +31,20 @@ pub mod fetch;
 pub mod folder;
 pub mod idx;
 pub mod idx_files;
+pub mod inventory;
 pub mod manifest;
 pub mod npz;
 pub mod parts;
+#[cfg(feature = "cli")]
+pub mod pictures;
 mod preparation;
 mod raster;
+mod source;
 mod spec;
 pub mod synthetic;
 
 pub use digest::DatasetDigest;
+pub use inventory::Inventory;
 pub use load::{SearchPaths, load, load_from};
 pub use preparation::{Preparation, Resize};
 pub use spec::{Channel, ImageShape, MAX_CHANNELS, Spec};
@@ -111,6 +117,13 @@ pub enum Event<'a> {
         done: u64,
         /// Bytes of the whole file.
         total: u64,
+    },
+    /// `done` of `total` pictures are decoded.
+    Decoding {
+        /// Decoded so far.
+        done: usize,
+        /// Of all.
+        total: usize,
     },
 }
 
@@ -252,9 +265,11 @@ pub struct Dataset {
     pub class_names: Vec<String>,
     /// What it holds.
     pub digest: DatasetDigest,
-    /// How pictures become its images. None if they do as Fashion-MNIST's did: light things, trimmed,
-    /// in the middle of black.
+    /// How pictures become its images, and its parts were made. None if the parts are those of the
+    /// files, and pictures become images as Fashion-MNIST's did.
     pub preparation: Option<Preparation>,
+    /// What was found in a folder of pictures; none of other data.
+    pub inventory: Option<Inventory>,
     /// Images to train on.
     pub train: Split,
     /// Images to validate with; none if they are to be taken from those to train on.

@@ -27,8 +27,10 @@ pub struct Preparation {
     /// 64×64, else 64.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_size: Option<usize>,
-    /// How pictures are brought to that size.
-    pub resize: Resize,
+    /// How pictures are brought to that size. Without, light things are looked for, trimmed and put in
+    /// the middle of black, as Fashion-MNIST's images were made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resize: Option<Resize>,
     /// 1 for grey images, 3 for colour; without, grey if all pictures to train on are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channels: Option<usize>,

@@ -22,12 +22,13 @@
 //! Of several ways to scale (averaging, linear, cubic, Lanczos, leaving pixels out, each with and
 //! without sharpening) this one brings test images that were scaled up closest to themselves.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::background::{Background, Sample, plainness};
-use super::resample::{Area, Plane, resample};
-use super::{Picture, frame};
+use super::frame;
 use crate::dataset::{PIXELS, SIDE};
+use crate::picture::{Picture, resample::resample};
 
 /// Longer side of a look at a picture, in pixels.
 const VIEW: usize = 5 * SIDE;
@@ -56,6 +57,25 @@ pub struct Fitted {
     pub is_sure: bool,
 }
 
+/// A picture in grey.
+pub(super) struct Luma<'a> {
+    pub width: usize,
+    pub height: usize,
+    /// `height × width` bytes, row by row.
+    pub values: Cow<'a, [u8]>,
+}
+
+/// Rows of values.
+pub(super) struct Plane {
+    pub width: usize,
+    pub height: usize,
+    /// `height × width` values, row by row.
+    pub values: Vec<f64>,
+}
+
+/// Columns and rows.
+pub(super) type Area = (Range<usize>, Range<usize>);
+
 impl Picture {
     /// The [image](Fitted::image) that the models are asked about.
     ///
@@ -66,8 +86,13 @@ impl Picture {
 
     /// The same, and whether it can be trusted.
     pub fn fit(&self) -> Option<Fitted> {
+        let luma = Luma {
+            width: self.width,
+            height: self.height,
+            values: self.luma(),
+        };
         if (self.width, self.height) == (SIDE, SIDE)
-            && let Ok(image) = self.luma.as_slice().try_into()
+            && let Ok(image) = luma.values.as_ref().try_into()
         {
             let image = light_on_dark(image);
             return Some(Fitted {
@@ -75,13 +100,15 @@ impl Picture {
                 is_sure: true,
             });
         }
-        let look = self.look()?;
+        let look = luma.look()?;
         Some(Fitted {
             image: look.image(),
             is_sure: look.is_plain,
         })
     }
+}
 
+impl Luma<'_> {
     /// Finds the object inside of all frames; in the whole picture, if the background there is not
     /// plain.
     fn look(&self) -> Option<Look> {
@@ -190,7 +217,7 @@ impl Picture {
         let shrink = (columns.max(rows) as f64 / VIEW as f64).max(1.0);
         let shrunk = |side: usize| ((side as f64 / shrink).round() as usize).max(1);
         let (width, height) = (shrunk(columns), shrunk(rows));
-        resample(&self.luma, self.width, area.clone(), width, height)
+        scaled(&self.values, self.width, area, width, height)
     }
 }
 
@@ -246,21 +273,12 @@ impl Look {
     fn image(&self) -> [u8; PIXELS] {
         let (columns, rows) = (self.columns.clone(), self.rows.clone());
         let scale = SIDE as f64 / columns.len().max(rows.len()) as f64;
-        let scaled = |side: usize| ((side as f64 * scale).round() as usize).max(1);
-        let (width, height) = (scaled(columns.len()), scaled(rows.len()));
-        let differences: Vec<f64> = self
-            .view
-            .values
-            .iter()
-            .map(|value| value.max(0.0))
-            .collect();
-        let object = resample(
-            &differences,
-            self.view.width,
-            (columns, rows),
-            width,
-            height,
-        );
+        let fitted = |side: usize| ((side as f64 * scale).round() as usize).max(1);
+        let (width, height) = (fitted(columns.len()), fitted(rows.len()));
+        let differences = self.view.values.iter().map(|value| value.max(0.0) as f32);
+        let differences: Vec<f32> = differences.collect();
+        let area = (columns, rows);
+        let object = scaled(&differences, self.view.width, &area, width, height);
 
         let lightest = object.values.iter().copied().fold(0.0, f64::max);
         let mut image = [0; PIXELS];
@@ -273,6 +291,24 @@ impl Look {
             }
         }
         image
+    }
+}
+
+/// Scales an area of rows of values by the mean over areas.
+fn scaled<T: Copy + Into<f32>>(
+    values: &[T],
+    row: usize,
+    (columns, rows): &Area,
+    width: usize,
+    height: usize,
+) -> Plane {
+    let (values, _) = values.as_chunks::<1>();
+    let area = [columns, rows].map(|span| span.start as f64..span.end as f64);
+    let values = resample(values, row, &area, width, height);
+    Plane {
+        width,
+        height,
+        values: values.into_iter().map(|[value]| value.into()).collect(),
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use super::Picture;
-use super::resample::Area;
+use super::fit::{Area, Luma};
 
 /// A frame takes at most this share of a picture at each side.
 const THICKEST: f64 = 0.2;
@@ -18,7 +17,7 @@ const STEP: i16 = 10;
 ///
 /// A frame's lines are each of one shade, and after the last one there is a step nearly all along
 /// it. Light that falls off makes no step, and an object only makes one where it is.
-pub(super) fn inside(picture: &Picture) -> Area {
+pub(super) fn inside(picture: &Luma) -> Area {
     let mut area = (0..picture.width, 0..picture.height);
     // Twice, as thick bars at one side hide what is at the next.
     for side in Side::ALL.into_iter().chain(Side::ALL) {
@@ -44,7 +43,7 @@ impl Side {
     const ALL: [Self; 4] = [Self::Left, Self::Top, Self::Right, Self::Bottom];
 
     /// Number of lines that frame `area` at this side.
-    fn frame(self, picture: &Picture, area: &Area) -> usize {
+    fn frame(self, picture: &Luma, area: &Area) -> usize {
         let (gone, whole) = match self {
             Self::Left => (area.0.start, picture.width),
             Self::Top => (area.1.start, picture.height),
@@ -67,8 +66,8 @@ impl Side {
     }
 
     /// Pixels of the line so deep in `area`.
-    fn line(self, picture: &Picture, (columns, rows): &Area, depth: usize) -> Vec<u8> {
-        let pixel = |x: usize, y: usize| picture.luma[y * picture.width + x];
+    fn line(self, picture: &Luma, (columns, rows): &Area, depth: usize) -> Vec<u8> {
+        let pixel = |x: usize, y: usize| picture.values[y * picture.width + x];
         match self {
             Self::Left => spread(rows)
                 .map(|y| pixel(columns.start + depth, y))

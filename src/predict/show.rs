@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::dataset::{PIXELS, SIDE};
+use crate::dataset::ImageShape;
 use crate::util::whole_file;
 
 /// Where the images that the models saw are written.
@@ -60,10 +60,12 @@ impl Show {
     /// # Errors
     ///
     /// As [`write_png`].
-    pub fn write(&mut self, picture: &Path, image: &[u8; PIXELS]) -> Result<()> {
+    pub fn write(&mut self, picture: &Path, image: &[u8], shape: ImageShape) -> Result<()> {
         match self {
-            Self::File(path) => write_png(path, image),
-            Self::Folder { path, names } => write_png(&path.join(new_name(picture, names)), image),
+            Self::File(path) => write_png(path, image, shape),
+            Self::Folder { path, names } => {
+                write_png(&path.join(new_name(picture, names)), image, shape)
+            }
         }
     }
 }
@@ -84,18 +86,25 @@ fn new_name(picture: &Path, names: &mut HashSet<String>) -> OsString {
     }
 }
 
-/// Writes an image as a greyscale PNG of 28×28 pixels.
+/// Writes an image, `[channels, height, width]`, as a PNG in grey or in colour.
 ///
 /// # Errors
 ///
 /// If a file of this name exists, or if it cannot be written.
-pub fn write_png(path: &Path, image: &[u8; PIXELS]) -> Result<()> {
+pub fn write_png(path: &Path, image: &[u8], shape: ImageShape) -> Result<()> {
     let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, SIDE as u32, SIDE as u32);
-    encoder.set_color(png::ColorType::Grayscale);
+    let [width, height] = [shape.width, shape.height].map(u32::try_from);
+    let mut encoder = png::Encoder::new(&mut bytes, width?, height?);
+    encoder.set_color(match shape.channels {
+        1 => png::ColorType::Grayscale,
+        _ => png::ColorType::Rgb,
+    });
     encoder.set_depth(png::BitDepth::Eight);
     let mut writer = encoder.write_header()?;
-    writer.write_image_data(image)?;
+    let channels = image.chunks_exact(shape.pixels());
+    let pixel = |at: usize| channels.clone().map(move |channel| channel[at]);
+    let interleaved: Vec<u8> = (0..shape.pixels()).flat_map(pixel).collect();
+    writer.write_image_data(&interleaved)?;
     writer.finish()?;
     whole_file::write_new(path, &bytes)
 }

@@ -5,6 +5,7 @@ mod axis;
 mod canvas;
 pub mod confusion;
 pub mod curves;
+pub mod data_check;
 pub mod disagreement;
 pub mod evaluation;
 pub mod grid;

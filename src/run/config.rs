@@ -74,6 +74,11 @@ impl Config {
             "channels: a mean and a deviation above 0 were expected for each of {}",
             count(shape.channels, "channel")
         );
+        let resize = config.preparation.as_ref().and_then(|own| own.resize);
+        ensure!(
+            resize.is_some() || shape == FASHION_MNIST_SPEC.shape,
+            "preparation: it does not say how pictures become images of {shape}"
+        );
         config
             .dataset_digest
             .as_ref()

@@ -16,6 +16,7 @@ mod report;
 mod run_files;
 mod save_callback;
 mod several_runs;
+pub mod split_file;
 
 pub use config::Config;
 pub use folder::{CheckpointKind, RunFolder};

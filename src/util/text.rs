@@ -15,9 +15,14 @@ pub fn thousands(n: u64) -> String {
     out
 }
 
-/// A number and what it counts, whose name is given in the singular: `1 image`, `60,000 images`.
+/// A number and what it counts, whose name is given in the singular: `1 image`, `60,000 images`,
+/// `10 classes`.
 pub fn count(n: usize, thing: &str) -> String {
-    let plural = if n == 1 { "" } else { "s" };
+    let plural = match (n, thing.ends_with('s')) {
+        (1, _) => "",
+        (_, true) => "es",
+        (_, false) => "s",
+    };
     format!("{} {thing}{plural}", thousands(n as u64))
 }
 

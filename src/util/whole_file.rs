@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::{Builder, NamedTempFile, TempPath};
@@ -113,6 +114,18 @@ pub fn remove_unfinished(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Removes what was left in a folder so long ago that no process writes it any more, as far as that can
+/// be done.
+pub fn remove_abandoned(folder: &Path, age: Duration) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let changed = entry.metadata().and_then(|metadata| metadata.modified());
+        let is_old = changed.is_ok_and(|at| at.elapsed().is_ok_and(|elapsed| elapsed > age));
+        if is_old && is_unfinished(&entry.file_name()) {
+            drop(fs::remove_file(entry.path()));
+        }
+    }
+}
+
 /// These bytes, synced, in a file of another name in the folder of `path`. It is closed: some file
 /// systems rename no open file.
 fn unfinished(path: &Path, bytes: &[u8]) -> io::Result<TempPath> {
@@ -200,7 +213,11 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// A temporary file with the permissions of any other: by themselves they are for their owner only.
-fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
+///
+/// # Errors
+///
+/// If none can be made there.
+pub fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
     let mut builder = Builder::new();
     builder.prefix(UNFINISHED);
     builder.make_in(folder, |path| File::create_new(path))

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use crate::common::process::{assert_success, fmnist, folder, output, stderr};
+use fmnist::dataset::FASHION_MNIST_SPEC;
 use fmnist::predict::write_png;
 
 const SHORT: [&str; 9] = [
@@ -29,8 +30,13 @@ fn with_run() -> tempfile::TempDir {
         cwd.path(),
         &[&SHORT[..], &["--out", "run"]].concat(),
     )));
-    let image = std::array::from_fn(|i| (i % 251) as u8);
-    write_png(&cwd.path().join("picture.png"), &image).expect("it can be written");
+    let image: [u8; 784] = std::array::from_fn(|i| (i % 251) as u8);
+    write_png(
+        &cwd.path().join("picture.png"),
+        &image,
+        FASHION_MNIST_SPEC.shape,
+    )
+    .expect("it can be written");
     cwd
 }
 

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use flate2::{Compression, write::ZlibEncoder};
 use fmnist::dataset::{FASHION_MNIST_SHAPE, idx};
+use fmnist::picture::{self, Background, Picture};
 use jpeg_encoder::{ColorType, Encoder};
 
 use super::data_dir;
@@ -23,6 +24,11 @@ fn read_test_images() -> Vec<[u8; 784]> {
         idx::read_images(&mut &file[..], "t10k", FASHION_MNIST_SHAPE).expect("it is whole");
     let (images, _) = pixels.as_chunks();
     images.to_vec()
+}
+
+/// Decodes a file as `predict` does.
+pub fn decode(bytes: &[u8], file: &str) -> anyhow::Result<Picture> {
+    picture::decode(bytes, file, Background::Contrast).map(|(picture, _)| picture)
 }
 
 /// A coloured picture.

@@ -76,6 +76,7 @@ impl World {
             env_dir: None,
             project_dir: root.path().join("project"),
             cache_dir: Some(root.path().join("cache")),
+            pictures_dir: None,
             manifest: Manifest {
                 name: "Fashion-MNIST".to_owned(),
                 mirrors: vec![format!("http://127.0.0.1:{port}/")],
@@ -193,7 +194,7 @@ fn a_folder_that_was_named_must_have_all_files() {
         world.assert_error(
             DatasetChoice::Auto,
             Some(&named),
-            &["--data-dir", named.to_str().unwrap(), missing],
+            &[named.to_str().unwrap(), missing],
         );
         world.places.env_dir = Some(named.clone());
         world.assert_error(
@@ -206,7 +207,7 @@ fn a_folder_that_was_named_must_have_all_files() {
     world.assert_error(
         DatasetChoice::Auto,
         Some(Path::new("/no/such/folder")),
-        &["/no/such/folder", NAMES[0]],
+        &["/no/such/folder", "--data-dir"],
     );
 }
 

@@ -298,7 +298,7 @@ fn sets_that_are_not_whole_are_refused() {
         ),
         (
             &[train[0], train[1], ("train-images.idx3-ubyte", &labels)],
-            "are for the same, and it cannot be told which is meant",
+            "move the one away that is not meant",
         ),
         (
             &[
@@ -308,7 +308,7 @@ fn sets_that_are_not_whole_are_refused() {
                 test[1],
                 ("test-images-idx3-ubyte", &images),
             ],
-            "are for the same, and it cannot be told which is meant",
+            "move the one away that is not meant",
         ),
     ];
     for (files, expected) in cases {

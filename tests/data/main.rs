@@ -13,4 +13,5 @@ mod idx;
 mod idx_files;
 mod npz;
 mod other_datasets;
+mod pictures;
 mod synthetic;

@@ -3,8 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::common::pictures::{Rgb, SHOP, Scene, cosine, grey_png, jpeg, paint, test_images};
-use fmnist::predict::{Fitted, Picture, decode};
+use crate::common::pictures::{
+    Rgb, SHOP, Scene, cosine, decode, grey_png, jpeg, paint, test_images,
+};
+use fmnist::picture::Picture;
+use fmnist::predict::Fitted;
 
 const IMAGES: usize = 20;
 /// A dark object on a light card, and a light one on a dark card.

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use crate::common::fashion_mnist;
 use crate::common::pictures::{SHOP, grey_png, jpeg, paint, rgb_png, test_images};
 use crate::common::process::{assert_failure, assert_success, json, output, stdout};
+use fmnist::picture::Background;
 use fmnist::predict::load;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -120,10 +121,13 @@ fn what_is_shown_is_what_the_models_saw() {
     let (code, answers_again) = ask(std::slice::from_ref(&shown), &again);
     assert_eq!(code, Some(0));
     assert_eq!(answers_again[0]["models"], answers[0]["models"]);
-    assert_eq!(load(&shown).unwrap(), load(&again).unwrap());
     assert_eq!(
-        load(&files[1]).unwrap(),
-        load(&seen.join("boot.png.png")).unwrap()
+        load(&shown, Background::Contrast).unwrap(),
+        load(&again, Background::Contrast).unwrap()
+    );
+    assert_eq!(
+        load(&files[1], Background::Contrast).unwrap(),
+        load(&seen.join("boot.png.png"), Background::Contrast).unwrap()
     );
 }
 
@@ -149,9 +153,12 @@ fn a_side_file_never_costs_a_prediction() {
     assert_success(&output);
     let answers = json_lines(&output);
     assert_eq!(answers.len(), 2);
-    let used = load(&cards[0].join("boot.jfif")).unwrap();
+    let used = load(&cards[0].join("boot.jfif"), Background::Contrast).unwrap();
     for name in ["boot.jfif.png", "boot.jfif-2.png"] {
-        assert_eq!(load(&Path::new(&seen).join(name)).unwrap(), used);
+        assert_eq!(
+            load(&Path::new(&seen).join(name), Background::Contrast).unwrap(),
+            used
+        );
     }
 
     // Again: the side files are there, in a folder or as a file.

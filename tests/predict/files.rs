@@ -5,15 +5,20 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use crate::common::pictures::{
-    SHOP, chunk, corpus, exif, grey_png, interlaced_png, jpeg, paint, png_with, raw_profile,
-    rgb_png, test_images, with_chunks, zlib,
+    SHOP, chunk, corpus, decode, exif, grey_png, interlaced_png, jpeg, paint, png_with,
+    raw_profile, rgb_png, test_images, with_chunks, zlib,
 };
-use fmnist::predict::{MAX_FILE_BYTES, Show, decode, expand, load, write_png};
+use fmnist::dataset::FASHION_MNIST_SPEC;
+use fmnist::picture::{Background, MAX_FILE_BYTES};
+use fmnist::predict::{Show, expand, load, write_png};
 use png::{BitDepth, ColorType};
 
 /// The message of the error that loading `path` must give; it must name the file.
 fn error(path: &Path) -> String {
-    let message = format!("{:#}", load(path).expect_err("it is no picture"));
+    let message = format!(
+        "{:#}",
+        load(path, Background::Contrast).expect_err("it is no picture")
+    );
     let file = path.display().to_string();
     assert!(message.starts_with(&file), "{message}");
     message
@@ -185,7 +190,7 @@ fn the_name_does_not_matter_but_the_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("photo.txt");
     fs::write(&path, shop_jpeg()).unwrap();
-    assert!(load(&path).is_ok());
+    assert!(load(&path, Background::Contrast).is_ok());
 }
 
 /// Some places in a file, and every one near its end.
@@ -534,7 +539,10 @@ fn whatever_else_lies_in_a_folder_is_told_or_left_out() {
     let found = expand(&[folder.path().to_owned()]);
     let named = ["broken.jpg", "link", "loop.png", "pipe.png"].map(at);
     assert_eq!(found, [&[latin_1.clone()][..], &named].concat());
-    assert!(load(&latin_1).is_ok() && load(&at("link")).is_ok());
+    assert!(
+        load(&latin_1, Background::Contrast).is_ok()
+            && load(&at("link"), Background::Contrast).is_ok()
+    );
     assert!(error(&at("broken.jpg")).contains("cannot be read"));
     assert!(error(&at("loop.png")).contains("cannot be read"));
     assert!(error(&at("pipe.png")).contains("is not a file"));
@@ -545,15 +553,25 @@ fn what_is_written_is_read_again_and_nothing_is_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("used.png");
     let image = test_images(1)[0];
-    write_png(&path, &image).unwrap();
-    assert_eq!(load(&path).unwrap().to_input(), Some(image));
+    write_png(&path, &image, FASHION_MNIST_SPEC.shape).unwrap();
+    assert_eq!(
+        load(&path, Background::Contrast).unwrap().to_input(),
+        Some(image)
+    );
 
-    let message = write_png(&path, &[0; 784]).unwrap_err().to_string();
+    let message = write_png(&path, &[0; 784], FASHION_MNIST_SPEC.shape)
+        .unwrap_err()
+        .to_string();
     assert!(message.contains("used.png exists already and is not overwritten"));
-    assert_eq!(load(&path).unwrap().to_input(), Some(image));
+    assert_eq!(
+        load(&path, Background::Contrast).unwrap().to_input(),
+        Some(image)
+    );
 
     let nowhere = folder.path().join("missing/used.png");
-    let message = write_png(&nowhere, &image).unwrap_err().to_string();
+    let message = write_png(&nowhere, &image, FASHION_MNIST_SPEC.shape)
+        .unwrap_err()
+        .to_string();
     assert!(message.contains("missing/used.png cannot be written"));
 }
 
@@ -565,8 +583,14 @@ fn what_was_seen_is_shown_in_a_file_or_in_a_folder() {
     let picture = Path::new("photos/boot.jpg");
 
     let mut file = Show::at(&at("seen.PNG"), 1).unwrap();
-    file.write(picture, &image).unwrap();
-    assert_eq!(load(&at("seen.PNG")).unwrap().to_input(), Some(image));
+    file.write(picture, &image, FASHION_MNIST_SPEC.shape)
+        .unwrap();
+    assert_eq!(
+        load(&at("seen.PNG"), Background::Contrast)
+            .unwrap()
+            .to_input(),
+        Some(image)
+    );
     let message = Show::at(&at("seen.png"), 2).unwrap_err().to_string();
     assert!(message.contains("2 pictures — name a folder"), "{message}");
 
@@ -575,19 +599,40 @@ fn what_was_seen_is_shown_in_a_file_or_in_a_folder() {
         let shown = at(name).join("boot.jpg.png");
         let mut folder = Show::at(&at(name), pictures).unwrap();
         if pictures == 1 {
-            let message = folder.write(picture, &image).unwrap_err().to_string();
+            let message = folder
+                .write(picture, &image, FASHION_MNIST_SPEC.shape)
+                .unwrap_err()
+                .to_string();
             assert!(message.contains("is not overwritten"), "{message}");
         } else {
-            folder.write(picture, &image).unwrap();
-            folder.write(Path::new("boot.png"), &image).unwrap();
+            folder
+                .write(picture, &image, FASHION_MNIST_SPEC.shape)
+                .unwrap();
+            folder
+                .write(Path::new("boot.png"), &image, FASHION_MNIST_SPEC.shape)
+                .unwrap();
             // Others of the same name, but for what some systems take for the same.
-            folder.write(Path::new("others/boot.jpg"), &image).unwrap();
-            folder.write(Path::new("more/BOOT.JPG"), &image).unwrap();
+            folder
+                .write(
+                    Path::new("others/boot.jpg"),
+                    &image,
+                    FASHION_MNIST_SPEC.shape,
+                )
+                .unwrap();
+            folder
+                .write(Path::new("more/BOOT.JPG"), &image, FASHION_MNIST_SPEC.shape)
+                .unwrap();
             for other in ["boot.jpg-2.png", "BOOT.JPG-3.png"] {
-                assert!(load(&at(name).join(other)).is_ok(), "{other}");
+                assert!(
+                    load(&at(name).join(other), Background::Contrast).is_ok(),
+                    "{other}"
+                );
             }
         }
-        assert_eq!(load(&shown).unwrap().to_input(), Some(image));
+        assert_eq!(
+            load(&shown, Background::Contrast).unwrap().to_input(),
+            Some(image)
+        );
     }
     let message = format!("{:#}", Show::at(&at("seen.PNG/inner"), 1).unwrap_err());
     assert!(message.contains("cannot be made"), "{message}");

@@ -7,10 +7,9 @@ use std::panic::catch_unwind;
 use std::time::{Duration, Instant};
 
 use crate::common::pictures::{
-    Rgb, chunk, exif, grey_png, interlaced_png, jpeg, paint, png, png_with, rgb_png, test_images,
-    zlib,
+    Rgb, chunk, decode, exif, grey_png, interlaced_png, jpeg, paint, png, png_with, rgb_png,
+    test_images, zlib,
 };
-use fmnist::predict::decode;
 use jpeg_encoder::SamplingFactor;
 use png::{BitDepth, ColorType};
 use rand::{Rng, RngExt, SeedableRng};

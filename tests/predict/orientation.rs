@@ -1,10 +1,12 @@
 //! Pictures of every kind become what the models saw in training.
 
 use crate::common::pictures::{
-    Rgb, SHOP, Scene, chunk, corpus, cosine, exif, exif_of, grey_png, interlaced_png, jpeg, paint,
-    png, png_with, raw_profile, rgb_png, test_images, with_chunks, xmp, zlib,
+    Rgb, SHOP, Scene, chunk, corpus, cosine, decode, exif, exif_of, grey_png, interlaced_png, jpeg,
+    paint, png, png_with, raw_profile, rgb_png, test_images, with_chunks, xmp, zlib,
 };
-use fmnist::predict::{decode, load, write_png};
+use fmnist::dataset::FASHION_MNIST_SPEC;
+use fmnist::picture::Background;
+use fmnist::predict::{load, write_png};
 use png::{BitDepth, ColorType};
 
 fn input(file: &[u8]) -> [u8; 784] {
@@ -454,8 +456,11 @@ fn what_is_shown_is_what_was_used() {
     for (index, image) in test_images(40).iter().enumerate() {
         let used = input(&rgb_png(&paint(image, SHOP)));
         let path = folder.path().join(format!("{index}.png"));
-        write_png(&path, &used).unwrap();
-        assert_eq!(load(&path).unwrap().to_input(), Some(used));
+        write_png(&path, &used, FASHION_MNIST_SPEC.shape).unwrap();
+        assert_eq!(
+            load(&path, Background::Contrast).unwrap().to_input(),
+            Some(used)
+        );
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::predict;
+use crate::picture;
 use crate::util::folder_lock::LOCK;
 use crate::util::natural;
 use crate::util::text::shown;
@@ -191,5 +191,5 @@ fn is_run(path: &Path) -> bool {
 
 /// Whether a file is a picture by its name or, if it has another, by its first bytes.
 fn is_picture(path: &Path) -> bool {
-    predict::is_picture(path)
+    picture::is_called_picture(path) || picture::begins_like_picture(path)
 }

@@ -51,6 +51,7 @@ pub fn dataset() -> Dataset {
         class_names: FASHION_MNIST_CLASSES.map(str::to_owned).to_vec(),
         digest: DatasetDigest::new(&train.sums(), None, &test.sums()),
         preparation: None,
+        inventory: None,
         train,
         validation: None,
         test,

@@ -1,22 +1,30 @@
 //! What a file is, as its first bytes tell: whatever its name ends in.
 
+use serde::{Deserialize, Serialize};
+
 /// How many of a file's first bytes tell it.
 pub(super) const HEAD: usize = 512;
 
 /// The formats of pictures that are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Format {
+    /// Windows bitmap.
     Bmp,
+    /// GIF, of which the first frame is taken.
     Gif,
+    /// JPEG, baseline or progressive.
     Jpeg,
+    /// PNG.
     Png,
+    /// TIFF, of which the first picture is taken.
     Tiff,
+    /// WebP, with or without loss.
     WebP,
 }
 
 impl Format {
     /// As people call it.
-    pub(super) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Bmp => "BMP",
             Self::Gif => "GIF",
@@ -28,7 +36,7 @@ impl Format {
     }
 }
 
-/// What people give to `predict`.
+/// What people give for a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A picture that is read.

@@ -1,0 +1,168 @@
+//! From the arrays of files to a dataset: with the parts that the files lack.
+
+use anyhow::{Result, ensure};
+use sha2::{Digest, Sha256};
+
+use super::assign::{self, Item, Shares};
+use super::parts::{Arrays, Labelled, Part};
+use super::{
+    Dataset, DatasetDigest, Event, FASHION_MNIST_SHAPE, ImageShape, Preparation, Spec, Split,
+};
+use crate::util::text::count;
+
+/// The share of the images to validate with, and of those to test with, where nobody says it.
+pub const SHARE: f64 = 0.1;
+
+/// A dataset of arrays. Where there are no images to validate or to test with, some of those to train
+/// on are taken for it; to validate with only if `with_validation`, else that is left to training.
+///
+/// # Errors
+///
+/// If flags ask for what only pictures have, or for more images than there are.
+pub fn assemble(
+    name: String,
+    arrays: Arrays,
+    with_validation: bool,
+    preparation: &Preparation,
+    notify: &mut dyn FnMut(Event<'_>),
+) -> Result<Dataset> {
+    refuse_for_arrays(&name, preparation)?;
+    let Arrays {
+        shape,
+        class_names,
+        parts,
+    } = arrays;
+    let spec = Spec::new(shape, class_names.len());
+    let split = |part: Labelled| Split {
+        spec,
+        images: part.images,
+        labels: part.labels,
+    };
+    let mut train = split(parts.train);
+    let [mut validation, mut test] = [parts.validation, parts.test].map(|part| part.map(split));
+    ensure!(
+        preparation.validation.is_none() || validation.is_none(),
+        "--validation: {name} says itself what to validate with — leave it out"
+    );
+    let shares = Shares {
+        validation: match (&validation, preparation.validation) {
+            (None, Some(images)) if with_validation => images as f64 / train.len() as f64,
+            (None, None) if with_validation => SHARE,
+            _ => 0.0,
+        },
+        test: if test.is_some() { 0.0 } else { SHARE },
+    };
+    ensure!(
+        shares.validation + shares.test < 1.0,
+        "--validation {}: {name} has {}, and none would be left to train on — hold fewer out",
+        preparation.validation.unwrap_or_default(),
+        count(train.len(), "image")
+    );
+    let is_complete = shares.validation + shares.test == 0.0;
+    if !is_complete {
+        let parts = assigned(&train, preparation.seed, shares);
+        let made = |part| {
+            Some(part)
+                .filter(|part| parts.contains(part))
+                .map(|part| taken(&train, &parts, part))
+        };
+        let (of_validation, of_test) = (made(Part::Validation), made(Part::Test));
+        train = taken(&train, &parts, Part::Train);
+        for (split, part) in [(&of_validation, "validate"), (&of_test, "test")] {
+            if let Some(split) = split {
+                notify(Event::Note(&format!(
+                    "{name} has no images to {part} with: {} of those to train on are taken",
+                    count(split.len(), "image")
+                )));
+            }
+        }
+        validation = validation.or(of_validation);
+        test = test.or(of_test);
+    }
+    let spec = spec.measured(&train);
+    let with_spec = |split: Split| Split { spec, ..split };
+    let train = with_spec(train);
+    let validation = validation.map(with_spec);
+    let test = with_spec(test.unwrap_or_else(|| Split::empty(spec)));
+    let is_like_fashion_mnist = is_light_on_black(&train);
+    let sums = validation.as_ref().map(Split::sums);
+    Ok(Dataset {
+        name,
+        class_names,
+        digest: DatasetDigest::new(&train.sums(), sums.as_ref(), &test.sums()),
+        preparation: (!is_complete || !is_like_fashion_mnist).then(|| Preparation {
+            resize: (!is_like_fashion_mnist).then(|| preparation.resize.unwrap_or_default()),
+            ..preparation.clone()
+        }),
+        inventory: None,
+        train,
+        validation,
+        test,
+    })
+}
+
+/// Refuses flags that are for pictures.
+pub fn refuse_for_arrays(name: &str, preparation: &Preparation) -> Result<()> {
+    let flags = [
+        ("--image-size", preparation.image_size.is_some()),
+        ("--channels", preparation.channels.is_some()),
+        ("--labels", preparation.labels.is_some()),
+        ("--group-by", preparation.group_by.is_some()),
+    ];
+    for (flag, given) in flags {
+        ensure!(
+            !given,
+            "{flag} is for folders of pictures, and {name} holds images of one size — leave it out"
+        );
+    }
+    Ok(())
+}
+
+/// The part of each image.
+fn assigned(images: &Split, seed: u64, shares: Shares) -> Vec<Part> {
+    let content = |index: usize| {
+        let hash = Sha256::digest(images.image(index));
+        let bytes = hash.first_chunk().copied().unwrap_or_default();
+        u128::from_le_bytes(bytes)
+    };
+    let item = |index| Item {
+        label: images.labels[index],
+        content: content(index),
+        group: None,
+    };
+    let items: Vec<Item<'_>> = (0..images.len()).map(item).collect();
+    assign::assign(&items, seed, shares)
+}
+
+/// The images of a part.
+fn taken(images: &Split, parts: &[Part], part: Part) -> Split {
+    let mut split = Split::empty(images.spec);
+    for (index, of) in parts.iter().enumerate() {
+        if *of == part {
+            split.images.extend_from_slice(images.image(index));
+            split.labels.push(images.labels[index]);
+        }
+    }
+    split
+}
+
+/// Whether these are images like Fashion-MNIST's: small and grey, of light things on black, as their
+/// outermost pixels tell.
+fn is_light_on_black(images: &Split) -> bool {
+    let ImageShape { height, width, .. } = images.spec.shape;
+    if images.spec.shape != FASHION_MNIST_SHAPE {
+        return false;
+    }
+    let is_outermost = |index: &usize| {
+        let (x, y) = (index % width, index / width);
+        x == 0 || y == 0 || x + 1 == width || y + 1 == height
+    };
+    let outermost: Vec<usize> = (0..width * height).filter(is_outermost).collect();
+    let black = (0..images.len())
+        .map(|image| {
+            let image = images.image(image);
+            outermost.iter().filter(|&&index| image[index] == 0).count()
+        })
+        .sum::<usize>();
+    2 * black > outermost.len() * images.len()
+}

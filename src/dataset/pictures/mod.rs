@@ -1,0 +1,334 @@
+//! A folder of pictures as a dataset: decoded, checked, split, and brought to one size.
+//!
+//! - [`read`]: the way from the folder to the [`Dataset`].
+//! - `decode`, `cache`: a picture's file into an image, once; the second time the image is there.
+//! - `duplicates`: the same picture twice.
+//! - `inventory`: what is told of it all.
+
+mod cache;
+mod decode;
+mod duplicates;
+mod inventory;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use regex::Regex;
+
+use self::cache::{Images, Info};
+use self::duplicates::Duplicates;
+use super::assign::{self, Item, Shares};
+use super::folder::{self, Listing};
+use super::inventory::Skipped;
+use super::parts::Part;
+use super::{Dataset, DatasetDigest, Event, ImageShape, Preparation, Spec, Split};
+use crate::util::text::{count, line, percent, shown};
+
+/// The share of the pictures to validate with, and of those to test with, where nobody says it.
+const SHARE: f64 = 0.1;
+/// The share of pictures that may be unreadable.
+const MOST_UNREADABLE: f64 = 0.05;
+/// How many names a message lists.
+const NAMED: usize = 5;
+
+/// Reads a folder of pictures, `name`, as `preparation` says. Images are kept in the folder `cache`.
+///
+/// # Errors
+///
+/// If the folder does not hold a dataset, or too many of its pictures cannot be read; if the cache
+/// cannot be written.
+pub fn read(
+    dir: &Path,
+    name: String,
+    preparation: &Preparation,
+    cache: &Path,
+    notify: &mut dyn FnMut(Event<'_>),
+) -> Result<Dataset> {
+    let pattern = preparation.group_by.as_deref().map(pattern).transpose()?;
+    let listing = match &preparation.labels {
+        Some(file) => folder::scan_labels(dir, file)?,
+        None => folder::scan(dir)?,
+    };
+    if let Some(entered) = &listing.entered {
+        notify(Event::Note(&format!(
+            "{} holds nothing but the folder “{entered}”: this is read",
+            shown(dir)
+        )));
+    }
+    let images = decode::decode(&listing, preparation, cache, notify)?;
+    let mut pictures = Pictures::new(listing, images);
+    pictures.check_readable(preparation.strict)?;
+    pictures.assign(pattern.as_ref(), preparation)?;
+    let duplicates = pictures.drop_duplicates();
+    pictures.check_classes()?;
+    pictures.dataset(name, preparation, &duplicates)
+}
+
+/// The pattern of `--group-by`.
+fn pattern(text: &str) -> Result<Regex> {
+    assign::group_pattern(text)
+        .with_context(|| format!("--group-by {text}: this is no regular expression"))
+}
+
+/// The pictures of a folder, decoded.
+struct Pictures {
+    listing: Listing,
+    images: Images,
+    /// The part of each picture; none of one that is left out.
+    parts: Vec<Option<Part>>,
+    skipped: Vec<Skipped>,
+}
+
+impl Pictures {
+    fn new(listing: Listing, images: Images) -> Self {
+        let of = |(entry, record): (&folder::Entry, &cache::Record)| {
+            record
+                .outcome
+                .is_ok()
+                .then_some(entry.part.unwrap_or(Part::Train))
+        };
+        let unreadable = |(entry, record): (&folder::Entry, &cache::Record)| {
+            let reason = record.outcome.as_ref().err()?;
+            Some(Skipped {
+                path: entry.path.clone(),
+                reason: reason.clone(),
+            })
+        };
+        let both = || listing.files.iter().zip(&images.records);
+        Self {
+            parts: both().map(of).collect(),
+            skipped: both().filter_map(unreadable).collect(),
+            listing,
+            images,
+        }
+    }
+
+    /// What is known of picture number `index`, which can be read.
+    fn info(&self, index: usize) -> Option<&Info> {
+        self.images.records[index].outcome.as_ref().ok()
+    }
+
+    /// The pictures of a part, by their numbers.
+    fn of(&self, part: Part) -> Vec<usize> {
+        let numbered = self.parts.iter().enumerate();
+        let is_of = |(index, of): (usize, &Option<Part>)| (*of == Some(part)).then_some(index);
+        numbered.filter_map(is_of).collect()
+    }
+
+    fn path(&self, index: usize) -> String {
+        line(&self.listing.files[index].path.to_string_lossy())
+    }
+
+    /// Refuses folders of which too much cannot be read.
+    fn check_readable(&self, strict: bool) -> Result<()> {
+        let (bad, all) = (self.skipped.len(), self.listing.files.len());
+        let most = if strict {
+            0.0
+        } else {
+            MOST_UNREADABLE * all as f64
+        };
+        ensure!(
+            bad as f64 <= most,
+            "{} of {} in {} cannot be read{}:\n{}",
+            bad,
+            count(all, "picture"),
+            shown(&self.listing.root),
+            match strict {
+                true => String::new(),
+                false => format!(
+                    ", more than {} % — mend or remove them",
+                    percent(MOST_UNREADABLE)
+                ),
+            },
+            inventory::listed(
+                self.skipped.iter().map(|skipped| skipped.reason.clone()),
+                NAMED
+            )
+        );
+        Ok(())
+    }
+
+    /// Decides parts that the folder does not tell.
+    fn assign(&mut self, pattern: Option<&Regex>, preparation: &Preparation) -> Result<()> {
+        let given = &self.listing.given;
+        let has = |part| given.contains(&part);
+        ensure!(
+            preparation.validation.is_none() || !has(Part::Validation),
+            "--validation: {} says itself what to validate with — leave it out",
+            shown(&self.listing.root)
+        );
+        ensure!(
+            pattern.is_none() || given.len() < Part::ALL.len(),
+            "--group-by: {} says itself which pictures are for what — leave it out",
+            shown(&self.listing.root)
+        );
+        let from = self.of(Part::Train);
+        let shares = Shares {
+            validation: match (has(Part::Validation), preparation.validation) {
+                (true, _) => 0.0,
+                (false, None) => SHARE,
+                (false, Some(images)) => images as f64 / from.len() as f64,
+            },
+            test: if has(Part::Test) { 0.0 } else { SHARE },
+        };
+        ensure!(
+            shares.validation + shares.test < 1.0,
+            "--validation {}: there are {}, and none would be left to train on — hold fewer out",
+            preparation.validation.unwrap_or_default(),
+            count(from.len(), "picture")
+        );
+        if shares.validation + shares.test == 0.0 {
+            return Ok(());
+        }
+        let groups: Vec<Option<String>> = from
+            .iter()
+            .map(|&index| {
+                let path = self.listing.files[index].path.to_string_lossy();
+                pattern.and_then(|pattern| assign::group_of(pattern, &path))
+            })
+            .collect();
+        let items: Vec<Item<'_>> = (from.iter().zip(&groups))
+            .filter_map(|(&index, group)| {
+                Some(Item {
+                    label: self.listing.files[index].label,
+                    content: content(self.info(index)?),
+                    group: group.as_deref(),
+                })
+            })
+            .collect();
+        let parts = assign::assign(&items, preparation.seed, shares);
+        for (index, part) in from.into_iter().zip(parts) {
+            self.parts[index] = Some(part);
+        }
+        Ok(())
+    }
+
+    /// Takes pictures out of training that are in another part too.
+    fn drop_duplicates(&mut self) -> Duplicates {
+        let readable = (0..self.parts.len()).filter_map(|index| {
+            let part = self.parts[index]?;
+            Some((
+                index,
+                content(self.info(index)?),
+                self.listing.files[index].label,
+                part,
+            ))
+        });
+        let duplicates = Duplicates::of(readable);
+        for &(index, other) in &duplicates.across {
+            if let Some(part) = self.parts[other] {
+                self.skipped.push(Skipped {
+                    path: self.listing.files[index].path.clone(),
+                    reason: format!(
+                        "it is the same picture as {} in {}",
+                        self.path(other),
+                        part.name()
+                    ),
+                });
+            }
+            self.parts[index] = None;
+        }
+        duplicates
+    }
+
+    /// Refuses classes of which nothing is left to train on.
+    fn check_classes(&self) -> Result<()> {
+        let counts = self.counts(Part::Train);
+        let empty: Vec<String> = (self.listing.class_names.iter().zip(counts))
+            .filter(|(_, count)| *count == 0)
+            .map(|(class, _)| format!("“{class}”"))
+            .collect();
+        if !empty.is_empty() {
+            bail!(
+                "of {} no picture to train on is left in {}: those that are there cannot be read, or are \
+                 used to validate or to test — mend them, or add others",
+                inventory::and(&empty, NAMED),
+                shown(&self.listing.root)
+            );
+        }
+        Ok(())
+    }
+
+    fn counts(&self, part: Part) -> Vec<usize> {
+        let mut counts = vec![0; self.listing.class_names.len()];
+        for index in self.of(part) {
+            counts[usize::from(self.listing.files[index].label)] += 1;
+        }
+        counts
+    }
+
+    fn dataset(
+        self,
+        name: String,
+        preparation: &Preparation,
+        duplicates: &Duplicates,
+    ) -> Result<Dataset> {
+        let mut train = self.of(Part::Train);
+        // In no order that has to do with their classes: the first ones are a sample.
+        train.sort_by_key(|&index| (self.info(index).map(content), index));
+        let is_grey = |&index: &usize| self.info(index).is_some_and(|info| info.is_grey);
+        let grey = train.iter().all(is_grey);
+        let shape = ImageShape {
+            channels: preparation.channels.unwrap_or(if grey { 1 } else { 3 }),
+            ..self.images.shape
+        };
+        let spec = Spec::new(shape, self.listing.class_names.len());
+        let order: BTreeMap<Part, Vec<usize>> = BTreeMap::from([
+            (Part::Train, train),
+            (Part::Validation, self.of(Part::Validation)),
+            (Part::Test, self.of(Part::Test)),
+        ]);
+        let split = |part| self.split(spec, &order[&part]);
+        let mut splits = [
+            split(Part::Train)?,
+            split(Part::Validation)?,
+            split(Part::Test)?,
+        ];
+        let spec = spec.measured(&splits[0]);
+        for split in &mut splits {
+            split.spec = spec;
+        }
+        let [train, validation, test] = splits;
+        let inventory = inventory::inventory(&self, &order, duplicates);
+        Ok(Dataset {
+            name,
+            class_names: self.listing.class_names,
+            digest: DatasetDigest::new(&train.sums(), Some(&validation.sums()), &test.sums()),
+            preparation: Some(Preparation {
+                resize: Some(preparation.resize.unwrap_or_default()),
+                ..preparation.clone()
+            }),
+            inventory: Some(inventory),
+            train,
+            validation: Some(validation),
+            test,
+        })
+    }
+
+    /// The images of these pictures.
+    fn split(&self, spec: Spec, pictures: &[usize]) -> Result<Split> {
+        let mut split = Split::empty(spec);
+        split
+            .images
+            .reserve_exact(pictures.len() * spec.shape.values());
+        let mut image = Vec::new();
+        for &index in pictures {
+            match spec.shape.channels {
+                1 => {
+                    image.clear();
+                    self.images.read(index, &mut image)?;
+                    crate::picture::grey_of(&image, &mut split.images);
+                }
+                _ => self.images.read(index, &mut split.images)?,
+            }
+            split.labels.push(self.listing.files[index].label);
+        }
+        Ok(split)
+    }
+}
+
+fn content(info: &Info) -> u128 {
+    let [high, low] = info.content.map(u128::from);
+    high << 64 | low
+}

@@ -1,0 +1,159 @@
+//! Which dataset a folder or a file holds, decided by what is in it.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use super::idx_files::{self, IdxSet};
+use super::{cifar, folder};
+use crate::util::text::{quoted, shown};
+
+/// The first bytes of a ZIP archive, which an NPZ file is.
+const ZIP: [u8; 4] = *b"PK\x03\x04";
+
+/// A dataset, by the form that it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// IDX files.
+    Idx(IdxSet),
+    /// An NPZ file.
+    Npz(PathBuf),
+    /// A folder with the binary files of CIFAR-10 or CIFAR-100.
+    Cifar(PathBuf),
+    /// A folder of pictures.
+    Pictures(PathBuf),
+}
+
+impl Source {
+    /// The dataset that a user names.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or more than one: which.
+    pub fn find(path: &Path) -> Result<Self> {
+        let metadata = fs::metadata(path).with_context(|| {
+            format!(
+                "{} cannot be read — name a folder that is there by --data-dir",
+                shown(path)
+            )
+        })?;
+        if !metadata.is_dir() {
+            return of_file(path);
+        }
+        let mut sources = sources_in(path)?;
+        if sources.is_empty()
+            && let Some(inner) = only_folder(path)
+        {
+            sources = sources_in(&inner)?;
+        }
+        let listed: Vec<String> = sources.iter().map(Self::described).collect();
+        match sources.len() {
+            0 => bail!("{}", nothing_in(path)),
+            1 => Ok(sources.remove(0)),
+            _ => bail!(
+                "{} holds more than one dataset — name one of them by --data-dir:\n{}",
+                shown(path),
+                listed.join("\n")
+            ),
+        }
+    }
+
+    /// What it is, and how to name it alone.
+    fn described(&self) -> String {
+        let (what, path) = match self {
+            Self::Idx(set) if set.prefix.is_empty() => ("IDX files".to_owned(), &set.train[0]),
+            Self::Idx(set) => (format!("IDX files of {}", set.prefix), &set.train[0]),
+            Self::Npz(path) => ("an NPZ file".to_owned(), path),
+            Self::Cifar(path) => ("CIFAR's binary files".to_owned(), path),
+            Self::Pictures(path) => ("pictures in folders".to_owned(), path),
+        };
+        format!("    {what}: --data-dir {}", quoted(path))
+    }
+}
+
+/// The dataset that a file belongs to.
+fn of_file(path: &Path) -> Result<Source> {
+    let mut head = [0; ZIP.len()];
+    let file = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    if file.is_ok() && head == ZIP {
+        return Ok(Source::Npz(path.to_path_buf()));
+    }
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let sets = idx_files::sets_in(folder.unwrap_or(Path::new(".")))?;
+    let of_set = |set: &IdxSet| {
+        let mut files = set.train.iter().chain(set.test.iter().flatten());
+        files.any(|file| file.file_name() == path.file_name())
+    };
+    let set = sets.into_iter().find(of_set);
+    set.map(Source::Idx).with_context(|| {
+        format!(
+            "{} is no file of a dataset that is read — name an NPZ file, one of IDX files, or the \
+             folder of the dataset by --data-dir",
+            shown(path)
+        )
+    })
+}
+
+/// All that may be meant by a folder.
+fn sources_in(dir: &Path) -> Result<Vec<Source>> {
+    let mut sources: Vec<Source> = idx_files::sets_in(dir)?
+        .into_iter()
+        .map(Source::Idx)
+        .collect();
+    let mut archives = Vec::new();
+    for entry in fs::read_dir(dir).with_context(|| unreadable(dir))? {
+        let path = entry.with_context(|| unreadable(dir))?.path();
+        let is_hidden = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let is_npz = path
+            .extension()
+            .is_some_and(|ending| ending.eq_ignore_ascii_case("npz"));
+        if is_npz && !is_hidden && path.is_file() {
+            archives.push(path);
+        }
+    }
+    archives.sort();
+    sources.extend(archives.into_iter().map(Source::Npz));
+    if cifar::is_in(dir) {
+        sources.push(Source::Cifar(dir.to_path_buf()));
+    }
+    if folder::is_in(dir) {
+        sources.push(Source::Pictures(dir.to_path_buf()));
+    }
+    Ok(sources)
+}
+
+/// The one folder that a folder holds besides hidden ones and files.
+fn only_folder(dir: &Path) -> Option<PathBuf> {
+    let entries = fs::read_dir(dir).ok()?.flatten();
+    let is_hidden = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        name.starts_with(b".") || name == b"__MACOSX"
+    };
+    let mut folders = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir() && !is_hidden(path));
+    folders.next().filter(|_| folders.next().is_none())
+}
+
+fn unreadable(dir: &Path) -> String {
+    format!(
+        "{} cannot be read — name a folder that can by --data-dir",
+        shown(dir)
+    )
+}
+
+fn nothing_in(dir: &Path) -> String {
+    format!(
+        "{} holds no dataset — name by --data-dir a folder of pictures with a folder for each class,\n\n    \
+         photos/\n      cat/   a.jpg, b.jpg, …\n      dog/   c.jpg, d.jpg, …\n\n\
+         or the four files of a dataset in IDX format, an NPZ file, or CIFAR's binary files; leave it out \
+         to have Fashion-MNIST downloaded",
+        shown(dir)
+    )
+}

@@ -1,0 +1,140 @@
+//! `split.csv` and `skipped.csv`: which pictures of a folder a run uses, and for what.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::inventory::{Inventory, Picture, Skipped};
+use crate::util::text::{count, line};
+use crate::util::whole_file;
+
+/// The file of the pictures that a run uses.
+pub const SPLIT: &str = "split.csv";
+const SKIPPED: &str = "skipped.csv";
+
+/// More bytes than the lines of a million pictures have.
+const LIMIT: u64 = 1 << 30;
+/// How many names a line lists.
+const NAMED: usize = 5;
+
+/// A line of `split.csv`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Row {
+    path: String,
+    class: String,
+    part: String,
+    /// Hash of the picture's pixels, in hexadecimal digits.
+    content: String,
+}
+
+impl Row {
+    fn of(picture: &Picture, class_names: &[String]) -> Self {
+        Self {
+            path: line(&picture.path.to_string_lossy()),
+            class: class_names[usize::from(picture.label)].clone(),
+            part: picture.part.name().to_owned(),
+            content: format!("{:032x}", picture.content),
+        }
+    }
+}
+
+/// Writes both files into a run's folder.
+///
+/// # Errors
+///
+/// If one cannot be written.
+pub fn write(folder: &Path, inventory: &Inventory, class_names: &[String]) -> Result<()> {
+    let rows = inventory.pictures.iter();
+    let rows = rows.map(|picture| Row::of(picture, class_names));
+    whole_file::write(&folder.join(SPLIT), &csv_of(rows)?)?;
+    #[derive(Serialize)]
+    struct Left {
+        path: String,
+        reason: String,
+    }
+    let left = inventory
+        .skipped
+        .iter()
+        .map(|Skipped { path, reason }| Left {
+            path: line(&path.to_string_lossy()),
+            reason: line(reason),
+        });
+    whole_file::write(&folder.join(SKIPPED), &csv_of(left)?)
+}
+
+fn csv_of(rows: impl Iterator<Item = impl Serialize>) -> Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.serialize(row)?;
+    }
+    Ok(writer.into_inner()?)
+}
+
+/// What is not as `split.csv` of a run says, in words; nothing if the run has no such file.
+///
+/// # Errors
+///
+/// If the file cannot be read.
+pub fn changes(
+    folder: &Path,
+    inventory: &Inventory,
+    class_names: &[String],
+) -> Result<Vec<String>> {
+    let path = folder.join(SPLIT);
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let bytes = whole_file::read(&path, LIMIT)?;
+    let rows: Result<Vec<Row>, csv::Error> =
+        csv::Reader::from_reader(&bytes[..]).deserialize().collect();
+    let rows = rows.with_context(|| format!("{} is damaged", path.display()))?;
+    let by_path = |rows: Vec<Row>| -> BTreeMap<String, Row> {
+        rows.into_iter()
+            .map(|row| (row.path.clone(), row))
+            .collect()
+    };
+    let pictures = inventory.pictures.iter();
+    let now = by_path(
+        pictures
+            .map(|picture| Row::of(picture, class_names))
+            .collect(),
+    );
+    let before = by_path(rows);
+    let missing_in = |from: &BTreeMap<String, Row>, of: &BTreeMap<String, Row>| -> Vec<String> {
+        of.keys()
+            .filter(|path| !from.contains_key(*path))
+            .cloned()
+            .collect()
+    };
+    let differ = |field: fn(&Row) -> &String| -> Vec<String> {
+        let both = before
+            .iter()
+            .filter_map(|(path, row)| Some((path, row, now.get(path)?)));
+        let differing = both.filter(|(_, before, now)| field(before) != field(now));
+        differing.map(|(path, _, _)| path.clone()).collect()
+    };
+    let kinds = [
+        (missing_in(&before, &now), "new"),
+        (missing_in(&now, &before), "gone"),
+        (differ(|row| &row.content), "changed"),
+        (differ(|row| &row.class), "of another class"),
+        (differ(|row| &row.part), "in another part"),
+    ];
+    let text = |(paths, what): (Vec<String>, &str)| {
+        let more = paths.len().saturating_sub(NAMED);
+        let named = paths[..paths.len() - more].join(", ");
+        let are = if paths.len() == 1 { "is" } else { "are" };
+        let rest = match more {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!(
+            "{} {are} {what} ({named}{rest})",
+            count(paths.len(), "picture")
+        )
+    };
+    let kinds = kinds.into_iter().filter(|(paths, _)| !paths.is_empty());
+    Ok(kinds.map(text).collect())
+}
