@@ -55,6 +55,15 @@ pub fn wgpu() -> Device {
         .clone()
 }
 
+/// Folder of photographs: of the datasets `sign-language-digits` and `clothing`.
+pub fn pictures_dir() -> PathBuf {
+    let dir = std::env::var_os("FMNIST_PICTURES_DIR")
+        .expect("set FMNIST_PICTURES_DIR to a folder with sign-language-digits and clothing");
+    PathBuf::from(dir)
+        .canonicalize()
+        .expect("FMNIST_PICTURES_DIR names a folder")
+}
+
 /// Folder of the real data.
 pub fn data_dir() -> PathBuf {
     let dir = std::env::var_os("FMNIST_DATA_DIR")

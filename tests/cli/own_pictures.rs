@@ -1,0 +1,322 @@
+//! A folder of pictures, from the check to the prediction: each command as its user gives it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::common::pictures::png;
+use crate::common::pictures_dir;
+use crate::common::process::{
+    assert_failure, assert_success, fmnist, folder, json, output, stderr, stdout,
+};
+
+/// Three classes of 40 pictures each, `width × height`, in shades of three colours.
+fn write_pictures(photos: &Path) {
+    for (class, base) in [
+        ("apple", [180, 30, 40]),
+        ("lime", [40, 170, 60]),
+        ("plum", [70, 40, 150]),
+    ] {
+        fs::create_dir_all(photos.join(class)).expect("a folder");
+        for nth in 0..40_usize {
+            let (width, height) = (20 + nth % 7, 24 + nth % 5);
+            let sample = |at: usize| {
+                let noise = (at * 31 + nth * 17) % 61;
+                base[at % 3] as u8 + noise as u8
+            };
+            let samples: Vec<u8> = (0..3 * width * height).map(sample).collect();
+            let file = png(
+                width,
+                height,
+                png::ColorType::Rgb,
+                png::BitDepth::Eight,
+                &samples,
+            );
+            fs::write(photos.join(class).join(format!("{nth}.png")), file).expect("a file");
+        }
+    }
+}
+
+fn run(cwd: &Path, args: &[&str]) -> String {
+    let output = output(fmnist(cwd, args));
+    assert_success(&output);
+    stdout(&output)
+}
+
+/// The pictures of a part of a run, and the names of their classes.
+fn pictures(cwd: &Path, run: &str, part: &str) -> Vec<(String, String)> {
+    let mut split = csv::Reader::from_path(cwd.join(run).join("split.csv")).expect("split.csv");
+    let rows = split.deserialize::<(String, String, String, String)>();
+    rows.map(|row| row.expect("a row of split.csv"))
+        .filter(|(_, _, of, _)| of == part)
+        .map(|(path, class, _, _)| (path, class))
+        .collect()
+}
+
+/// `predict` says of the test pictures what the run's test said.
+fn assert_predicts_as_tested(cwd: &Path, run_folder: &str, photos: &Path) {
+    let test = pictures(cwd, run_folder, "test");
+    let paths: Vec<String> = (test.iter())
+        .map(|(path, _)| photos.join(path).display().to_string())
+        .collect();
+    let mut args = vec!["--backend", "cpu", "predict", "--json", run_folder];
+    args.extend(paths.iter().map(String::as_str));
+    let lines = run(cwd, &args);
+    let answers: Vec<Value> = (lines.lines())
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(answers.len(), test.len());
+    let summary = json(&cwd.join(run_folder).join("summary.json"));
+    for (model, said) in summary["models"].as_object().expect("models") {
+        let is_right = |(answer, (_, class)): &(&Value, &(String, String))| {
+            answer["models"][model]["class"] == **class
+        };
+        let right = answers.iter().zip(&test).filter(is_right).count();
+        let accuracy = right as f64 / test.len() as f64;
+        assert_eq!(said["test_accuracy"].as_f64(), Some(accuracy), "{model}");
+    }
+}
+
+#[test]
+fn a_folder_of_pictures_is_checked_trained_on_and_used() {
+    let cwd = folder();
+    let cwd = cwd.path();
+    let photos = cwd.join("photos");
+    write_pictures(&photos);
+    fs::write(photos.join("apple/broken.png"), b"\x89PNG\r\n\x1a\n").expect("a file");
+    fs::write(photos.join(".DS_Store"), b"").expect("a file");
+
+    let table = run(cwd, &["data", "check", "photos"]);
+    for part in [
+        "apple",
+        "all ",
+        "120 PNG; 20×24 to 26×28",
+        "64×64, in colour, each picture whole in the middle of black",
+        "1. 1 picture cannot be read and is left out:\n   apple/broken.png",
+        "hidden",
+    ] {
+        assert!(table.contains(part), "{part:?} is not in:\n{table}");
+    }
+    let check: Value =
+        serde_json::from_str(&run(cwd, &["data", "check", "photos", "--json"])).expect("JSON");
+    let count = |class: usize| -> u64 {
+        let counts =
+            ["train", "validation", "test"].map(|part| check["classes"][class][part].as_u64());
+        counts.iter().flatten().sum()
+    };
+    assert_eq!([0, 1, 2].map(count), [40; 3]);
+    assert_eq!(check["image"]["channels"], 3);
+    assert_eq!(check["skipped"].as_array().map(Vec::len), Some(1));
+
+    let train = [
+        "--backend",
+        "cpu",
+        "train",
+        "--data-dir",
+        "photos",
+        "--image-size",
+        "16",
+    ];
+    let epochs = ["--epochs", "3", "--batch-size", "16"];
+    run(cwd, &[&train[..], &epochs, &["--out", "run"]].concat());
+    let skipped = fs::read_to_string(cwd.join("run/skipped.csv")).expect("skipped.csv");
+    assert!(skipped.contains("apple/broken.png"), "{skipped}");
+    let config = json(&cwd.join("run/config.json"));
+    assert_eq!(config["preparation"]["resize"], "pad");
+    assert_eq!(
+        config["class_names"],
+        serde_json::json!(["apple", "lime", "plum"])
+    );
+
+    let evaluated = run(cwd, &["--backend", "cpu", "evaluate", "run"]);
+    assert_eq!(
+        evaluated.matches("(as in summary.json)").count(),
+        2,
+        "{evaluated}"
+    );
+    assert_predicts_as_tested(cwd, "run", &photos);
+    run(cwd, &["report", "run", "--out", "again.html"]);
+    for format in ["onnx", "safetensors"] {
+        let out = format!("cnn.{format}");
+        run(
+            cwd,
+            &[
+                "export", "run", "--model", "cnn", "--format", format, "--out", &out,
+            ],
+        );
+    }
+    run(
+        cwd,
+        &[
+            "data",
+            "show",
+            "--data-dir",
+            "photos",
+            "--out",
+            "photos.png",
+        ],
+    );
+
+    // Killed in the middle, the run goes on to the same end.
+    let slow = [
+        &train[..],
+        &epochs,
+        &["--out", "killed", "--checkpoint-minutes", "0.0001"],
+    ]
+    .concat();
+    let mut child = fmnist(cwd, &slow)
+        .spawn()
+        .expect("the program can be started");
+    let begun = Instant::now();
+    let last = cwd.join("killed/dense/best.ckpt");
+    while !last.exists() && begun.elapsed() < Duration::from_secs(60) {
+        sleep(Duration::from_millis(5));
+    }
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    run(
+        cwd,
+        &[
+            "--backend",
+            "cpu",
+            "train",
+            "--resume",
+            "killed",
+            "--data-dir",
+            "photos",
+        ],
+    );
+    for model in ["dense", "cnn"] {
+        let [whole, resumed] = ["run", "killed"].map(|run| {
+            fs::read(cwd.join(run).join(model).join("probabilities.npy")).expect("probabilities")
+        });
+        assert!(whole == resumed, "{model}");
+    }
+
+    // Other pictures, or prepared in another way: not this run's.
+    fs::remove_file(photos.join("lime/3.png")).expect("it can be removed");
+    fs::copy(photos.join("plum/1.png"), photos.join("lime/4.png")).expect("a copy");
+    let more = [
+        "--backend",
+        "cpu",
+        "train",
+        "--resume",
+        "run",
+        "--epochs",
+        "4",
+        "--data-dir",
+        "photos",
+    ];
+    let refused = output(fmnist(cwd, &more));
+    assert_failure(
+        &refused,
+        1,
+        &["1 picture is gone (lime/3.png)", "is changed (lime/4.png)"],
+    );
+    let other = output(fmnist(cwd, &[&more[..], &["--image-size", "32"]].concat()));
+    assert_failure(
+        &other,
+        1,
+        &["--image-size: a run goes on with its own settings"],
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_folder_is_said_before_anything_is_trained() {
+    let cwd = folder();
+    let cwd = cwd.path();
+    write_pictures(&cwd.join("photos"));
+    fs::create_dir(cwd.join("photos/empty")).expect("a folder");
+    for command in [
+        &["data", "check", "photos"][..],
+        &[
+            "--backend",
+            "cpu",
+            "train",
+            "--data-dir",
+            "photos",
+            "--out",
+            "run",
+        ],
+    ] {
+        assert_failure(&output(fmnist(cwd, command)), 1, &["empty"]);
+    }
+    assert!(!cwd.join("run").exists());
+    let checked = output(fmnist(cwd, &["data", "check", "photos", "--json"]));
+    assert_failure(&checked, 1, &[]);
+    let errors: Value = serde_json::from_str(&stdout(&checked)).expect("JSON");
+    assert!(
+        errors["errors"][0]
+            .as_str()
+            .is_some_and(|error| error.contains("empty")),
+        "{errors}"
+    );
+
+    // Flags for pictures, without pictures.
+    let flags = [
+        "data",
+        "check",
+        "--dataset",
+        "synthetic",
+        "--image-size",
+        "32",
+    ];
+    let refused = output(fmnist(cwd, &flags));
+    assert_failure(&refused, 1, &["--image-size is for folders of pictures"]);
+    assert!(!stderr(&refused).contains("photos"));
+}
+
+/// The way from the check to the prediction on real photographs, in small.
+fn real_pictures(name: &str, classes: usize, test: Option<usize>) {
+    let cwd = folder();
+    let cwd = cwd.path();
+    let photos: PathBuf = pictures_dir().join(name);
+    let photos_arg = photos.display().to_string();
+    let check = run(
+        cwd,
+        &["data", "check", &photos_arg, "--json", "--image-size", "16"],
+    );
+    let check: Value = serde_json::from_str(&check).expect("JSON");
+    assert_eq!(check["classes"].as_array().map(Vec::len), Some(classes));
+    assert_eq!(check["skipped"], serde_json::json!([]));
+    let flags = [
+        "--backend",
+        "cpu",
+        "train",
+        "--data-dir",
+        &photos_arg,
+        "--image-size",
+        "16",
+        "--epochs",
+        "2",
+        "--out",
+        "run",
+    ];
+    run(cwd, &flags);
+    assert_predicts_as_tested(cwd, "run", &photos);
+    if let Some(test) = test {
+        assert_eq!(pictures(cwd, "run", "test").len(), test);
+    }
+    // Far better than always the same.
+    let summary = json(&cwd.join("run/summary.json"));
+    let accuracy = summary["models"]["cnn"]["validation_accuracy"].as_f64();
+    assert!(
+        accuracy.is_some_and(|accuracy| accuracy > 1.5 / classes as f64),
+        "{accuracy:?}"
+    );
+}
+
+#[test]
+#[ignore = "needs FMNIST_PICTURES_DIR"]
+fn signs_for_digits_are_learned() {
+    real_pictures("sign-language-digits/images", 10, None);
+}
+
+#[test]
+#[ignore = "needs FMNIST_PICTURES_DIR"]
+fn clothes_are_learned() {
+    real_pictures("clothing", 5, Some(150));
+}
