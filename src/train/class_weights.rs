@@ -27,6 +27,9 @@ impl ClassWeights {
     /// Balanced ones are scikit-learn's: images / (classes · images of the class), over the classes that
     /// occur, so that the mean over the images is 1. One that does not occur, which counts where targets
     /// are smoothed, weighs 1.
+    ///
+    /// The share that label smoothing gives to a class is weighted as well, so a very rare one may outweigh
+    /// an image's own: smoothing does not go with an imbalance of a hundred to one or more.
     pub fn of(self, counts: &[usize]) -> Option<Vec<f32>> {
         let images: usize = counts.iter().sum();
         let classes = counts.iter().filter(|&&count| count > 0).count();
