@@ -6,12 +6,12 @@ use anyhow::{Result, anyhow, ensure};
 use clap::Args;
 
 use super::limits::{CEILINGS, check_batch_size, check_memory, check_size};
-use super::recipe::{RecipeArgs, usual_validation};
+use super::recipe::{RecipeArgs, usual_recipe, usual_validation};
 use super::{DeviceArgs, dataset::DatasetArgs, positive};
 use crate::bench::{self, UntilReport, table, until_table};
 use crate::dataset::{DatasetChoice, SearchPaths, Split, synthetic};
 use crate::device::advise_without_memory;
-use crate::train::recipe::BATCH_SIZE;
+use crate::train::recipe::{BATCH_SIZE, Recipe};
 use crate::train::{self, DeviceSplit, Diverged};
 use crate::util::text::count;
 
@@ -45,10 +45,10 @@ pub fn run(args: BenchArgs, device: &DeviceArgs, process_start: Instant) -> Resu
     if let Some(target) = args.until_accuracy {
         return until(target, &args, device);
     }
-    let (name, images) = images(&args, batch_size)?;
+    let (name, images, recipe) = images(&args, batch_size)?;
     let settings = args
         .recipe
-        .of_spec(images.spec, usual_validation(&images))?;
+        .of_spec(images.spec, recipe, usual_validation(&images))?;
     ensure!(
         settings.batch_size <= images.len(),
         "--batch-size {}: {name} has {} — use at most {}",
@@ -122,15 +122,16 @@ fn accuracy(text: &str) -> Result<f64, String> {
 }
 
 /// The training images of the user's dataset; without, Fashion-MNIST's if they are on this machine, else
-/// drawings: what is on them has little to do with how long a step takes.
-fn images(args: &BenchArgs, batch_size: usize) -> Result<(String, Split)> {
+/// drawings: what is on them has little to do with how long a step takes; and the recipe for them.
+fn images(args: &BenchArgs, batch_size: usize) -> Result<(String, Split, Recipe)> {
     if args.dataset.is_given() || SearchPaths::of_user().found().is_some() {
         let dataset = args.dataset.or(DatasetChoice::FashionMnist);
         let data = dataset.load(&dataset.preparation(&args.recipe), false)?;
-        return Ok((data.name, data.train));
+        let recipe = usual_recipe(&data);
+        return Ok((data.name, data.train, recipe));
     }
     // As few as make the batches differ, and no more than Fashion-MNIST has.
     let drawn = batch_size.clamp(10_000, 60_000);
     let images = synthetic::split(0, synthetic::Part::Train, drawn);
-    Ok((synthetic::NAME.to_string(), images))
+    Ok((synthetic::NAME.to_string(), images, Recipe::default()))
 }

@@ -18,7 +18,8 @@ pub struct RecipeArgs {
     /// Model to train [default: both]
     #[arg(long, value_enum)]
     model: Option<Models>,
-    /// Settings to start from; the flags below change single ones [default: standard]
+    /// Settings to start from; the flags below change single ones [default: pictures for pictures and
+    /// images in colour, else standard]
     #[arg(long, value_enum)]
     recipe: Option<Recipe>,
     /// Passes over the training images [default: the recipe's]
@@ -141,7 +142,8 @@ impl RecipeArgs {
     ///
     /// If a model cannot be built, or the dataset says itself what to validate with.
     pub fn settings(&self, data: &Dataset) -> Result<Settings> {
-        let settings = self.of_spec(data.train.spec, usual_validation(&data.train))?;
+        let usual = usual_recipe(data);
+        let settings = self.of_spec(data.train.spec, usual, usual_validation(&data.train))?;
         let validation = data.validation.as_ref().map(Split::len);
         Ok(Settings {
             validation: validation.unwrap_or(settings.validation),
@@ -149,13 +151,14 @@ impl RecipeArgs {
         })
     }
 
-    /// The same for images of which so many are held out to validate with, unless the flags say it.
+    /// The same for images that are trained on by such a recipe and of which so many are held out to
+    /// validate with, unless the flags say it.
     ///
     /// # Errors
     ///
     /// If a model cannot be built.
-    pub fn of_spec(&self, spec: Spec, validation: usize) -> Result<Settings> {
-        let recipe = self.recipe.unwrap_or_default();
+    pub fn of_spec(&self, spec: Spec, usual: Recipe, validation: usize) -> Result<Settings> {
+        let recipe = self.recipe.unwrap_or(usual);
         let batch_size = self.batch_size.unwrap_or(BATCH_SIZE);
         let kinds = self.model.unwrap_or(Models::Both).kinds();
         let mut settings = Settings::new(recipe, kinds, spec);
@@ -289,6 +292,18 @@ impl RecipeArgs {
         set(&mut augment.mixup, &self.images.mixup);
         set(&mut augment.color, &self.images.color);
         Ok(())
+    }
+}
+
+/// How a dataset is trained on, unless somebody says it.
+pub(super) fn usual_recipe(data: &Dataset) -> Recipe {
+    let resize = data
+        .preparation
+        .as_ref()
+        .and_then(|preparation| preparation.resize);
+    match resize {
+        Some(_) => Recipe::Pictures,
+        None => Recipe::default(),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::run::progress::Style;
 use crate::run::{self, Config, RunFolder, Shared, split_file};
 use crate::train;
 use crate::train::DeviceSplit;
-use crate::train::recipe::VALIDATION_IMAGES;
+use crate::train::recipe::{Recipe, VALIDATION_IMAGES};
 use crate::util::text::{count, quoted, shown, thousands};
 
 /// Flags of `fmnist train`.
@@ -74,7 +74,8 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
             RunFolder::check_new(args.out.as_deref())?;
             if !args.dataset.is_given() {
                 // Before anything is downloaded.
-                args.recipe.of_spec(FASHION_MNIST_SPEC, VALIDATION_IMAGES)?;
+                let (recipe, spec) = (&args.recipe, FASHION_MNIST_SPEC);
+                recipe.of_spec(spec, Recipe::default(), VALIDATION_IMAGES)?;
             }
             let preparation = args.dataset.preparation(&args.recipe);
             let data = args.dataset.load(&preparation, args.quiet)?;
