@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Computes evaluations again with scikit-learn, statsmodels and NumPy, and compares.
 
-    cargo test --release --test evaluation && tests/check_evaluation.py target/tmp/evaluations.json
+    cargo test --release --test report && tests/check_evaluation.py target/tmp/evaluations.json
 
 The file that the test leaves is `{"cases": [{"name", "labels", "probabilities": {model: rows},
-"evaluation"}]}`. The folder of a run can be named instead. Needs the packages `scikit-learn` and
+"evaluation", "largest_class", "balanced_accuracy": {model: value}}]}`, the last two as in
+`summary.json`. The folder of a run can be named instead. Needs the packages `scikit-learn` and
 `statsmodels`.
 """
 
@@ -14,7 +15,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    confusion_matrix,
+    precision_recall_fscore_support,
+)
 from statsmodels.stats.contingency_tables import mcnemar
 
 BINS = 15
@@ -83,6 +89,22 @@ def check_comparison(ours, labels, first, second, what):
     close(ours["p_value"], p_value, f"{what}, McNemar")
 
 
+def check_balance(case, labels, rows):
+    """Told if classes have different numbers of images, and only then."""
+    what, class_names = case["name"], case["evaluation"]["class_names"]
+    counts = np.bincount(labels, minlength=len(class_names))
+    if len(set(counts.tolist())) == 1:
+        assert case["largest_class"] is None, what
+        return
+    largest = case["largest_class"]
+    assert largest["name"] == class_names[counts.argmax()], what
+    close(largest["share"], counts.max() / len(labels), f"{what}, largest class")
+    assert case["balanced_accuracy"].keys() == rows.keys(), what
+    for model, ours in case["balanced_accuracy"].items():
+        theirs = balanced_accuracy_score(labels, answers(rows[model]))
+        close(ours, theirs, f"{what}, {model}, balanced accuracy")
+
+
 def check(case):
     what, ours = case["name"], case["evaluation"]
     labels = np.array(case["labels"])
@@ -96,6 +118,7 @@ def check(case):
     assert sorted(names) == sorted(rows), what
     for model in ours["models"]:
         check_model(model, labels, rows[model["model"]], f"{what}, {model['model']}")
+    check_balance(case, labels, rows)
     line = f"{what}: {len(labels)} images, accuracy "
     line += ", ".join(f"{model['accuracy']:.4f}" for model in ours["models"])
     if len(names) == 2:
@@ -113,11 +136,18 @@ def cases_of(path):
     evaluation = json.loads((path / "evaluation.json").read_text())
     labels = gzip.decompress((path / "test-labels.gz").read_bytes())
     models = [model["model"] for model in evaluation["models"]]
+    summary = json.loads((path / "summary.json").read_text())
     case = {
         "name": path.name,
         "labels": np.frombuffer(labels, dtype=np.uint8, offset=8),
         "probabilities": {model: np.load(path / model / "probabilities.npy") for model in models},
         "evaluation": evaluation,
+        "largest_class": summary.get("largest_class"),
+        "balanced_accuracy": {
+            model: of_model["balanced_accuracy"]
+            for model, of_model in summary["models"].items()
+            if "balanced_accuracy" in of_model
+        },
     }
     return [case]
 

@@ -1,6 +1,6 @@
 //! What the models say of a picture, for people and for programs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use console::{Alignment, measure_text_width, pad_str, truncate_str};
 use serde::Serialize;
@@ -11,6 +11,8 @@ use crate::util::text::{self, push_line};
 /// A model's name and the probabilities it gives the classes, in the order of the labels.
 pub type Prediction<'a> = (&'a str, Vec<f32>);
 
+/// Classes that are shown of a picture.
+const MOST_CLASSES: usize = 10;
 /// Least width of a line; on a narrower terminal lines wrap.
 const LEAST_WIDTH: usize = 60;
 /// Bars are no wider than this, however wide the terminal is.
@@ -19,8 +21,9 @@ const WIDEST_BAR: usize = 24;
 const PERCENT_WIDTH: usize = 9;
 
 /// One picture in full: every class with its probability as a bar, one column for each model, the
-/// most probable class of the first model at the top. Several lines, none wider than `width`, if
-/// that is at least 60 for one or two models.
+/// most probable class of the first model at the top; of more than ten classes the ten that are the
+/// most probable to any model. Several lines, none wider than `width`, if that is at least 60 for one
+/// or two models.
 pub fn details(
     file: &str,
     predictions: &[Prediction],
@@ -28,10 +31,7 @@ pub fn details(
     width: usize,
 ) -> String {
     let width = width.max(LEAST_WIDTH);
-    let mut labels: Vec<usize> = (0..class_names.len()).collect();
-    if let Some((_, probabilities)) = predictions.first() {
-        labels.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
-    }
+    let labels = most_probable(predictions, class_names.len());
     let name_width = names_width(class_names);
     let column = (width - 2 - name_width) / predictions.len().max(1);
     let bar_width = column.saturating_sub(2 + PERCENT_WIDTH).min(WIDEST_BAR);
@@ -42,7 +42,7 @@ pub fn details(
         line += &format!("  {}", fit(model, bar_width + PERCENT_WIDTH));
     }
     push_line(&mut out, &line);
-    for label in labels {
+    for &label in &labels {
         let mut line = format!("  {}", fit(&class_names[label], name_width));
         for (_, probabilities) in predictions {
             let probability = probabilities[label];
@@ -50,7 +50,37 @@ pub fn details(
         }
         push_line(&mut out, &line);
     }
+    let rest = class_names.len() - labels.len();
+    if rest > 0 {
+        push_line(
+            &mut out,
+            &format!("  and {} less probable", text::thousands(rest as u64)),
+        );
+    }
     out
+}
+
+/// The labels that [`details`] shows, the first model's most probable at the top.
+fn most_probable(predictions: &[Prediction], classes: usize) -> Vec<usize> {
+    let ranked = |(_, probabilities): &Prediction| {
+        let mut labels: Vec<usize> = (0..classes).collect();
+        labels.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
+        labels
+    };
+    let rankings: Vec<Vec<usize>> = predictions.iter().map(ranked).collect();
+    let Some(first) = rankings.first() else {
+        return (0..classes).take(MOST_CLASSES).collect();
+    };
+    // The first of each model, the second of each, and so on.
+    let mut shown = BTreeSet::new();
+    for label in (0..classes).flat_map(|rank| rankings.iter().map(move |labels| labels[rank])) {
+        if shown.len() == MOST_CLASSES {
+            break;
+        }
+        shown.insert(label);
+    }
+    let is_shown = |label: &usize| shown.contains(label);
+    first.iter().copied().filter(is_shown).collect()
 }
 
 /// One picture among many: its file, and for each model the most probable class with its

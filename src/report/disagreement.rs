@@ -8,7 +8,7 @@ use plotters::prelude::*;
 use crate::dataset::ImageShape;
 use crate::report::canvas::{self, Canvas, FRAME, TEXT, fitted, font, px};
 use crate::report::evaluation::{Comparison, Evaluation, argmax};
-use crate::report::pixels::in_print;
+use crate::report::pixels::{Reduction, in_print};
 use crate::report::test_set::TestSet;
 use crate::util::text;
 
@@ -93,6 +93,8 @@ fn draw_name(canvas: &Canvas, name: &str, color: RGBColor, (x, y): (i32, i32)) -
 
 /// In the upper left of a square of [`EDGE`].
 fn draw_image(canvas: &Canvas, image: &[u8], shape: ImageShape, (x, y): (i32, i32)) -> Result<()> {
+    let reduction = Reduction::new(shape, EDGE as usize);
+    let (image, shape) = (reduction.of(image), reduction.shape());
     let longer = shape.height.max(shape.width) as i32;
     let at = |corner: i32, pixel: usize| px(corner) + px(EDGE) * pixel as i32 / longer;
     let tone = in_print(shape);

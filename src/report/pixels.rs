@@ -1,11 +1,14 @@
 //! The images of a dataset as pixels, and pixels as a PNG.
 
+use std::borrow::Cow;
+
 use anyhow::Result;
 use png::{BitDepth, ColorType, Compression, Encoder};
 
 use crate::dataset::ImageShape;
 
-/// A picture of grey or coloured pixels that images are put into.
+/// A picture of grey or coloured pixels that images are put into; of two channels the second is how
+/// opaque a pixel is.
 pub struct Pixels {
     channels: usize,
     width: usize,
@@ -62,6 +65,7 @@ impl Pixels {
         let mut encoder = Encoder::new(&mut bytes, width, height);
         encoder.set_color(match self.channels {
             1 => ColorType::Grayscale,
+            2 => ColorType::GrayscaleAlpha,
             _ => ColorType::Rgb,
         });
         encoder.set_depth(BitDepth::Eight);
@@ -73,10 +77,83 @@ impl Pixels {
     }
 }
 
+/// Makes images small enough to be shown: each pixel becomes the mean of a square of pixels, at the right
+/// and lower edge of what is left of one.
+#[derive(Clone, Copy)]
+pub struct Reduction {
+    from: ImageShape,
+    /// Side of a square.
+    square: usize,
+}
+
+impl Reduction {
+    /// Of images of a shape, as little as makes no side longer than `side` pixels.
+    pub fn new(from: ImageShape, side: usize) -> Self {
+        let square = from.height.max(from.width).div_ceil(side.max(1)).max(1);
+        Self { from, square }
+    }
+
+    /// Of what it makes.
+    pub fn shape(&self) -> ImageShape {
+        ImageShape {
+            height: self.from.height.div_ceil(self.square),
+            width: self.from.width.div_ceil(self.square),
+            ..self.from
+        }
+    }
+
+    /// The image made small.
+    pub fn of<'a>(&self, image: &'a [u8]) -> Cow<'a, [u8]> {
+        if self.square == 1 {
+            return Cow::Borrowed(image);
+        }
+        let (from, to) = (self.from, self.shape());
+        let side = |at: usize, end: usize| at * self.square..((at + 1) * self.square).min(end);
+        let mut reduced = Vec::with_capacity(to.values());
+        for plane in image.chunks_exact(from.pixels()) {
+            for (y, x) in (0..to.height).flat_map(|y| (0..to.width).map(move |x| (y, x))) {
+                let (rows, columns) = (side(y, from.height), side(x, from.width));
+                let count = rows.len() * columns.len();
+                let values = rows.flat_map(|row| &plane[row * from.width..][columns.clone()]);
+                let sum: usize = values.map(|value| usize::from(*value)).sum();
+                reduced.push(((sum + count / 2) / count) as u8);
+            }
+        }
+        Cow::Owned(reduced)
+    }
+}
+
 /// A grey image dark on white, as in print; one in colour as it is.
 pub fn in_print(shape: ImageShape) -> impl Fn(u8) -> u8 {
     move |value| match shape.channels {
         1 => 255 - value,
         _ => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pixels_are_means_of_squares_in_each_channel() {
+        let from = ImageShape {
+            channels: 3,
+            height: 3,
+            width: 4,
+        };
+        let image: Vec<u8> = [
+            [1, 3, 10, 20, 5, 7, 30, 40, 9, 9, 50, 51],
+            [0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255],
+            [7; 12],
+        ]
+        .concat();
+        let reduction = Reduction::new(from, 3);
+        let shape = reduction.shape();
+        assert_eq!((shape.channels, shape.height, shape.width), (3, 2, 2));
+        // (1 + 3 + 5 + 7) / 4 and (10 + 20 + 30 + 40) / 4; below half squares, 50.5 rounded up.
+        let expected = [4, 25, 9, 51, 0, 0, 255, 255, 7, 7, 7, 7];
+        assert_eq!(*reduction.of(&image), expected);
+        assert_eq!(*Reduction::new(from, 4).of(&image), image);
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::report::evaluation::LargestClass;
 use crate::util::statistics::MeanStd;
 use crate::util::whole_file;
 
@@ -27,6 +28,9 @@ pub struct Summary {
     pub seed: u64,
     /// Epochs trained.
     pub epochs: usize,
+    /// The largest class of the test set, if not all have as many images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub largest_class: Option<LargestClass>,
     /// By the model's name, `dense` or `cnn`.
     pub models: BTreeMap<String, ModelSummary>,
 }
@@ -42,6 +46,9 @@ pub struct ModelSummary {
     pub validation_accuracy: f64,
     /// On the test set, after the last epoch.
     pub test_accuracy: f64,
+    /// On the test set, the mean recall of its classes, if not all have as many images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balanced_accuracy: Option<f64>,
     /// Mean cross-entropy over the test set, in nats. NaN and infinity are `null` on disk, and
     /// are read back as NaN.
     #[serde(deserialize_with = "nan_if_null")]
@@ -98,6 +105,9 @@ pub struct RunsSummary {
     pub seeds: Vec<u64>,
     /// Epochs trained in each run.
     pub epochs: usize,
+    /// See [`Summary::largest_class`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub largest_class: Option<LargestClass>,
     /// By the model's name, `dense` or `cnn`.
     pub models: BTreeMap<String, ModelRuns>,
 }
@@ -114,6 +124,9 @@ pub struct ModelRuns {
     pub validation_accuracy: MeanStd,
     /// See [`ModelSummary::test_accuracy`].
     pub test_accuracy: MeanStd,
+    /// See [`ModelSummary::balanced_accuracy`]; none unless every run has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub balanced_accuracy: Option<MeanStd>,
     /// See [`ModelSummary::test_loss`].
     pub test_loss: MeanStd,
     /// See [`ModelSummary::seconds_per_epoch`].
@@ -137,6 +150,7 @@ impl RunsSummary {
             recipe: first.recipe.clone(),
             seeds: runs.iter().map(|run| run.seed).collect(),
             epochs: first.epochs,
+            largest_class: first.largest_class.clone(),
             models: models.collect(),
         })
     }
@@ -161,6 +175,9 @@ impl ModelRuns {
             train_accuracy: over(|run| run.train_accuracy)?,
             validation_accuracy: over(|run| run.validation_accuracy)?,
             test_accuracy: over(|run| run.test_accuracy)?,
+            balanced_accuracy: (runs.iter().map(|run| run.balanced_accuracy))
+                .collect::<Option<Vec<_>>>()
+                .and_then(|values| MeanStd::of(&values)),
             test_loss: over(|run| run.test_loss)?,
             seconds_per_epoch: over(|run| run.seconds_per_epoch)?,
             total_seconds: over(|run| run.total_seconds)?,

@@ -1,6 +1,7 @@
 //! Models side by side, as plain text: the comparison at the end of a run, or of several.
 
 use crate::model::ModelKind;
+use crate::report::evaluation::tables::always;
 use crate::report::summary::{ModelRuns, RunsSummary, Summary};
 use crate::util::statistics::MeanStd;
 use crate::util::text::{self, push_line};
@@ -49,8 +50,8 @@ pub struct Cell {
     pub best: bool,
 }
 
-/// What a run, or several, is summed up by.
-pub const SUMMARY: [Measure<ModelRuns>; 7] = [
+/// What a run, or several, is summed up by. [`summary`] has one more where it says something.
+const SUMMARY: [Measure<ModelRuns>; 7] = [
     Measure {
         label: "parameters",
         better: Better::Neither,
@@ -95,6 +96,28 @@ pub const SUMMARY: [Measure<ModelRuns>; 7] = [
     },
 ];
 
+/// Where classes have different numbers of images; a run on another dataset may have none.
+const BALANCED_ACCURACY: Measure<ModelRuns> = Measure {
+    label: "balanced accuracy",
+    better: Better::Higher,
+    value: |m| m.balanced_accuracy.unwrap_or(f64::NAN.into()),
+    show: |value| match value.mean.is_nan() {
+        true => "–".to_owned(),
+        false => percent(value),
+    },
+};
+
+/// What models of runs are summed up by.
+pub fn summary(models: &[&ModelRuns]) -> Vec<Row> {
+    let mut summary = rows(&SUMMARY, models);
+    if models.iter().any(|model| model.balanced_accuracy.is_some()) {
+        let accuracy = summary.iter().position(|row| row.label == "test accuracy");
+        let at = accuracy.map_or(summary.len(), |place| place + 1);
+        summary.splice(at..at, rows(&[BALANCED_ACCURACY], models));
+    }
+    summary
+}
+
 /// The models side by side under a header that names dataset, backend and
 /// device. Of several runs, which differ in nothing but their seed, it shows means and standard
 /// deviations.
@@ -123,7 +146,12 @@ pub fn table(summaries: &[Summary]) -> String {
     }
     let (names, models) = models(&summary);
     push_line(&mut out, "");
-    out + &side_by_side(&names, &rows(&SUMMARY, &models), summaries.len())
+    out += &side_by_side(&names, &self::summary(&models), summaries.len());
+    if let Some(class) = &summary.largest_class {
+        push_line(&mut out, "");
+        out += &always(class);
+    }
+    out
 }
 
 /// The models' names and results in the order in which they train.

@@ -14,9 +14,9 @@ use crate::export::npy;
 use crate::report::evaluation::{Probabilities, argmax, confidence};
 use crate::util::whole_file;
 
-/// Bytes of a packed file of images, or of one of probabilities: those of a million images, packed
-/// badly.
-const FILE_LIMIT: u64 = 1 << 30;
+/// Bytes of a packed file of images, or of one of probabilities: forty thousand of the largest images in
+/// colour, packed badly.
+const FILE_LIMIT: u64 = 8 << 30;
 
 /// All that an evaluation is made from, and the images for a report.
 pub struct TestSet {
@@ -92,8 +92,12 @@ impl TestSet {
     /// Orders images by how sure a model is of its prediction, the surest first; of equals, the first
     /// in the test set.
     pub fn sort_by_confidence(&self, model: usize, images: &mut [usize]) {
-        let confidence = |image: &usize| confidence(self.probabilities[model].row(*image));
-        images.sort_by(|a, b| confidence(b).total_cmp(&confidence(a)).then(a.cmp(b)));
+        let of = |image: usize| confidence(self.probabilities[model].row(image));
+        let mut ranked: Vec<_> = images.iter().map(|image| (of(*image), *image)).collect();
+        ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        for (place, (_, image)) in images.iter_mut().zip(ranked) {
+            *place = image;
+        }
     }
 
     /// The images that `model` gets right and `other` wrong, the most striking first: those where

@@ -140,6 +140,7 @@ fn finish(
         recipe: settings.recipe.name().to_string(),
         seed: settings.seed,
         epochs: settings.epochs,
+        largest_class: None,
         models: Default::default(),
     };
     let mut probabilities = Vec::new();
@@ -160,7 +161,15 @@ fn finish(
     let folder = callback.folder;
     let names: Vec<&str> = settings.kinds().map(|kind| kind.name()).collect();
     let (path, classes) = (folder.path(), &config.class_names);
-    write_evaluation(path, &config.dataset, classes, &names, &test)?;
+    let evaluation = write_evaluation(path, &config.dataset, classes, &names, &test)?;
+    summary.largest_class = evaluation.largest_class();
+    if summary.largest_class.is_some() {
+        for model in &evaluation.models {
+            if let Some(result) = summary.models.get_mut(&model.model) {
+                result.balanced_accuracy = Some(model.confusion.balanced_accuracy());
+            }
+        }
+    }
     summary.write(&folder.file("summary.json"))?;
     draw(folder, &summary, std::slice::from_ref(history))?;
     report::write_run_report(folder, &folder.file("report.html"))?;
@@ -251,6 +260,7 @@ fn model_summary(learner: &Learner, history: &History, test: train::Metrics) -> 
         train_accuracy,
         validation_accuracy,
         test_accuracy: test.accuracy,
+        balanced_accuracy: None,
         test_loss: test.loss,
         seconds_per_epoch: epochs.iter().map(|epoch| epoch.seconds).sum::<f64>()
             / epochs.len() as f64,

@@ -50,6 +50,38 @@ fn details_have_a_row_for_each_class_the_most_probable_first() {
 }
 
 #[test]
+fn of_many_classes_the_ten_most_probable_to_any_model_are_shown() {
+    let names: Vec<String> = (0..1000).map(|class| format!("c{class}.")).collect();
+    // The more probable the higher the label, and the other way round.
+    let up: Vec<f32> = (0..1000).map(|class| class as f32 / 499_500.0).collect();
+    let down: Vec<f32> = up.iter().rev().copied().collect();
+    let text = |models: &[Prediction]| details("a.png", models, &names, 80);
+    let shown = |text: &str| -> Vec<String> {
+        let rows = text.lines().filter(|line| line.starts_with("  c"));
+        let first = rows.map(|line| line.split_whitespace().next().unwrap().to_owned());
+        first.collect()
+    };
+    let one = text(&[("dense", up.clone())]);
+    let expected: Vec<String> = (990..1000)
+        .rev()
+        .map(|class| format!("c{class}."))
+        .collect();
+    assert_eq!(shown(&one), expected, "{one}");
+    assert!(one.ends_with("  and 990 less probable\n"), "{one}");
+    // Five of each, in the order of the first.
+    let two = text(&[("dense", up), ("cnn", down)]);
+    let labels = (995..1000).rev().chain((0..5).rev());
+    let expected: Vec<String> = labels.map(|class| format!("c{class}.")).collect();
+    assert_eq!(shown(&two), expected, "{two}");
+    // No less in the JSON.
+    let line = json("a.png", &[("cnn", vec![0.001; 1000])], &names, None).unwrap();
+    let value: Value = serde_json::from_str(&line).unwrap();
+    let probabilities = value["models"]["cnn"]["probabilities"].as_array().unwrap();
+    assert_eq!(probabilities.len(), 1000);
+    assert!(!details("a.png", &predictions(), &class_names(), 80).contains("less probable"));
+}
+
+#[test]
 fn a_row_has_the_class_of_every_model() {
     let line = row("boot.png", &predictions(), &class_names(), 120);
     assert_eq!(line.matches('\n').count(), 1);

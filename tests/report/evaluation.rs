@@ -2,6 +2,7 @@
 //!
 //! The figures themselves are computed again by `tests/check_evaluation.py`.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::Path;
@@ -159,7 +160,7 @@ fn confusion_is_shaded_by_the_share_of_the_row() {
     let evaluation = evaluation();
     draw_confusion(&path, &evaluation, &evaluation.models[1]).unwrap();
     let (width, height, pixels) = read_png(&path);
-    assert_eq!((width, height), (confusion::WIDTH, confusion::HEIGHT));
+    assert_eq!((width, height), confusion::size(CLASSES));
     // Near the lower right corner of a cell, where there is no digit.
     let shade = |label: usize, prediction: usize| {
         let (x, y) = (160 + 89 * prediction + 80, 96 + 74 * label + 66);
@@ -369,11 +370,15 @@ fn evaluated<const N: usize>(
     let [dense, cnn] = [dense, cnn].map(|rows| rows.iter().copied().collect::<Probabilities>());
     let models = [("dense", &dense), ("cnn", &cnn)];
     let evaluation = Evaluation::new(name, &class_names, labels, &models).unwrap();
+    let balanced =
+        (evaluation.models.iter()).map(|model| (&model.model, model.confusion.balanced_accuracy()));
     json!({
         "name": name,
         "labels": labels,
         "probabilities": { "dense": rows(&dense), "cnn": rows(&cnn) },
         "evaluation": evaluation,
+        "largest_class": evaluation.largest_class(),
+        "balanced_accuracy": balanced.collect::<BTreeMap<_, _>>(),
     })
 }
 

@@ -22,13 +22,13 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 /// All that a run's folder and its test set hold.
-struct Run {
+pub struct Run {
     name: String,
     config: Value,
-    summary: Summary,
+    pub summary: Summary,
     history: History,
-    evaluation: Evaluation,
-    test: TestSet,
+    pub evaluation: Evaluation,
+    pub test: TestSet,
     filters: Filters,
 }
 
@@ -40,14 +40,13 @@ impl Run {
 
     /// One or two models; the first is right on every third image, the second on every second.
     fn of(models: &[&str], images: usize, text: &str) -> Self {
-        let names: Vec<String> = models.iter().map(|m| format!("{m}{text}")).collect();
         let noise = |i: usize| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_pow(3) >> 40) as u8;
         let split = Split {
             images: (0..images * PIXELS).map(noise).collect(),
             labels: (0..images).map(|image| (image % CLASSES) as u16).collect(),
             ..Split::empty(FASHION_MNIST_SPEC)
         };
-        let probabilities: Vec<Probabilities> = [3, 2][..names.len()]
+        let probabilities: Vec<Probabilities> = [3, 2][..models.len()]
             .iter()
             .map(|every| {
                 let row = |image: usize| -> [f32; CLASSES] {
@@ -60,8 +59,24 @@ impl Run {
             })
             .collect();
         let class_names = FASHION_MNIST_CLASSES.map(|name| format!("{name}{text}"));
+        let test = TestSet {
+            split,
+            probabilities,
+        };
+        Self::on(models, &class_names, test, text)
+    }
+
+    /// Models with what they say of a test set.
+    pub fn on(models: &[&str], class_names: &[String], test: TestSet, text: &str) -> Self {
+        let names: Vec<String> = models.iter().map(|m| format!("{m}{text}")).collect();
         let dataset = format!("Fashion-MNIST{text}");
-        let evaluation = evaluate(&dataset, &class_names, &split, &names, &probabilities);
+        let evaluation = evaluate(
+            &dataset,
+            class_names,
+            &test.split,
+            &names,
+            &test.probabilities,
+        );
         let record = |model: &String, epoch| EpochRecord {
             model: model.clone(),
             epoch,
@@ -76,6 +91,7 @@ impl Run {
             train_accuracy: 0.5,
             validation_accuracy: 0.5,
             test_accuracy: 0.5,
+            balanced_accuracy: None,
             test_loss: f64::NAN,
             seconds_per_epoch: 1.0,
             total_seconds: 200.0,
@@ -102,6 +118,7 @@ impl Run {
                 recipe: "best".to_owned(),
                 seed: 7,
                 epochs: 2,
+                largest_class: None,
                 models: names
                     .iter()
                     .map(|name| (name.clone(), model_summary.clone()))
@@ -114,10 +131,7 @@ impl Run {
                     .collect(),
             },
             evaluation,
-            test: TestSet {
-                split,
-                probabilities,
-            },
+            test,
             filters: Filters {
                 channels: 1,
                 weights: (0..32 * 9).map(|i| (i as f32).sin()).collect(),
@@ -150,7 +164,7 @@ impl Run {
         self
     }
 
-    fn data(&self) -> RunData<'_> {
+    pub fn data(&self) -> RunData<'_> {
         RunData {
             name: &self.name,
             config: &self.config,
@@ -179,13 +193,13 @@ fn evaluate(
 }
 
 /// What lies between `start` and `end`.
-fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+pub fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
     let (_, rest) = text.split_once(start).unwrap();
     rest.split_once(end).unwrap().0
 }
 
 /// What the page's script reads.
-fn embedded(html: &str) -> Value {
+pub fn embedded(html: &str) -> Value {
     let json = between(
         html,
         r#"<script type="application/json" id="data">"#,
@@ -309,17 +323,36 @@ fn lists_hold_the_images_of_their_cell() {
             assert_eq!(listed, images, "{cell}");
         }
     }
-    // Thousandths of both models' probabilities.
-    let [_, index, label, rows] = &shown["images"][0].as_array().unwrap()[..] else {
-        panic!("an image has four parts");
-    };
-    let index = index.as_u64().unwrap() as usize;
-    assert_eq!(*label, run.test.split.labels[index]);
-    for (model, row) in rows.as_array().unwrap().iter().enumerate() {
-        for (class, p) in row.as_array().unwrap().iter().enumerate() {
-            let exact = run.test.probabilities[model].row(index)[class];
-            assert!((p.as_f64().unwrap() - 1000.0 * f64::from(exact)).abs() <= 0.501);
+    // Both models' answers, and thousandths of their probabilities of the classes that are told.
+    for image in shown["images"].as_array().unwrap() {
+        let [_, index, label, answers, classes, rows] = &image.as_array().unwrap()[..] else {
+            panic!("an image has six parts");
+        };
+        let index = index.as_u64().unwrap() as usize;
+        assert_eq!(*label, run.test.split.labels[index]);
+        let classes: Vec<usize> = serde_json::from_value(classes.clone()).unwrap();
+        let mut must = vec![label.as_u64().unwrap() as usize];
+        for (model, row) in rows.as_array().unwrap().iter().enumerate() {
+            let exact = run.test.probabilities[model].row(index);
+            let answer = (0..CLASSES).find(|c| exact.iter().all(|p| *p <= exact[*c]));
+            assert_eq!(answers[model], answer.unwrap());
+            must.extend(answer);
+            for (class, p) in classes.iter().zip(row.as_array().unwrap()) {
+                assert!((p.as_f64().unwrap() - 1000.0 * f64::from(exact[*class])).abs() <= 0.501);
+            }
         }
+        assert!(must.iter().all(|class| classes.contains(class)), "{image}");
+        // Its own, two answers, three others.
+        assert!(classes.len() <= 6, "{image}");
+        let most = |class: &usize| {
+            let of_class = run
+                .test
+                .probabilities
+                .iter()
+                .map(|rows| rows.row(index)[*class]);
+            of_class.fold(0.0, f32::max)
+        };
+        assert!(classes.is_sorted_by(|a, b| most(a) >= most(b)), "{image}");
     }
     let only = |list: &str| shown["lists"][list]["total"].as_u64().unwrap() as usize;
     let right = &run.evaluation.comparison.as_ref().unwrap().only_right;

@@ -8,6 +8,7 @@ use std::slice;
 use std::sync::{Arc, Mutex};
 
 use fmnist::report::curves::{HEIGHT, Metric, WIDTH, draw_curves};
+use fmnist::report::evaluation::LargestClass;
 use fmnist::report::summary::{ModelSummary, RunsSummary, Summary};
 use fmnist::report::table::table;
 use fmnist::run::progress::{Progress, Style};
@@ -496,6 +497,7 @@ fn summary() -> Summary {
         train_accuracy: 0.9123,
         validation_accuracy: 0.8888,
         test_accuracy: 0.8761,
+        balanced_accuracy: None,
         test_loss: 0.3456,
         seconds_per_epoch: 0.512,
         total_seconds: 6.12,
@@ -505,6 +507,7 @@ fn summary() -> Summary {
         train_accuracy: 0.9567,
         validation_accuracy: 0.9212,
         test_accuracy: 0.9172,
+        balanced_accuracy: None,
         test_loss: 0.2345,
         seconds_per_epoch: 20.66,
         total_seconds: 207.4,
@@ -516,6 +519,7 @@ fn summary() -> Summary {
         recipe: "standard".to_string(),
         seed: 42,
         epochs: 10,
+        largest_class: None,
         models: BTreeMap::from([("dense".to_string(), dense), ("cnn".to_string(), cnn)]),
     }
 }
@@ -579,6 +583,55 @@ total time                 6.12 s *   3 min 27 s
 * better
 ";
     assert_eq!(table(&[summary()]), expected);
+}
+
+#[test]
+fn of_unequal_classes_the_balanced_accuracy_and_the_largest_class_are_told() {
+    let mut runs = runs();
+    for (run, more) in runs.iter_mut().zip([-0.001, 0.001, 0.0]) {
+        run.largest_class = Some(LargestClass {
+            name: "dress".to_owned(),
+            share: 0.26,
+        });
+        for (name, accuracy) in [("dense", 0.7), ("cnn", 0.65)] {
+            let model = run.models.get_mut(name).unwrap();
+            model.balanced_accuracy = Some(accuracy + more);
+        }
+    }
+    let text = table(&runs[..1]);
+    for part in [
+        "test accuracy             87.49 %        91.48 % *\n\
+         balanced accuracy         69.90 % *      64.90 %\n\
+         test loss ",
+        "\n* better\n\nalways “dress”: 26.00 %\n",
+    ] {
+        assert!(text.contains(part), "{part:?} is missing in\n{text}");
+    }
+    let text = table(&runs);
+    let line = "balanced accuracy         70.00 ± 0.10 % *      65.00 ± 0.10 %\n";
+    assert!(text.contains(line), "{text}");
+
+    // They are kept, and files of earlier versions have none.
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("summary.json");
+    runs[0].write(&path).unwrap();
+    assert_eq!(Summary::read(&path).unwrap(), runs[0]);
+    summary().write(&path).unwrap();
+    let json = fs::read_to_string(&path).unwrap();
+    assert!(
+        !json.contains("balanced") && !json.contains("largest"),
+        "{json}"
+    );
+    // Of runs of which one has none there is no mean.
+    runs[1].models.get_mut("cnn").unwrap().balanced_accuracy = None;
+    let models = RunsSummary::of(&runs).unwrap().models;
+    assert_eq!(models["cnn"].balanced_accuracy, None);
+    assert!(models["dense"].balanced_accuracy.is_some());
+    assert!(
+        table(&runs).contains("70.00 ± 0.10 % *"),
+        "{}",
+        table(&runs)
+    );
 }
 
 #[test]

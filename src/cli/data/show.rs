@@ -17,9 +17,6 @@ use crate::ops::simd::Isa;
 use crate::report::grid::draw_grid;
 use crate::util::text::{count, shown};
 
-/// Magnification of the images that `show` draws.
-const SCALE: usize = 3;
-
 /// What `show --augment` does to them.
 const SHOWN: Augment = Augment {
     flip: true,
@@ -112,7 +109,7 @@ fn show(
         .iter()
         .map(|class| images.by_ref().take(class.len()).collect())
         .collect();
-    draw_grid(out, split.spec.shape, &rows, SCALE)?;
+    draw_grid(out, split.spec.shape, &rows)?;
     Ok(classes.iter().map(Vec::len).collect())
 }
 

@@ -58,6 +58,15 @@ pub struct ModelEvaluation {
     pub calibration: Calibration,
 }
 
+/// What always saying the same would come to, where that is not the same for each class.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LargestClass {
+    /// Name of the class that most test images are of, of equals the first.
+    pub name: String,
+    /// The fraction of all test images that is of it: the accuracy of always saying this class.
+    pub share: f64,
+}
+
 impl Evaluation {
     /// Evaluates `models`, each with its probabilities of all images, whose labels are `labels`.
     ///
@@ -103,6 +112,17 @@ impl Evaluation {
                 [first, second] => Some(Comparison::new(labels, *first, *second)),
                 _ => None,
             },
+        })
+    }
+
+    /// The largest class of the test set; none if all classes have as many images. Only where there is
+    /// one, [`Confusion::balanced_accuracy`] is not simply the accuracy.
+    pub fn largest_class(&self) -> Option<LargestClass> {
+        let confusion = &self.models.first()?.confusion;
+        let class = confusion.largest_class()?;
+        Some(LargestClass {
+            name: self.class_names[class].clone(),
+            share: ratio(confusion.support(class), self.images),
         })
     }
 

@@ -1,5 +1,7 @@
 //! Confusion matrix, precision, recall and F1.
 
+use std::cmp::Reverse;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Probabilities, argmax, ratio};
@@ -88,17 +90,38 @@ impl Confusion {
         ratio(self.counts[label][prediction] as usize, self.support(label))
     }
 
-    /// The pair of different classes, label and prediction, that occurs most often, if any does;
-    /// of several the last.
-    pub fn most_frequent_mistake(&self) -> Option<(usize, usize)> {
+    /// Every pair of different classes, label and prediction, that occurs; the most frequent first, of
+    /// equals in the order of the labels.
+    pub fn mistakes(&self) -> Vec<(usize, usize)> {
         let pairs = self
             .classes()
             .flat_map(|label| self.classes().map(move |prediction| (label, prediction)));
-        pairs
+        let mut mistakes: Vec<_> = pairs
             .filter(|&(label, prediction)| {
                 label != prediction && self.counts[label][prediction] > 0
             })
-            .max_by_key(|&(label, prediction)| self.counts[label][prediction])
+            .collect();
+        mistakes.sort_by_key(|&(label, prediction)| Reverse(self.counts[label][prediction]));
+        mistakes
+    }
+
+    /// The class of most images, of equals the first; none if each class has as many.
+    pub(super) fn largest_class(&self) -> Option<usize> {
+        let supports: Vec<usize> = self.classes().map(|class| self.support(class)).collect();
+        let differ = supports.iter().any(|support| *support != supports[0]);
+        let largest = self.classes().min_by_key(|class| Reverse(supports[*class]));
+        largest.filter(|_| differ)
+    }
+
+    /// The mean recall of the classes that images are of; 0 if there is none. Where each class has as
+    /// many images, it is the accuracy.
+    pub fn balanced_accuracy(&self) -> f64 {
+        let classes: Vec<usize> = self
+            .classes()
+            .filter(|class| self.support(*class) > 0)
+            .collect();
+        let recalls = classes.iter().map(|class| self.share(*class, *class));
+        recalls.sum::<f64>() / classes.len().max(1) as f64
     }
 
     /// A class' scores.
@@ -160,7 +183,7 @@ mod tests {
         assert_eq!(counted.counts[7][4], 1);
         assert_eq!(counted.counts.iter().flatten().sum::<u32>(), 4);
         assert_eq!((counted.support(4), counted.right()), (3, 1));
-        assert_eq!(counted.most_frequent_mistake(), Some((4, 7)));
+        assert_eq!(counted.mistakes(), [(4, 7), (7, 4)]);
     }
 
     #[test]
@@ -184,8 +207,32 @@ mod tests {
         close(mean.f1, (2.0 / 3.0 + 0.5) / 3.0);
         close(confusion.share(1, 0), 1.0 / 3.0);
         assert_eq!(confusion.share(9, 0), 0.0);
-        assert_eq!(confusion.most_frequent_mistake(), Some((2, 1)));
-        assert_eq!(Confusion::zeros(10).most_frequent_mistake(), None);
+        assert_eq!(confusion.mistakes(), [(2, 1), (1, 0), (0, 1)]);
+        assert!(Confusion::zeros(10).mistakes().is_empty());
+    }
+
+    #[test]
+    fn classes_count_alike_however_many_images_they_have() {
+        let mut confusion = confusion();
+        // Of 4, 6 and 5 images 3, 4 and none are recognised; the other classes have none.
+        close(
+            confusion.balanced_accuracy(),
+            (0.75 + 4.0 / 6.0 + 0.0) / 3.0,
+        );
+        assert_eq!(confusion.largest_class(), Some(1));
+        // One taken for a class without images changes nothing in that of the largest.
+        confusion.counts[0][9] = 2;
+        close(confusion.balanced_accuracy(), (0.5 + 4.0 / 6.0) / 3.0);
+        assert_eq!(confusion.largest_class(), Some(0), "of equals the first");
+
+        let mut even = Confusion::zeros(2);
+        assert_eq!(
+            (even.balanced_accuracy(), even.largest_class()),
+            (0.0, None)
+        );
+        even.counts = vec![vec![3, 1], vec![4, 0]];
+        close(even.balanced_accuracy(), 3.0 / 8.0);
+        assert_eq!(even.largest_class(), None);
     }
 
     #[test]

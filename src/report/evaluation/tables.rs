@@ -2,17 +2,25 @@
 
 use std::collections::BTreeSet;
 
-use super::{Comparison, Evaluation, ModelEvaluation, Scores};
-use crate::report::table::{Better, Measure, percent, rows, side_by_side};
+use super::{Comparison, Evaluation, LargestClass, ModelEvaluation, Scores};
+use crate::report::table::{Better, Measure, Row, percent, rows, side_by_side};
 use crate::util::text;
 
 const NAME_WIDTH: usize = 12;
 /// Columns of a confusion matrix, unless a count is longer than five digits.
 const COUNT_WIDTH: usize = 6;
 const MODEL_WIDTH: usize = 26;
+/// Columns of a class where there is more room.
+const LONG_NAME_WIDTH: usize = 26;
+
+/// More classes than these make a confusion matrix that nobody reads: its most frequent mistakes stand
+/// in its place.
+pub const MATRIX_CLASSES: usize = 20;
+/// How many of them.
+pub const MISTAKES: usize = 20;
 
 /// What models are compared by on the test set.
-pub const MEASURES: [Measure<ModelEvaluation>; 7] = [
+const MEASURES: [Measure<ModelEvaluation>; 7] = [
     Measure {
         label: "accuracy",
         better: Better::Higher,
@@ -57,12 +65,34 @@ pub const MEASURES: [Measure<ModelEvaluation>; 7] = [
     },
 ];
 
-/// All tables: the models side by side, where they disagree, the classes, the confusion matrices.
-/// No line is wider than 80 columns for up to two models and counts of five digits.
+/// What the accuracy is compared with where classes have different numbers of images.
+const BALANCED_ACCURACY: Measure<ModelEvaluation> = Measure {
+    label: "balanced accuracy",
+    better: Better::Higher,
+    value: |m| m.confusion.balanced_accuracy().into(),
+    show: percent,
+};
+
+/// What `models` of an evaluation are compared by: first their accuracies.
+pub fn measures(evaluation: &Evaluation, models: &[&ModelEvaluation]) -> Vec<Row> {
+    let mut measures = rows(&MEASURES, models);
+    if evaluation.class_names.len() == 2 {
+        // There every label is.
+        measures.retain(|row| row.label != "label in top 2");
+    }
+    if evaluation.largest_class().is_some() {
+        measures.splice(1..1, rows(&[BALANCED_ACCURACY], models));
+    }
+    measures
+}
+
+/// All tables: the models side by side, where they disagree, the classes, what was taken for what.
+/// No line is wider than 80 columns for up to two models, eleven classes and counts of five digits.
 pub fn tables(evaluation: &Evaluation) -> String {
     let names: Vec<&str> = evaluation.models.iter().map(|m| m.model.as_str()).collect();
     let models: Vec<&ModelEvaluation> = evaluation.models.iter().collect();
-    let mut parts = vec![side_by_side(&names, &rows(&MEASURES, &models), 1)];
+    let mut parts = vec![side_by_side(&names, &measures(evaluation, &models), 1)];
+    parts.extend(evaluation.largest_class().as_ref().map(always));
     let diverged = models.iter().filter(|model| model.diverged()).map(|model| {
         let name = text::one_line(&model.model, 12);
         format!("{name} diverged: its probabilities are no numbers\n")
@@ -70,8 +100,21 @@ pub fn tables(evaluation: &Evaluation) -> String {
     parts.extend(Some(diverged.collect()).filter(|lines: &String| !lines.is_empty()));
     parts.extend(evaluation.comparison.as_ref().map(comparison));
     parts.push(classes(evaluation));
-    parts.extend(models.iter().map(|model| confusion(evaluation, model)));
+    parts.extend(
+        models
+            .iter()
+            .map(|model| match evaluation.class_names.len() {
+                ..=MATRIX_CLASSES => confusion(evaluation, model),
+                _ => mistakes(evaluation, model),
+            }),
+    );
     parts.join("\n")
+}
+
+/// `always “dress”: 26.00 %`, as a line.
+pub fn always(class: &LargestClass) -> String {
+    let name = text::one_line(&class.name, 40);
+    format!("always “{name}”: {} %\n", text::percent(class.share))
 }
 
 /// Who is right where, in words.
@@ -212,6 +255,37 @@ fn confusion(evaluation: &Evaluation, model: &ModelEvaluation) -> String {
             out += &format!("{count:>width$}");
         }
         out.push('\n');
+    }
+    out
+}
+
+/// The most frequent mistakes, with their shares of the class in percent.
+fn mistakes(evaluation: &Evaluation, model: &ModelEvaluation) -> String {
+    let mistakes = model.confusion.mistakes();
+    let name = text::one_line(&model.model, 12);
+    let mut out = match mistakes.len() {
+        0 => return format!("{name}: no mistakes\n"),
+        all @ ..=MISTAKES => format!("{name}: {}", text::count(all, "confused pair")),
+        all => format!(
+            "{name}: the {MISTAKES} most confused of {} pairs",
+            text::thousands(all as u64)
+        ),
+    };
+    out += &format!(
+        ", in place of a matrix\n\n{:LONG_NAME_WIDTH$}{:LONG_NAME_WIDTH$}{:>8}{:>13}\n",
+        "class", "taken for", "images", "of the class"
+    );
+    out += &"-".repeat(2 * LONG_NAME_WIDTH + 21);
+    out.push('\n');
+    for (label, prediction) in mistakes.into_iter().take(MISTAKES) {
+        let [class, other] = [label, prediction]
+            .map(|class| text::one_line(&evaluation.class_names[class], LONG_NAME_WIDTH - 2));
+        let images = model.confusion.counts[label][prediction];
+        out += &format!(
+            "{class:LONG_NAME_WIDTH$}{other:LONG_NAME_WIDTH$}{:>8}{:>11} %\n",
+            text::thousands(images.into()),
+            text::percent(model.confusion.share(label, prediction))
+        );
     }
     out
 }

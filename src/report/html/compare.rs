@@ -5,7 +5,7 @@ use super::settings::Differences;
 use super::tables::value;
 use super::{RunData, curves, markup};
 use crate::report::summary::{ModelRuns, RunsSummary, Summary};
-use crate::report::table::{SUMMARY, rows};
+use crate::report::table::summary;
 
 /// A table and curves for each model that any run has, and the settings in which the runs differ.
 /// Of runs that differ in nothing but their seed the tables end with means and deviations. `datasets`
@@ -48,7 +48,7 @@ fn results(
         .enumerate()
         .filter_map(|(place, run)| Some((place, alone(run)?)))
         .unzip();
-    let measures = rows(&SUMMARY, &models.iter().collect::<Vec<_>>());
+    let measures = summary(&models.iter().collect::<Vec<_>>());
     let columns = (!comparable).then_some("dataset").into_iter();
     let head: String = columns
         .chain(measures.iter().map(|measure| measure.label))
@@ -69,10 +69,12 @@ fn results(
         );
     }
     let foot = together.map_or(String::new(), |together| {
-        let cells: String = rows(&SUMMARY, &[together])
+        let together = summary(&[together]);
+        let of = |label| together.iter().find(|measure| measure.label == label);
+        let cells: String = measures
             .iter()
-            .flat_map(|measure| &measure.cells)
-            .map(|cell| value(&cell.text, false))
+            .map(|measure| of(measure.label).map_or("–", |mean| &mean.cells[0].text))
+            .map(|mean| value(mean, false))
             .collect();
         format!(r#"<tfoot><tr><th scope="row">mean ± std</th>{cells}</tr></tfoot>"#)
     });

@@ -9,6 +9,7 @@ mod calibration;
 mod cases;
 mod chart;
 mod compare;
+mod confusion;
 mod curves;
 mod datasets;
 mod markup;
@@ -27,12 +28,13 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::report::evaluation::{Comparison, Confusion, Evaluation, ModelEvaluation};
+use crate::report::pixels::Reduction;
 use crate::report::summary::Summary;
 use crate::report::test_set::TestSet;
 use crate::train::history::History;
 use crate::util::text;
 use crate::util::whole_file;
-use cases::Cases;
+use cases::{Cases, Ranking};
 use chart::Readout;
 use markup::{fill, json};
 use sheet::{COLUMNS, Sheets};
@@ -44,12 +46,20 @@ const SCRIPT: &str = include_str!("script.js");
 /// Colours of the style sheet, for models or runs.
 const COLORS: usize = 8;
 
-/// Bytes that images and their probabilities may take, so that the file stays below 2 MB.
-const IMAGE_BYTES: usize = 1_600_000;
-/// Images in a list, halved until all lists fit into [`IMAGE_BYTES`].
-const MAX_LEN_LIST: usize = 400;
-/// Lists this short stay.
+/// Images and what is said of them may take as many bytes as so many images have,
+const IMAGES: usize = 2_000;
+/// which for images like those of Fashion-MNIST keeps the file below 2 MB,
+const LEAST_ROOM: usize = 1_600_000;
+/// and for any other below 10 MB.
+const MOST_ROOM: usize = 8_000_000;
+/// Images in a list, halved until all fit.
+const LONGEST_LIST: usize = 400;
+/// Lists this short stay: then images are made smaller.
 const SHORTEST_LIST: usize = 3;
+/// The longer side of an image in pixels, likewise: a card shows no more of it.
+const LONGEST_SIDE: usize = 64;
+/// Images this small stay.
+const SHORTEST_SIDE: usize = 16;
 
 /// A run, as its folder tells it.
 pub struct RunData<'a> {
@@ -172,7 +182,7 @@ pub fn report(runs: &[RunData]) -> Result<String> {
         [run] => (
             run::title(run),
             format!("Run {}: {}", run.name, run::subtitle(run)),
-            run::sections(run, 0, limit, charts),
+            run::sections(run, 0, limit, charts)?,
         ),
         runs => {
             let datasets = datasets::names(runs);
@@ -182,7 +192,7 @@ pub fn report(runs: &[RunData]) -> Result<String> {
                 body: compare::comparison(runs, &datasets, charts),
             }];
             for (place, run) in runs.iter().enumerate() {
-                let parts = run::sections(run, place, limit, charts);
+                let parts = run::sections(run, place, limit, charts)?;
                 let subtitle = format!("{}, {}", datasets[place], run::subtitle(run));
                 sections.push(Section {
                     id: format!("run-{place}"),
@@ -224,23 +234,34 @@ pub fn report(runs: &[RunData]) -> Result<String> {
     ))
 }
 
-/// The images that the page shows of each run, as many as fit, and the style of the sheets they lie on.
+/// The images that the page shows of each run, as many and as large as fit, and the style of the sheets
+/// they lie on.
 ///
 /// Lists hold no more images than the number returned.
 fn images(runs: &[RunData]) -> Result<(Vec<Option<Cases>>, usize, String)> {
-    let mut limit = MAX_LEN_LIST;
+    let tested = || runs.iter().filter_map(|run| run.test);
+    let values = tested().map(|test| Reduction::new(test.split.spec.shape, LONGEST_SIDE));
+    let values = values.map(|reduction| reduction.shape().values()).max();
+    let room = (values.unwrap_or(0) * IMAGES).clamp(LEAST_ROOM, MOST_ROOM);
+
+    let rankings = |run: &RunData| run.test.map(|test| cases::rankings(run.evaluation, test));
+    let rankings: Vec<Option<Vec<Ranking>>> = runs.iter().map(rankings).collect();
+    let (mut limit, mut side) = (LONGEST_LIST, LONGEST_SIDE);
     loop {
-        let mut sheets = Sheets::default();
+        let mut sheets = Sheets::new(side);
         let mut cases = Vec::new();
-        for run in runs {
-            let of_run = |test| Cases::new(run.evaluation, test, limit, &mut sheets);
-            cases.push(run.test.map(of_run));
+        for (run, rankings) in runs.iter().zip(&rankings) {
+            let of_run = run.test.zip(rankings.as_ref());
+            cases.push(of_run.map(|(test, rankings)| {
+                Cases::new(run.evaluation, test, rankings, limit, &mut sheets)
+            }));
         }
         let bytes = sheets.estimated_bytes()? * 4 / 3 + json(&cases)?.len();
-        if bytes <= IMAGE_BYTES || limit <= SHORTEST_LIST {
-            return Ok((cases, limit, sheets.style()?));
+        match (bytes <= room, limit > SHORTEST_LIST, side > SHORTEST_SIDE) {
+            (false, true, _) => limit /= 2,
+            (false, false, true) => side /= 2,
+            _ => return Ok((cases, limit, sheets.style()?)),
         }
-        limit /= 2;
     }
 }
 

@@ -1,7 +1,9 @@
 //! A run's part of the page: which sections there are, and the outcome in words.
 
+use anyhow::Result;
+
 use super::chart::Readout;
-use super::{RunData, Section, calibration, curves, markup, pictures, settings, tables};
+use super::{RunData, Section, calibration, confusion, curves, markup, pictures, settings, tables};
 use crate::report::evaluation::{ModelEvaluation, tables::p_value};
 use crate::util::text;
 
@@ -30,12 +32,16 @@ pub fn subtitle(run: &RunData) -> String {
 }
 
 /// The sections of a run, whose lists of images hold no more than `limit`.
+///
+/// # Errors
+///
+/// If a picture cannot be encoded.
 pub fn sections(
     run: &RunData,
     place: usize,
     limit: usize,
     charts: &mut Vec<Readout>,
-) -> Vec<Section> {
+) -> Result<Vec<Section>> {
     let mut sections = Vec::new();
     let mut add = |id: &str, title: &str, body: String| {
         sections.push(Section {
@@ -49,7 +55,7 @@ pub fn sections(
     add("results", "Results", results);
     add("curves", "Learning curves", curves::of_run(run, charts));
     add("classes", "Classes", tables::classes(run));
-    let confusion = tables::confusion(run, place, limit);
+    let confusion = confusion::matrices(run, place, limit)?;
     add("confusion", "Confusion matrices", confusion);
     if run.test.is_some() {
         add(
@@ -71,7 +77,7 @@ pub fn sections(
         add("filters", "First-layer filters", pictures::filters(filters));
     }
     add("settings", "Settings and hardware", settings::section(run));
-    sections
+    Ok(sections)
 }
 
 /// The outcome in a few sentences.
@@ -88,6 +94,13 @@ fn findings(run: &RunData) -> String {
         markup::text(&evaluation.dataset),
         reached.join(", ")
     );
+    if let Some(class) = evaluation.largest_class() {
+        out += &format!(
+            " Always saying “{}”, the largest class, is right on {}&nbsp;%.",
+            markup::text(&class.name),
+            text::percent(class.share)
+        );
+    }
     if let Some(comparison) = &evaluation.comparison {
         let [first, second] = comparison.only_right.each_ref().map(Vec::len);
         out += &format!(
@@ -106,7 +119,7 @@ fn findings(run: &RunData) -> String {
         );
     }
     let mistake = |model: &ModelEvaluation| {
-        let (label, prediction) = model.confusion.most_frequent_mistake()?;
+        let (label, prediction) = *model.confusion.mistakes().first()?;
         Some(format!(
             "{} takes “{}” for “{}”, {}",
             markup::text(&model.model),

@@ -44,7 +44,7 @@ document.querySelectorAll(".matrix").forEach(rove);
 
 // What scrolls must be reachable by the keyboard.
 for (const box of document.querySelectorAll(".scroll")) {
-  if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+  if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) box.tabIndex = 0;
 }
 
 /* Charts: exact values under the pointer, and under the arrow keys. */
@@ -159,14 +159,9 @@ for (const figure of document.querySelectorAll("[data-chart]")) {
 
 const percent = (thousandths) => (thousandths === null ? "–" : (thousandths / 10).toFixed(1));
 
-/** The class a model answers: its first largest probability. */
-function answer(probabilities) {
-  return probabilities.reduce((best, p, i) => (p > probabilities[best] ? i : best), 0);
-}
-
-function describe(run, [, index, label, rows]) {
-  const answers = rows.map((row, m) => `${run.models[m]}: ${run.classes[answer(row)]}`);
-  return `Test image ${index}, ${run.classes[label]}; ${answers.join(", ")}`;
+function describe(run, [, index, label, answers]) {
+  const words = answers.map((answer, m) => `${run.models[m]}: ${run.classes[answer]}`);
+  return `Test image ${index}, ${run.classes[label]}; ${words.join(", ")}`;
 }
 
 function thumb(name, run, image) {
@@ -180,22 +175,16 @@ function thumb(name, run, image) {
 
 /** The image, and the classes that any model thinks of, with the models' probabilities. */
 function card(run, image) {
-  const [, index, label, rows] = image;
-  const most = (c) => Math.max(...rows.map((row) => row[c] ?? 0));
-  const ranked = run.classes.map((_, c) => c).sort((a, b) => most(b) - most(a));
-  // Half a percent is something; more than three classes and the right one are rarely worth it.
-  const others = ranked.filter((c) => c !== label && most(c) >= 5).slice(0, 3);
-  const shown = ranked.filter((c) => c === label || others.includes(c));
-
+  const [, index, label, , classes, rows] = image;
   const head = element("tr", "", element("td", ""), ...run.models.map((m) => element("th", "", m)));
   head.querySelectorAll("th").forEach((th) => (th.scope = "col"));
-  const body = shown.map((c) => {
+  const body = classes.map((c, i) => {
     const name = element("th", "", c === label ? "✓ " : "", run.classes[c]);
     name.scope = "row";
     // The style sheet has eight colours.
     const cells = rows.map((row, m) => {
-      const cell = element("td", `c${m % 8}`, percent(row[c]));
-      cell.style.setProperty("--w", `${(row[c] ?? 0) / 10}%`);
+      const cell = element("td", `c${m % 8}`, percent(row[i]));
+      cell.style.setProperty("--w", `${(row[i] ?? 0) / 10}%`);
       return cell;
     });
     return element("tr", c === label ? "true" : "", name, ...cells);
@@ -222,6 +211,30 @@ for (const place of document.querySelectorAll("[data-thumbs]")) {
     return made;
   }));
   rove(place);
+}
+
+/* Confusion matrices too large for a table: the cell under the pointer in words. */
+
+for (const figure of document.querySelectorAll("[data-matrix]")) {
+  const run = data.runs[figure.dataset.run];
+  if (!run) continue;
+  const flat = run.counts[figure.dataset.matrix];
+  const counts = new Map();
+  for (let i = 0; i < flat.length; i += 3) counts.set(`${flat[i]} ${flat[i + 1]}`, flat[i + 2]);
+  const drawn = figure.querySelector(".drawn");
+  const words = figure.querySelector(".pointed");
+  const point = (event) => {
+    const box = drawn.getBoundingClientRect();
+    const last = run.classes.length - 1;
+    const place = (share) => Math.min(Math.max(Math.floor(share * (last + 1)), 0), last);
+    const label = place((event.clientY - box.top) / box.height);
+    const answer = place((event.clientX - box.left) / box.width);
+    const count = counts.get(`${label} ${answer}`) ?? 0;
+    const [name, other] = [run.classes[label], run.classes[answer]];
+    words.textContent = `${name} taken for ${other}: ${count}`;
+  };
+  drawn.addEventListener("pointerdown", point);
+  drawn.addEventListener("pointermove", point);
 }
 
 /* The viewer: all images of a cell, and the one that is chosen. */

@@ -8,28 +8,33 @@ use base64::prelude::BASE64_STANDARD;
 use png::Compression;
 
 use crate::dataset::ImageShape;
-use crate::report::pixels::Pixels;
+use crate::report::pixels::{Pixels, Reduction};
 
 /// Images in a row of a sheet.
 pub const COLUMNS: usize = 40;
 /// From one image to the next: a pixel around each keeps its neighbours out when it is scaled.
 const GAP: usize = 2;
 
+/// The longer side of images whose pixels are shown as squares.
+const PIXELATED: usize = 32;
+
 /// Images that the size of a sheet is estimated from.
 const SAMPLE: usize = 100;
 
-/// Images of one size, each of which is kept once however often it is added.
+/// Images of one size, each of which is kept once however often it is added, and shown reduced.
 pub struct Sheet<'a> {
     shape: ImageShape,
+    reduction: Reduction,
     images: Vec<&'a [u8]>,
     indices: HashMap<&'a [u8], usize>,
 }
 
 impl<'a> Sheet<'a> {
-    /// Without images.
-    fn new(shape: ImageShape) -> Self {
+    /// Without images; they are shown with no side longer than `side` pixels.
+    fn new(shape: ImageShape, side: usize) -> Self {
         Self {
             shape,
+            reduction: Reduction::new(shape, side),
             images: Vec::new(),
             indices: HashMap::new(),
         }
@@ -49,7 +54,7 @@ impl<'a> Sheet<'a> {
     ///
     /// If it is too large for a PNG.
     fn png(&self) -> Result<Vec<u8>> {
-        png(self.shape, &self.images)
+        png(self.reduction, &self.images)
     }
 
     /// About how many bytes [`png`](Self::png) has, from a sample of the images.
@@ -60,23 +65,33 @@ impl<'a> Sheet<'a> {
     fn estimated_bytes(&self) -> Result<usize> {
         let step = self.images.len().div_ceil(SAMPLE).max(1);
         let sample: Vec<&[u8]> = self.images.iter().copied().step_by(step).collect();
-        Ok(png(self.shape, &sample)?.len() * self.images.len() / sample.len().max(1))
+        Ok(png(self.reduction, &sample)?.len() * self.images.len() / sample.len().max(1))
     }
 }
 
 /// The sheets of a page.
-#[derive(Default)]
-pub struct Sheets<'a>(Vec<Sheet<'a>>);
+pub struct Sheets<'a> {
+    side: usize,
+    sheets: Vec<Sheet<'a>>,
+}
 
 impl<'a> Sheets<'a> {
+    /// None yet; images are shown with no side longer than `side` pixels.
+    pub fn new(side: usize) -> Self {
+        Self {
+            side,
+            sheets: Vec::new(),
+        }
+    }
+
     /// The sheet for images of this shape, and its number.
     pub fn of(&mut self, shape: ImageShape) -> (usize, &mut Sheet<'a>) {
-        let known = self.0.iter().position(|sheet| sheet.shape == shape);
+        let known = self.sheets.iter().position(|sheet| sheet.shape == shape);
         let number = known.unwrap_or_else(|| {
-            self.0.push(Sheet::new(shape));
-            self.0.len() - 1
+            self.sheets.push(Sheet::new(shape, self.side));
+            self.sheets.len() - 1
         });
-        (number, &mut self.0[number])
+        (number, &mut self.sheets[number])
     }
 
     /// About how many bytes the sheets have.
@@ -85,7 +100,7 @@ impl<'a> Sheets<'a> {
     ///
     /// If one is too large for a PNG.
     pub fn estimated_bytes(&self) -> Result<usize> {
-        self.0.iter().map(Sheet::estimated_bytes).sum()
+        self.sheets.iter().map(Sheet::estimated_bytes).sum()
     }
 
     /// A rule of the style sheet for each: a thumbnail of the class `sheet-N` shows images of sheet `N`.
@@ -94,22 +109,27 @@ impl<'a> Sheets<'a> {
     ///
     /// If one is too large for a PNG.
     pub fn style(&self) -> Result<String> {
-        let rules = self.0.iter().enumerate().map(|(number, sheet)| {
+        let rules = self.sheets.iter().enumerate().map(|(number, sheet)| {
             let ImageShape {
                 channels,
                 height,
                 width,
-            } = sheet.shape;
+            } = sheet.reduction.shape();
             // The style sheet shows grey images dark on light.
             let blend = match channels {
                 1 => "",
                 _ => " background-blend-mode: normal;",
             };
             let longer = height.max(width);
+            // The pixels of a larger image are too small to be seen one by one.
+            let smooth = match longer {
+                ..=PIXELATED => "",
+                _ => " image-rendering: auto;",
+            };
             let png = BASE64_STANDARD.encode(sheet.png()?);
             Ok(format!(
                 ".sheet-{number} {{ --width: {width}; --height: {height}; --longer: {longer}; --gap: {GAP}; \
-                 --columns: {COLUMNS};{blend} background-image: url(data:image/png;base64,{png}); }}\n"
+                 --columns: {COLUMNS};{blend}{smooth} background-image: url(data:image/png;base64,{png}); }}\n"
             ))
         });
         rules.collect()
@@ -117,7 +137,8 @@ impl<'a> Sheets<'a> {
 }
 
 /// Images in rows of [`COLUMNS`] as a PNG.
-fn png(shape: ImageShape, images: &[&[u8]]) -> Result<Vec<u8>> {
+fn png(reduction: Reduction, images: &[&[u8]]) -> Result<Vec<u8>> {
+    let shape = reduction.shape();
     let rows = images.len().div_ceil(COLUMNS).max(1);
     let [across, down] = [shape.width, shape.height].map(|side| side + GAP);
     let mut pixels = Pixels::new(shape.channels, COLUMNS * across, rows * down, 0);
@@ -126,7 +147,7 @@ fn png(shape: ImageShape, images: &[&[u8]]) -> Result<Vec<u8>> {
             index % COLUMNS * across + GAP / 2,
             index / COLUMNS * down + GAP / 2,
         ];
-        pixels.put(image, shape, corner, 1, |value| value);
+        pixels.put(&reduction.of(image), shape, corner, 1, |value| value);
     }
     pixels.png(Compression::High)
 }
@@ -141,7 +162,7 @@ mod tests {
         let images: Vec<Vec<u8>> = (0..50)
             .map(|n| (0..PIXELS).map(|i| (i * (n + 1) % 251) as u8).collect())
             .collect();
-        let mut sheet = Sheet::new(FASHION_MNIST_SHAPE);
+        let mut sheet = Sheet::new(FASHION_MNIST_SHAPE, 64);
         for (index, image) in images.iter().enumerate() {
             assert_eq!(sheet.add(image), index);
         }
@@ -172,7 +193,7 @@ mod tests {
                     .collect()
             })
             .collect();
-        let mut sheet = Sheet::new(FASHION_MNIST_SHAPE);
+        let mut sheet = Sheet::new(FASHION_MNIST_SHAPE, 64);
         assert!(sheet.estimated_bytes().unwrap() < 1000);
         for image in &images {
             sheet.add(image);
@@ -189,7 +210,7 @@ mod tests {
             width: 9,
         };
         let (grey, colour) = (vec![7; PIXELS], (0..135).collect::<Vec<u8>>());
-        let mut sheets = Sheets::default();
+        let mut sheets = Sheets::new(64);
         assert_eq!(sheets.of(FASHION_MNIST_SHAPE).1.add(&grey), 0);
         let (number, sheet) = sheets.of(shape);
         assert_eq!((number, sheet.add(&colour)), (1, 0));
@@ -210,5 +231,15 @@ mod tests {
             let (channel, y, x) = (i / 45, i / 9 % 5, i % 9);
             assert_eq!(pixels[((y + 1) * 440 + x + 1) * 3 + channel], *value);
         }
+
+        // No side longer than 4: three pixels become one.
+        let mut sheets = Sheets::new(4);
+        sheets.of(shape).1.add(&colour);
+        assert!(
+            sheets
+                .style()
+                .unwrap()
+                .contains("--width: 3; --height: 2; --longer: 3;")
+        );
     }
 }

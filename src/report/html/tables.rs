@@ -1,30 +1,29 @@
-//! The tables of a run: results, classes, confusion matrices.
+//! The tables of a run: results, classes.
 
 use std::slice;
 
-use super::cases::{RIGHT, cell_list};
 use super::{RunData, markup};
-use crate::report::evaluation::tables::{MEASURES, mean_of, score_cells};
-use crate::report::evaluation::{ModelEvaluation, Scores};
+use crate::report::evaluation::tables::{MATRIX_CLASSES, mean_of, measures, score_cells};
+use crate::report::evaluation::{Evaluation, ModelEvaluation, Scores};
 use crate::report::summary::RunsSummary;
-use crate::report::table::{Row, SUMMARY, models, rows};
+use crate::report::table::{Row, models, summary as summary_rows};
 use crate::util::text;
-
-/// Shades of a confusion matrix above this need text of the other colour: there both colours
-/// have the same contrast, of 4.5, in the light and in the dark page.
-const DEEP: f64 = 0.697;
 
 /// The models of a run side by side.
 pub fn results(run: &RunData) -> String {
     let summary = RunsSummary::of(slice::from_ref(run.summary));
     let (names, summaries) = summary.as_ref().map(models).unwrap_or_default();
-    let mut shown = rows(&SUMMARY, &summaries);
+    let mut shown = summary_rows(&summaries);
     let find = |name: &&str| run.evaluation.models.iter().find(|m| m.model == **name);
     if let Some(evaluations) = names.iter().map(find).collect::<Option<Vec<_>>>() {
-        // The rest of what the test set tells follows its loss; the accuracy is there already.
+        // The rest of what the test set tells follows its loss; accuracies are there already.
+        let mut more = measures(run.evaluation, &evaluations);
+        more.retain(|row| {
+            row.label != "accuracy" && shown.iter().all(|there| there.label != row.label)
+        });
         let after = shown.iter().position(|row| row.label == "test loss");
         let at = after.map_or(shown.len(), |place| place + 1);
-        shown.splice(at..at, rows(&MEASURES[1..], &evaluations));
+        shown.splice(at..at, more);
     }
     let head: String = names.iter().map(|name| header(name)).collect();
     let body: String = shown.iter().map(result).collect();
@@ -58,8 +57,14 @@ fn header(name: &str) -> String {
 /// F1 of each class as bars, and all scores as a table.
 pub fn classes(run: &RunData) -> String {
     let evaluation = run.evaluation;
+    let classes = weakest(evaluation);
+    let which = match classes.len() < evaluation.class_names.len() {
+        true => format!("the {} classes that have the lowest", classes.len()),
+        false => "each class".to_owned(),
+    };
     let mut bars = String::new();
-    for (class, name) in evaluation.class_names.iter().enumerate() {
+    for class in classes {
+        let name = &evaluation.class_names[class];
         bars += &format!(r#"<tr><th scope="row">{}</th><td>"#, markup::text(name));
         for model in &evaluation.models {
             let scores = model.scores(class);
@@ -79,9 +84,26 @@ pub fn classes(run: &RunData) -> String {
     };
     let legend: String = evaluation.models.iter().map(key).collect();
     format!(
-        r#"<figure><ul class="legend">{legend}</ul><table class="bars"><thead class="unseen"><tr><th scope="col">class</th><th scope="col">F1 in percent</th></tr></thead><tbody>{bars}</tbody></table><figcaption>F1 of each class in percent: the harmonic mean of precision and recall.</figcaption></figure>{}"#,
+        r#"<figure><ul class="legend">{legend}</ul><table class="bars"><thead class="unseen"><tr><th scope="col">class</th><th scope="col">F1 in percent</th></tr></thead><tbody>{bars}</tbody></table><figcaption>F1 of {which} in percent: the harmonic mean of precision and recall.</figcaption></figure>{}"#,
         scores(run)
     )
+}
+
+/// All classes, if they are few; of many those with the lowest mean F1, the lowest first.
+fn weakest(evaluation: &Evaluation) -> Vec<usize> {
+    let all = 0..evaluation.class_names.len();
+    if all.len() <= MATRIX_CLASSES {
+        return all.collect();
+    }
+    let f1 = |class| {
+        let scores = evaluation.models.iter().map(|model| model.scores(class));
+        scores.map(|scores| Some(scores?.f1)).sum::<Option<f64>>()
+    };
+    let mut classes: Vec<(usize, f64)> =
+        all.filter_map(|class| Some((class, f1(class)?))).collect();
+    classes.sort_by(|a, b| a.1.total_cmp(&b.1));
+    classes.truncate(MATRIX_CLASSES);
+    classes.into_iter().map(|(class, _)| class).collect()
 }
 
 /// Precision, recall, F1 and number of images of each class.
@@ -125,77 +147,6 @@ fn scores(run: &RunData) -> String {
         format!(" The last row is the {}.", markup::text(&note))
     });
     format!(
-        r#"<figure><div class="scroll"><table><thead><tr><td></td><td></td>{head}</tr><tr><th scope="col">class</th><th scope="col">images</th>{columns}</tr></thead><tbody>{body}</tbody><tfoot>{mean}</tfoot></table></div><figcaption>In percent. Precision: of the images taken for the class, those that belong to it; recall: of its images, those recognised.{note}</figcaption></figure>"#
-    )
-}
-
-/// The confusion matrices. With pictures at hand each count opens those of its cell.
-///
-/// Lists of images hold no more than `limit`.
-pub fn confusion(run: &RunData, place: usize, limit: usize) -> String {
-    let matrices: String = (0..run.evaluation.models.len())
-        .map(|model| matrix(run, place, model))
-        .collect();
-    let cut = run.evaluation.models.iter().any(|model| {
-        let largest = model.confusion.most_frequent_mistake();
-        largest.is_some_and(|(label, prediction)| {
-            model.confusion.counts[label][prediction] as usize > limit
-        })
-    });
-    let mistakes = match cut {
-        true => format!("of the mistakes the {limit} it is surest of"),
-        false => "all mistakes".to_owned(),
-    };
-    let pictures = match run.test {
-        Some(_) => format!(
-            " Choose a count to see its images: of those recognised the {} that the model is least \
-             sure of, {mistakes}.",
-            limit.min(RIGHT)
-        ),
-        None => String::new(),
-    };
-    format!(
-        r#"<p>Each row is a class, each column what the model took its images for. The shade is the square root of the share of the row.{pictures}</p><div class="figures">{matrices}</div>"#
-    )
-}
-
-fn matrix(run: &RunData, place: usize, model: usize) -> String {
-    let names: Vec<String> = run
-        .evaluation
-        .class_names
-        .iter()
-        .map(|n| markup::text(n))
-        .collect();
-    let evaluation = &run.evaluation.models[model];
-    let head: String = names
-        .iter()
-        .map(|name| format!(r#"<th scope="col"><span>{name}</span></th>"#))
-        .collect();
-    let mut body = String::new();
-    for (label, counts) in evaluation.confusion.counts.iter().enumerate() {
-        body += &format!(r#"<tr><th scope="row">{}</th>"#, names[label]);
-        for (prediction, count) in counts.iter().enumerate() {
-            if *count == 0 {
-                body += "<td></td>";
-                continue;
-            }
-            let shade = evaluation.confusion.share(label, prediction).sqrt();
-            let deep = if shade > DEEP { r#" class="deep""# } else { "" };
-            let content = match run.test {
-                Some(_) => format!(
-                    r#"<button data-run="{place}" data-list="{}" aria-label="{count} {} taken for {}">{count}</button>"#,
-                    cell_list(model, label, prediction),
-                    names[label],
-                    names[prediction]
-                ),
-                None => count.to_string(),
-            };
-            body += &format!(r#"<td{deep} style="--s:{shade:.3}">{content}</td>"#);
-        }
-        body += "</tr>";
-    }
-    format!(
-        r#"<figure><p class="chart-title">{}</p><div class="scroll"><table class="matrix"><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></div></figure>"#,
-        markup::text(&evaluation.model)
+        r#"<figure><div class="scroll tall"><table><thead><tr><td></td><td></td>{head}</tr><tr><th scope="col">class</th><th scope="col">images</th>{columns}</tr></thead><tbody>{body}</tbody><tfoot>{mean}</tfoot></table></div><figcaption>In percent. Precision: of the images taken for the class, those that belong to it; recall: of its images, those recognised.{note}</figcaption></figure>"#
     )
 }
