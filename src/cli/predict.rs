@@ -35,6 +35,10 @@ pub struct PredictArgs {
     /// Write the images that the models saw: a file that ends in .png, or a folder
     #[arg(long, value_name = "PATH")]
     show: Option<PathBuf>,
+    /// Say “unsure” where no class is as probable as P, such as 0.8. A model knows nothing but its
+    /// classes: of a picture of something else it may be sure all the same
+    #[arg(long, value_name = "P", value_parser = probability)]
+    threshold: Option<f32>,
     /// Print a JSON object per picture
     #[arg(long)]
     json: bool,
@@ -54,6 +58,7 @@ pub fn run(args: PredictArgs, device_args: &DeviceArgs) -> Result<()> {
         .map(|(_, columns)| columns.into());
     let width = columns.unwrap_or(DEFAULT_WIDTH);
 
+    let (classes, threshold) = (&config.class_names, args.threshold.unwrap_or(0.0));
     let (mut failed, mut unshown) = (0, 0);
     for path in &files {
         let file = path.to_string_lossy();
@@ -81,9 +86,9 @@ pub fn run(args: PredictArgs, device_args: &DeviceArgs) -> Result<()> {
             errln!("warning: {warning}");
         }
         let text = match files.len() {
-            _ if args.json => output::json(&file, &predictions, &config.class_names, warning)?,
-            1 => output::details(&file, &predictions, &config.class_names, width),
-            _ => output::row(&file, &predictions, &config.class_names, width),
+            _ if args.json => output::json(&file, &predictions, classes, threshold, warning)?,
+            1 => output::details(&file, &predictions, classes, threshold, width),
+            _ => output::row(&file, &predictions, classes, threshold, width),
         };
         outln!("{}", text.trim_end())?;
         if let Some(Err(error)) = shown {
@@ -102,6 +107,13 @@ pub fn run(args: PredictArgs, device_args: &DeviceArgs) -> Result<()> {
         text::count(files.len(), "image")
     );
     Ok(())
+}
+
+fn probability(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(probability) if (0.0..=1.0).contains(&probability) => Ok(probability),
+        _ => Err("expected a number from 0 to 1, such as 0.8".to_string()),
+    }
 }
 
 /// What is said of a picture without a plain background.

@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use console::{Alignment, measure_text_width, pad_str, truncate_str};
 use serde::Serialize;
 
-use crate::model::argmax;
+use crate::model::{argmax, confidence};
 use crate::util::text::{self, push_line};
 
 /// A model's name and the probabilities it gives the classes, in the order of the labels.
 pub type Prediction<'a> = (&'a str, Vec<f32>);
 
+/// What a model says that is not sure enough.
+const UNSURE: &str = "unsure";
 /// Classes that are shown of a picture.
 const MOST_CLASSES: usize = 10;
 /// Least width of a line; on a narrower terminal lines wrap.
@@ -24,10 +26,13 @@ const PERCENT_WIDTH: usize = 9;
 /// most probable class of the first model at the top; of more than ten classes the ten that are the
 /// most probable to any model. Several lines, none wider than `width`, if that is at least 60 for one
 /// or two models.
+///
+/// Below stands which models are unsure: those whose most probable class is below `threshold`.
 pub fn details(
     file: &str,
     predictions: &[Prediction],
     class_names: &[String],
+    threshold: f32,
     width: usize,
 ) -> String {
     let width = width.max(LEAST_WIDTH);
@@ -57,7 +62,22 @@ pub fn details(
             &format!("  and {} less probable", text::thousands(rest as u64)),
         );
     }
+    for (model, probabilities) in predictions {
+        if is_unsure(probabilities, threshold) {
+            let least = text::percent(f64::from(threshold));
+            push_line(
+                &mut out,
+                &format!("  {model} is unsure: no class reaches {least} %"),
+            );
+        }
+    }
     out
+}
+
+/// Whether no class is as probable as that.
+fn is_unsure(probabilities: &[f32], threshold: f32) -> bool {
+    // Nor is a model sure that says NaN.
+    threshold > 0.0 && confidence(probabilities) < f64::from(threshold)
 }
 
 /// The labels that [`details`] shows, the first model's most probable at the top.
@@ -84,9 +104,15 @@ fn most_probable(predictions: &[Prediction], classes: usize) -> Vec<usize> {
 }
 
 /// One picture among many: its file, and for each model the most probable class with its
-/// probability as a bar. One line, no wider than `width`, if that is at least 60 for one or two
-/// models.
-pub fn row(file: &str, predictions: &[Prediction], class_names: &[String], width: usize) -> String {
+/// probability as a bar; `unsure` in place of one below `threshold`. One line, no wider than `width`,
+/// if that is at least 60 for one or two models.
+pub fn row(
+    file: &str,
+    predictions: &[Prediction],
+    class_names: &[String],
+    threshold: f32,
+    width: usize,
+) -> String {
     let width = width.max(LEAST_WIDTH);
     let models = predictions.len();
     let model_width = predictions
@@ -94,7 +120,10 @@ pub fn row(file: &str, predictions: &[Prediction], class_names: &[String], width
         .map(|(model, _)| measure_text_width(model))
         .max()
         .unwrap_or(0);
-    let class_width = names_width(class_names);
+    let class_width = match threshold > 0.0 {
+        true => names_width(class_names).max(UNSURE.len()),
+        false => names_width(class_names),
+    };
     // The file takes a third of the line, the models share the rest, and what their bars do not
     // need goes to the file. Before a bar there is a gap, like that before a percentage.
     let fixed = models * (2 + model_width + 1 + class_width + PERCENT_WIDTH);
@@ -112,10 +141,14 @@ pub fn row(file: &str, predictions: &[Prediction], class_names: &[String], width
             Some(width) => format!(" {}", bar(probabilities[label], width)),
             None => String::new(),
         };
+        let class = match is_unsure(probabilities, threshold) {
+            true => UNSURE,
+            false => &class_names[label],
+        };
         line += &format!(
             "  {} {}{bar}{}",
             fit(model, model_width),
-            fit(&class_names[label], class_width),
+            fit(class, class_width),
             percent(probabilities[label])
         );
     }
@@ -123,8 +156,8 @@ pub fn row(file: &str, predictions: &[Prediction], class_names: &[String], width
 }
 
 /// One picture as a line of JSON:
-/// `{"file", "models": {"cnn": {"class", "label", "probabilities"}, …}}`, and a `"warning"` if there
-/// is one.
+/// `{"file", "models": {"cnn": {"class", "label", "probabilities"}, …}}`, `"unsure": true` of a model
+/// whose class is below `threshold`, and a `"warning"` if there is one.
 ///
 /// # Errors
 ///
@@ -133,6 +166,7 @@ pub fn json(
     file: &str,
     predictions: &[Prediction],
     class_names: &[String],
+    threshold: f32,
     warning: Option<&str>,
 ) -> serde_json::Result<String> {
     let models = predictions
@@ -142,6 +176,7 @@ pub fn json(
             let prediction = JsonOpinion {
                 class: &class_names[label],
                 label,
+                unsure: is_unsure(probabilities, threshold),
                 probabilities,
             };
             (*model, prediction)
@@ -176,6 +211,8 @@ struct JsonLine<'a> {
 struct JsonOpinion<'a> {
     class: &'a str,
     label: usize,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unsure: bool,
     probabilities: &'a [f32],
 }
 

@@ -20,7 +20,7 @@ fn predictions() -> [Prediction<'static>; 2] {
 
 #[test]
 fn details_have_a_row_for_each_class_the_most_probable_first() {
-    let text = details("boot.png", &predictions(), &class_names(), 100);
+    let text = details("boot.png", &predictions(), &class_names(), 0.0, 100);
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 12, "{text}");
     assert_eq!(lines[0], "boot.png");
@@ -55,7 +55,7 @@ fn of_many_classes_the_ten_most_probable_to_any_model_are_shown() {
     // The more probable the higher the label, and the other way round.
     let up: Vec<f32> = (0..1000).map(|class| class as f32 / 499_500.0).collect();
     let down: Vec<f32> = up.iter().rev().copied().collect();
-    let text = |models: &[Prediction]| details("a.png", models, &names, 80);
+    let text = |models: &[Prediction]| details("a.png", models, &names, 0.0, 80);
     let shown = |text: &str| -> Vec<String> {
         let rows = text.lines().filter(|line| line.starts_with("  c"));
         let first = rows.map(|line| line.split_whitespace().next().unwrap().to_owned());
@@ -74,16 +74,16 @@ fn of_many_classes_the_ten_most_probable_to_any_model_are_shown() {
     let expected: Vec<String> = labels.map(|class| format!("c{class}.")).collect();
     assert_eq!(shown(&two), expected, "{two}");
     // No less in the JSON.
-    let line = json("a.png", &[("cnn", vec![0.001; 1000])], &names, None).unwrap();
+    let line = json("a.png", &[("cnn", vec![0.001; 1000])], &names, 0.0, None).unwrap();
     let value: Value = serde_json::from_str(&line).unwrap();
     let probabilities = value["models"]["cnn"]["probabilities"].as_array().unwrap();
     assert_eq!(probabilities.len(), 1000);
-    assert!(!details("a.png", &predictions(), &class_names(), 80).contains("less probable"));
+    assert!(!details("a.png", &predictions(), &class_names(), 0.0, 80).contains("less probable"));
 }
 
 #[test]
 fn a_row_has_the_class_of_every_model() {
-    let line = row("boot.png", &predictions(), &class_names(), 120);
+    let line = row("boot.png", &predictions(), &class_names(), 0.0, 120);
     assert_eq!(line.matches('\n').count(), 1);
     let words: Vec<&str> = line.split_whitespace().collect();
     assert_eq!(words[..4], ["boot.png", "dense", "Ankle", "boot"], "{line}");
@@ -110,7 +110,7 @@ fn names_bars_and_percentages_do_not_touch() {
         let models = ["dense", "cnn"].map(|model| (model, sure.clone()));
         for width in 60..200 {
             for models in [&models[..1], &models] {
-                let texts = [row, details].map(|text| text("boot.png", models, &names, width));
+                let texts = [row, details].map(|text| text("boot.png", models, &names, 0.0, width));
                 for line in texts.iter().flat_map(|text| text.lines()) {
                     // Between a character and a bar, or a bar and a digit, there is space.
                     let characters: Vec<char> = line.chars().collect();
@@ -139,7 +139,7 @@ fn no_line_is_wider_than_the_terminal_and_columns_stand_under_each_other() {
             let predictions = &predictions()[..models];
             let mut ends = Vec::new();
             for file in names {
-                let line = row(file, predictions, &class_names(), width);
+                let line = row(file, predictions, &class_names(), 0.0, width);
                 for line in line.lines() {
                     assert!(line.width() <= width.max(60), "{width}: {line}");
                 }
@@ -147,7 +147,7 @@ fn no_line_is_wider_than_the_terminal_and_columns_stand_under_each_other() {
                     let model = line.find("dense").expect("it stands in the line");
                     ends.push(line[..model].width());
                 }
-                for line in details(file, predictions, &class_names(), width).lines() {
+                for line in details(file, predictions, &class_names(), 0.0, width).lines() {
                     assert!(line.width() <= width.max(60), "{width}: {line}");
                 }
             }
@@ -160,7 +160,7 @@ fn no_line_is_wider_than_the_terminal_and_columns_stand_under_each_other() {
 #[test]
 fn of_a_long_path_the_end_is_shown() {
     let path = format!("{}/left boot.jpeg", "folder/".repeat(20));
-    let line = row(&path, &predictions(), &class_names(), 100);
+    let line = row(&path, &predictions(), &class_names(), 0.0, 100);
     let file = line.split("  ").next().expect("it begins with the file");
     assert!(
         file.starts_with('…') && file.ends_with("left boot.jpeg"),
@@ -174,8 +174,8 @@ fn control_characters_of_a_name_reach_no_terminal() {
     let mut names = class_names();
     names[9] = "\x1b]0;title\x07boot".to_owned();
     let texts = [
-        details(file, &predictions(), &names, 80),
-        row(file, &predictions(), &names, 80),
+        details(file, &predictions(), &names, 0.0, 80),
+        row(file, &predictions(), &names, 0.0, 80),
     ];
     for text in texts {
         let others = text.chars().filter(|&c| c != '\n');
@@ -187,7 +187,7 @@ fn control_characters_of_a_name_reach_no_terminal() {
 #[test]
 fn lines_of_json_hold_everything() {
     let file = "folder/\"quoted\"\nbroken \x1b[1m<b>.png";
-    let line = json(file, &predictions(), &class_names(), None).unwrap();
+    let line = json(file, &predictions(), &class_names(), 0.0, None).unwrap();
     assert!(!line.contains('\n') && !line.contains('\x1b'));
     let value: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(value["file"], file);
@@ -199,7 +199,14 @@ fn lines_of_json_hold_everything() {
     assert_eq!(value["models"]["dense"]["label"], 9);
 
     assert_eq!(value.get("warning"), None);
-    let line = json(file, &predictions(), &class_names(), Some("a \"word\"")).unwrap();
+    let line = json(
+        file,
+        &predictions(),
+        &class_names(),
+        0.0,
+        Some("a \"word\""),
+    )
+    .unwrap();
     let value: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(value["warning"], "a \"word\"");
 
@@ -212,12 +219,40 @@ fn lines_of_json_hold_everything() {
 fn odd_probabilities_are_shown_all_the_same() {
     for value in [f32::NAN, f32::INFINITY, -1.0, 2.0] {
         let predictions = [("dense", vec![value; 10])];
-        let text = details("a.png", &predictions, &class_names(), 80);
+        let text = details("a.png", &predictions, &class_names(), 0.0, 80);
         assert!(text.lines().all(|line| line.width() <= 80), "{text}");
         // Of equals the first.
-        assert!(row("a.png", &predictions, &class_names(), 80).contains("T-shirt/top"));
-        let line = json("a.png", &predictions, &class_names(), None).unwrap();
+        assert!(row("a.png", &predictions, &class_names(), 0.0, 80).contains("T-shirt/top"));
+        let line = json("a.png", &predictions, &class_names(), 0.0, None).unwrap();
         let value: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(value["models"]["dense"]["label"], 0);
     }
+}
+
+#[test]
+fn below_the_threshold_a_model_is_unsure() {
+    let predictions = [
+        ("dense", vec![0.5, 0.3, 0.2]),
+        ("cnn", vec![0.05, 0.05, 0.9]),
+    ];
+    let names = ["a", "b", "c"].map(str::to_owned);
+    let text = details("x.png", &predictions, &names, 0.6, 80);
+    assert!(
+        text.ends_with("  dense is unsure: no class reaches 60.00 %\n"),
+        "{text}"
+    );
+    let line = row("x.png", &predictions, &names, 0.6, 80);
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(words[1..3], ["dense", "unsure"]);
+    assert!(line.contains("cnn   c "), "{line}");
+    let json: Value =
+        serde_json::from_str(&json("x.png", &predictions, &names, 0.6, None).unwrap()).unwrap();
+    assert_eq!(json["models"]["dense"]["unsure"], true);
+    assert_eq!(json["models"]["dense"]["class"], "a");
+    assert!(json["models"]["cnn"].get("unsure").is_none());
+    // Exactly as probable is probable enough; a model that diverged is never sure.
+    assert!(!details("x.png", &predictions, &names, 0.5, 80).contains("unsure"));
+    let diverged = [("cnn", vec![f32::NAN; 3])];
+    assert!(row("x.png", &diverged, &names, 0.1, 80).contains("unsure"));
+    assert!(!row("x.png", &diverged, &names, 0.0, 80).contains("unsure"));
 }
