@@ -5,9 +5,11 @@
 
 Trains a few models for some steps, has `fmnist predict` read all test images from PNG files, and
 compares its probabilities with those of the exported files. The lines of the guide are run, too.
-Needs Fashion-MNIST in FMNIST_DATA_DIR, and the packages of tests/requirements.txt.
+Needs Fashion-MNIST in FMNIST_DATA_DIR, and the packages of tests/requirements.txt. With photographs in
+FMNIST_PICTURES_DIR, models of pictures in colour are compared too.
 """
 
+import csv
 import gzip
 import json
 import os
@@ -68,16 +70,16 @@ def predict(fmnist, run, pictures):
             for name in answers[0]["models"]}
 
 
-def run_onnx(path, images, class_names):
+def run_onnx(path, images, class_names, shape=(1, 28, 28)):
     model = onnx.load(path)
     onnx.checker.check_model(model, full_check=True)
     assert model.producer_name == "fmnist" and model.producer_version, "no producer"
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (image,), (probabilities,) = session.get_inputs(), session.get_outputs()
-    assert (image.name, image.type, image.shape) == ("image", "tensor(float)", ["batch", 1, 28, 28])
+    assert (image.name, image.type, image.shape) == ("image", "tensor(float)", ["batch", *shape])
     assert (probabilities.name, probabilities.type) == ("probabilities", "tensor(float)")
-    assert probabilities.shape == ["batch", 10]
+    assert probabilities.shape == ["batch", len(class_names)]
     assert json.loads(session.get_modelmeta().custom_metadata_map["class_names"]) == class_names
     return np.concatenate([session.run(["probabilities"], {"image": part})[0]
                            for part in batches(images)])
@@ -101,16 +103,16 @@ def run_opencv(path, images):
 
 def module(architecture):
     """The model as a user would write it down."""
-    layers, channels, side = [], 1, 28
+    (channels, height, width_), layers = architecture["shape"], []
     for width in architecture.get("widths", []):
         layers += [nn.Conv2d(channels, width, 3, padding="same"), nn.ReLU(), nn.MaxPool2d(2)]
-        channels, side = width, side // 2
+        channels, height, width_ = width, height // 2, width_ // 2
     layers.append(nn.Flatten())
-    inputs = channels * side * side
+    inputs = channels * height * width_
     for outputs in architecture["hidden"]:
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
         inputs = outputs
-    return nn.Sequential(*layers, nn.Linear(inputs, 10))
+    return nn.Sequential(*layers, nn.Linear(inputs, architecture["classes"]))
 
 
 def run_torch(path, architecture, images, class_names):
@@ -119,7 +121,9 @@ def run_torch(path, architecture, images, class_names):
         about = file.metadata()
         model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})
     assert json.loads(about["class_names"]) == class_names, about
-    pixels = (torch.from_numpy(images) - float(about["pixel_mean"])) / float(about["pixel_std"])
+    # A number for grey images, a list for those in colour.
+    mean, std = (torch.tensor(json.loads(about[name])).reshape(-1, 1, 1) for name in ("pixel_mean", "pixel_std"))
+    pixels = (torch.from_numpy(images) - mean) / std
     with torch.no_grad():
         return model(pixels).softmax(1).numpy()
 
@@ -144,6 +148,40 @@ def run_guide(folder, images):
         os.chdir(here)
 
 
+def shape_of(architecture):
+    size = architecture["input"]
+    return size["channels"], size["height"], size["width"]
+
+
+def compare_pictures(fmnist, folder, name, dataset, row):
+    """Models of pictures in colour, on the test pictures as the models saw them."""
+    out, seen = folder / name, folder / f"{name}-seen"
+    fmnist("train", "--quiet", "--epochs", "1", "--image-size", "24", "--pixels", "centered",
+           "--data-dir", dataset, "--out", out)
+    config = json.loads((out / "config.json").read_text())
+    with open(out / "split.csv", newline="") as split:
+        paths = [dataset / line["path"] for line in csv.DictReader(split) if line["part"] == "test"]
+    # A folder each: pictures of two classes may have the same name.
+    answers, images = [], []
+    for index, path in enumerate(paths[::4]):
+        shown = seen / f"{index}.png"
+        seen.mkdir(exist_ok=True)
+        answers.append(json.loads(fmnist("predict", out, path, "--json", "--show", shown)))
+        images.append(cv2.cvtColor(cv2.imread(str(shown)), cv2.COLOR_BGR2RGB).transpose(2, 0, 1))
+    images = np.ascontiguousarray(np.stack(images).astype(np.float32) / 255)
+    for architecture in config["models"]:
+        model = architecture["model"]
+        architecture["shape"] = shape_of(architecture)
+        expected = np.array([answer["models"][model]["probabilities"] for answer in answers])
+        files = {form: out / f"{model}.{form}" for form in ("onnx", "safetensors")}
+        for form, path in files.items():
+            fmnist("export", out, "--model", model, "--format", form, "--out", path)
+        results = [run_onnx(files["onnx"], images, config["class_names"], architecture["shape"]),
+                   run_torch(files["safetensors"], architecture, images, config["class_names"]),
+                   run_opencv(files["onnx"], images)]
+        row(f"{name} {model}", *(result - expected for result in results))
+
+
 def main():
     program = Path(sys.argv[1]).resolve()
 
@@ -157,15 +195,15 @@ def main():
     images = bytes_.astype(np.float32)[:, None] / 255
     worst = 0.0
 
-    def row(name, *results):
+    def row(name, *differences):
         nonlocal worst
-        differences = [np.abs(result - expected).max() for result in results]
+        differences = [np.abs(difference).max() for difference in differences]
         worst = max(worst, *differences)
-        print(f"{name:16}", *(f"{difference:<20.1e}" for difference in differences))
+        print(f"{name:28}", *(f"{difference:<20.1e}" for difference in differences))
 
     programs = {"onnxruntime": onnxruntime, "PyTorch": torch, "OpenCV": cv2}
     programs = [f"{name} {module.__version__}" for name, module in programs.items()]
-    print(f"{'':16}", *(f"{program:20}" for program in programs))
+    print(f"{'':28}", *(f"{program:20}" for program in programs))
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         pictures = folder / "pictures"
@@ -187,12 +225,16 @@ def main():
                 files = {form: out / f"{name}.{form}" for form in ("onnx", "safetensors")}
                 for form, path in files.items():
                     fmnist("export", out, "--model", name, "--format", form, "--out", path)
-                row(f"{run} {name}",
-                    run_onnx(files["onnx"], images, config["class_names"]),
-                    run_torch(files["safetensors"], architecture, images, config["class_names"]),
-                    run_opencv(files["onnx"], images))
+                architecture["shape"] = shape_of(architecture)
+                results = [run_onnx(files["onnx"], images, config["class_names"]),
+                           run_torch(files["safetensors"], architecture, images, config["class_names"]),
+                           run_opencv(files["onnx"], images)]
+                row(f"{run} {name}", *(result - expected for result in results))
                 if (run, name) == ("plain", "cnn"):
-                    row("the guide's lines", *run_guide(out, images))
+                    row("the guide's lines", *(result - expected for result in run_guide(out, images)))
+        photographs = os.environ.get("FMNIST_PICTURES_DIR")
+        for name in ["sign-language-digits/images", "clothing"] if photographs else []:
+            compare_pictures(fmnist, folder, name.split("/")[0], Path(photographs, name), row)
     if worst > BOUND:
         sys.exit(f"check_export: the probabilities differ by {worst:.1e}, more than {BOUND:.0e}")
 
