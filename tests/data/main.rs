@@ -14,4 +14,5 @@ mod idx_files;
 mod npz;
 mod other_datasets;
 mod pictures;
+mod sources;
 mod synthetic;

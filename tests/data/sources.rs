@@ -1,0 +1,287 @@
+//! Which dataset is meant by a folder or a file, and the parts that it lacks.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fmnist::dataset::manifest::Manifest;
+use fmnist::dataset::{
+    Dataset, DatasetChoice, Event, ImageShape, Preparation, Resize, SearchPaths, Split, load_from,
+};
+
+use crate::common::idx_files::{images_file, labels_file};
+use crate::common::npz_files::{Entry, npy, zip};
+use crate::common::pictures::grey_png;
+
+fn load(path: &Path, preparation: &Preparation) -> Result<(Dataset, Vec<String>), String> {
+    let places = SearchPaths {
+        env_dir: None,
+        project_dir: PathBuf::from("nowhere"),
+        cache_dir: None,
+        pictures_dir: Some(path.parent().unwrap().join("cache")),
+        manifest: Manifest::fashion_mnist(),
+    };
+    let mut said = Vec::new();
+    let mut notify = |event: Event<'_>| {
+        if let Event::Note(text) = event {
+            said.push(text.to_owned());
+        }
+    };
+    load_from(
+        DatasetChoice::Auto,
+        Some(path),
+        preparation,
+        &places,
+        &mut notify,
+    )
+    .map(|dataset| (dataset, said))
+    .map_err(|error| format!("{error:#}"))
+}
+
+fn sizes(data: &Dataset) -> [usize; 3] {
+    let validation = data.validation.as_ref().map_or(0, Split::len);
+    [data.train.len(), validation, data.test.len()]
+}
+
+/// Images of `values` bytes, each another.
+fn images(count: usize, values: usize) -> Vec<u8> {
+    (0..count * values)
+        .map(|at| (at / values * 37 + at % values * 11) as u8)
+        .collect()
+}
+
+fn write_npz(path: &Path, parts: &[(&str, usize)], keras: bool) {
+    let mut entries = Vec::new();
+    for &(part, count) in parts {
+        let labels: Vec<u8> = (0..count).map(|nth| (nth % 3) as u8).collect();
+        let (x, y) = match keras {
+            true => (format!("x_{part}.npy"), format!("y_{part}.npy")),
+            false => (format!("{part}_images.npy"), format!("{part}_labels.npy")),
+        };
+        entries.push(Entry::stored(
+            &x,
+            &npy("|u1", &[count, 10, 12, 3], &images(count, 360)),
+        ));
+        entries.push(Entry::deflated(&y, &npy("|u1", &[count, 1], &labels)));
+    }
+    fs::write(path, zip(&entries)).unwrap();
+}
+
+fn write_idx(folder: &Path, prefix: &str, parts: &[(&str, usize)]) {
+    fs::create_dir_all(folder).unwrap();
+    for &(part, count) in parts {
+        let labels: Vec<u8> = (0..count).map(|nth| (nth % 4) as u8).collect();
+        let write = |name: &str, bytes: Vec<u8>| {
+            fs::write(folder.join(format!("{prefix}{part}-{name}")), bytes)
+        };
+        write("images-idx3-ubyte", images_file(&images(count, 784))).unwrap();
+        write("labels-idx1-ubyte", labels_file(&labels)).unwrap();
+    }
+}
+
+fn write_cifar(folder: &Path, test: bool) {
+    fs::create_dir_all(folder).unwrap();
+    let batch = |count: usize| -> Vec<u8> {
+        let pixels = images(count, 3072);
+        let records = pixels.chunks(3072).enumerate();
+        records
+            .flat_map(|(nth, image)| [&[(nth % 10) as u8], image].concat())
+            .collect()
+    };
+    fs::write(folder.join("data_batch_1.bin"), batch(60)).unwrap();
+    if test {
+        fs::write(folder.join("test_batch.bin"), batch(20)).unwrap();
+    }
+}
+
+#[test]
+fn each_kind_is_known_by_what_is_there() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| root.path().join(name);
+    let none = Preparation::default();
+
+    fs::create_dir(at("medical")).unwrap();
+    write_npz(
+        &at("medical/pathmnist.npz"),
+        &[("train", 60), ("val", 9), ("test", 12)],
+        false,
+    );
+    for path in ["medical", "medical/pathmnist.npz"] {
+        let (data, said) = load(&at(path), &none).unwrap();
+        assert_eq!(data.name, "pathmnist");
+        assert_eq!(sizes(&data), [60, 9, 12]);
+        assert_eq!(data.class_names, ["class 0", "class 1", "class 2"]);
+        let shape = ImageShape {
+            channels: 3,
+            height: 10,
+            width: 12,
+        };
+        assert_eq!(data.train.spec.shape, shape);
+        assert_eq!(data.preparation.unwrap().resize, Some(Resize::Pad));
+        assert_eq!(said, [""; 0]);
+    }
+
+    // What validates is taken from the images to train on, and said.
+    write_npz(&at("keras.npz"), &[("train", 90), ("test", 12)], true);
+    let (data, said) = load(&at("keras.npz"), &none).unwrap();
+    let [train, validation, test] = sizes(&data);
+    assert_eq!((train + validation, test), (90, 12));
+    assert!(validation >= 3);
+    assert_eq!(
+        said,
+        [format!(
+            "keras has no images to validate with: {validation} images of those to train on are taken"
+        )]
+    );
+
+    write_cifar(&at("wrapped/cifar-10-batches-bin"), false);
+    let (data, said) = load(&at("wrapped"), &none).unwrap();
+    assert_eq!(data.name, "cifar-10-batches-bin");
+    assert_eq!(sizes(&data).iter().sum::<usize>(), 60);
+    assert!(
+        sizes(&data)[1..].iter().all(|size| *size >= 10),
+        "{:?}",
+        sizes(&data)
+    );
+    assert_eq!(said.len(), 2);
+
+    // IDX files without their test part; with it, training holds the last ones out itself.
+    write_idx(&at("idx"), "", &[("train", 80)]);
+    let (data, _) = load(&at("idx"), &none).unwrap();
+    assert_eq!(
+        (sizes(&data).iter().sum::<usize>(), data.class_names.len()),
+        (80, 4)
+    );
+    assert!(sizes(&data)[2] >= 4);
+    write_idx(&at("whole"), "", &[("train", 80), ("t10k", 8)]);
+    assert_eq!(sizes(&load(&at("whole"), &none).unwrap().0), [80, 0, 8]);
+}
+
+#[test]
+fn parts_that_are_made_are_disjoint_and_the_same_each_time() {
+    let root = tempfile::tempdir().unwrap();
+    write_cifar(&root.path().join("cifar"), true);
+    let path = root.path().join("cifar");
+    let of_seed = |seed| {
+        load(
+            &path,
+            &Preparation {
+                seed,
+                ..Preparation::default()
+            },
+        )
+        .unwrap()
+        .0
+    };
+    let (data, again, other) = (of_seed(0), of_seed(0), of_seed(1));
+    assert_eq!(data.digest, again.digest);
+    assert_ne!(data.digest, other.digest);
+    let validation = data.validation.unwrap();
+    for index in 0..validation.len() {
+        let image = validation.image(index);
+        assert!((0..data.train.len()).all(|other| data.train.image(other) != image));
+    }
+    let asked = Preparation {
+        validation: Some(30),
+        ..Preparation::default()
+    };
+    let asked = sizes(&load(&path, &asked).unwrap().0)[1];
+    assert!((18..42).contains(&asked), "{asked}");
+}
+
+#[test]
+fn several_datasets_are_listed() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("mixed");
+    write_idx(&dir, "emnist-digits-", &[("train", 8), ("test", 4)]);
+    write_idx(&dir, "emnist-mnist-", &[("train", 8), ("test", 4)]);
+    write_npz(&dir.join("a.npz"), &[("train", 60), ("test", 9)], true);
+    let error = load(&dir, &Preparation::default()).map(drop).unwrap_err();
+    let lines: Vec<&str> = error.lines().collect();
+    assert!(
+        lines[0].ends_with("mixed holds more than one dataset — name one of them by --data-dir:"),
+        "{error}"
+    );
+    for (line, part) in lines[1..].iter().zip([
+        "IDX files of emnist-digits",
+        "IDX files of emnist-mnist",
+        "an NPZ file",
+    ]) {
+        assert!(line.contains(part), "{line}");
+    }
+    assert_eq!(lines.len(), 4);
+    // Each is taken by the file that the list names.
+    let named = lines[1].rsplit(' ').next().unwrap();
+    let (data, _) = load(Path::new(named), &Preparation::default()).unwrap();
+    assert_eq!(data.name, "emnist-digits");
+    assert_eq!(sizes(&data), [8, 0, 4]);
+}
+
+#[test]
+fn what_is_no_dataset_is_told_what_is_expected() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| root.path().join(name);
+    fs::create_dir(at("empty")).unwrap();
+    let error = load(&at("empty"), &Preparation::default())
+        .map(drop)
+        .unwrap_err();
+    assert!(
+        error.contains("holds no dataset") && error.contains("cat/   a.jpg"),
+        "{error}"
+    );
+    fs::write(at("notes.txt"), "text").unwrap();
+    let error = load(&at("notes.txt"), &Preparation::default())
+        .map(drop)
+        .unwrap_err();
+    assert!(
+        error.contains("notes.txt is no file of a dataset that is read"),
+        "{error}"
+    );
+    // Pictures without folders of classes.
+    fs::create_dir(at("flat")).unwrap();
+    fs::write(at("flat/a.png"), grey_png(8, 8, &[1; 64])).unwrap();
+    let error = load(&at("flat"), &Preparation::default())
+        .map(drop)
+        .unwrap_err();
+    assert!(error.contains("a folder for each class"), "{error}");
+}
+
+#[test]
+fn flags_for_pictures_are_refused_for_arrays() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("a.npz");
+    write_npz(&path, &[("train", 60), ("val", 9), ("test", 9)], false);
+    let none = Preparation::default();
+    for (preparation, part) in [
+        (
+            Preparation {
+                image_size: Some(16),
+                ..none.clone()
+            },
+            "--image-size is for folders of pictures",
+        ),
+        (
+            Preparation {
+                channels: Some(1),
+                ..none.clone()
+            },
+            "--channels is for folders of pictures",
+        ),
+        (
+            Preparation {
+                group_by: Some("x".into()),
+                ..none.clone()
+            },
+            "--group-by is for folders of pictures",
+        ),
+        (
+            Preparation {
+                validation: Some(3),
+                ..none.clone()
+            },
+            "--validation: a says itself what to validate with",
+        ),
+    ] {
+        let error = load(&path, &preparation).map(drop).unwrap_err();
+        assert!(error.contains(part), "{error}");
+    }
+}
