@@ -65,10 +65,10 @@ fn main(@builtin(local_invocation_index) local: u32) {
         }
         for (var k = 0u; k < CLASSES; k++) {
             let logit = logits[first + k] - largest_logit;
-            let expected = class_weight(k) * targets[first + k];
+            let expected = targets[first + k];
             // Else 0 times infinity would be NaN.
-            sum.x += select(0.0, expected * (log_sum - logit), expected != 0.0);
-            grad_logits[first + k] = (weight * (exp(logit) / exponentials) - expected) / f32(BATCH);
+            sum.x += select(0.0, weight * (expected * (log_sum - logit)), expected != 0.0);
+            grad_logits[first + k] = weight * (exp(logit) / exponentials - expected) / f32(BATCH);
         }
         sum.y += select(0.0, 1.0, prediction == label);
     }

@@ -56,10 +56,11 @@ impl Learner {
             weight_decay,
             average_decay,
             class_weights,
+            label_smoothing,
             ..
         } = model.training;
         let training_device = device.clone().autodiff();
-        let class_weights = class_weights.of(training.class_counts());
+        let class_weights = class_weights.of(training.class_counts(), label_smoothing);
         Self {
             settings: model.clone(),
             epochs: run.epochs,

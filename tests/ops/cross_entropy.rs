@@ -95,11 +95,12 @@ fn define_loss(logits: &[f64], targets: &[f32], weights: Option<&[f32]>, classes
         .zip(targets.chunks_exact(classes));
     let losses = rows.map(|(row, targets)| {
         let sum: f64 = row.iter().map(|x| x.exp()).sum();
-        let of_class = |class: usize| {
-            let weight = weights.map_or(1.0, |weights| f64::from(weights[class]));
-            -weight * f64::from(targets[class]) * (row[class].exp() / sum).ln()
-        };
-        (0..classes).map(of_class).sum::<f64>()
+        let of_class = |class: usize| -f64::from(targets[class]) * (row[class].exp() / sum).ln();
+        let weight = weights.map_or(1.0, |weights| {
+            let products = weights.iter().zip(targets);
+            products.map(|(&w, &t)| f64::from(w) * f64::from(t)).sum()
+        });
+        weight * (0..classes).map(of_class).sum::<f64>()
     });
     losses.sum()
 }

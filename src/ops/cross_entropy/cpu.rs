@@ -27,7 +27,6 @@ pub fn forward_backward(
 ) -> Sums {
     assert_eq!(targets.len(), logits.len(), "length of the targets");
     assert_eq!(grad_logits.len(), logits.len(), "length of the gradient");
-    let class_weight = |class: usize| class_weights.map_or(1.0, |weights| weights[class]);
     let batch = (logits.len() / classes) as f32;
     let mut sums = Sums {
         loss_sum: 0.0,
@@ -50,13 +49,11 @@ pub fn forward_backward(
             let products = weights.iter().zip(targets).map(|(w, target)| w * target);
             products.sum()
         });
-        let columns = grads.iter_mut().zip(logits).zip(targets);
-        for (class, ((grad, &logit), &target)) in columns.enumerate() {
-            let target = class_weight(class) * target;
-            *grad = (weight * (*grad / sum) - target) / batch;
+        for ((grad, &logit), &target) in grads.iter_mut().zip(logits).zip(targets) {
+            *grad = weight * (*grad / sum - target) / batch;
             // Else 0 · -∞ would be NaN.
             if target != 0.0 {
-                sums.loss_sum += f64::from(target * (log_sum - shifted(logit)));
+                sums.loss_sum += f64::from(weight * (target * (log_sum - shifted(logit))));
             }
         }
         sums.correct += usize::from(prediction == argmax(targets));

@@ -107,9 +107,9 @@ fn differentiable<B: CrossEntropyKernels, C: CheckpointStrategy>(
 /// label. A prediction is correct where the largest logit, the first of equal ones, is at the largest
 /// target.
 ///
-/// With class weights, `[classes]`, the loss of a row is -Σ weight · target · log p over its classes:
-/// PyTorch's for targets that are distributions. The mean is still over the rows, whatever they weigh,
-/// and the weights have no gradient and no say in what is correct.
+/// With class weights, `[classes]`, a row's loss counts as much as its classes do: it is multiplied by
+/// Σ weight · target. For targets of 1 at a label that is PyTorch's `weight`. The mean is still over the
+/// rows, whatever they weigh, and the weights have no gradient and no say in what is correct.
 ///
 /// # Panics
 ///

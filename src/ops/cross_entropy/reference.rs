@@ -13,7 +13,7 @@ pub fn cross_entropy(
     let predictions = logits.clone().inner().argmax(1);
     let correct = predictions.equal(targets.clone().inner().argmax(1));
     let targets = match class_weights {
-        Some(weights) => targets * weights.unsqueeze(),
+        Some(weights) => targets.clone() * (targets * weights.unsqueeze()).sum_dim(1),
         None => targets,
     };
     let loss = (log_softmax(logits, 1) * targets).sum().neg() / batch;
