@@ -128,18 +128,19 @@ impl Classifier {
         if !self.normalize {
             return self;
         }
-        let mut inputs: Vec<Tensor<4>> = images.collect();
+        // Each output takes the place of its input: there are never more than those of one block.
+        let mut features: Vec<Tensor<4>> = images.collect();
         for block in &mut self.blocks {
-            let outputs = inputs.iter().map(|input| block.forward(input.clone()));
-            let outputs: Vec<Tensor<4>> = outputs.collect();
-            let squares = outputs.iter().cloned().map(reference::mean_square);
+            let outputs = features.into_iter().map(|input| block.forward(input));
+            features = outputs.collect();
+            let squares = features.iter().cloned().map(reference::mean_square);
             let Some(sum) = squares.reduce(|a, b| a + b) else {
                 return self;
             };
-            let factor = (sum / outputs.len() as f32 + EPSILON).sqrt().recip();
+            let factor = (sum / features.len() as f32 + EPSILON).sqrt().recip();
             block.scale(factor.clone());
-            let scaled = outputs.into_iter().map(|output| output * factor.clone());
-            inputs = scaled.collect();
+            let scaled = features.into_iter().map(|output| output * factor.clone());
+            features = scaled.collect();
         }
         self.normalize = false;
         self

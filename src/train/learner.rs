@@ -21,9 +21,12 @@ use crate::ops::weights::{flattened, with_weights};
 use crate::train::{Batch, Batches, DeviceSplit};
 use crate::util::text::count;
 
-/// Batches of training images on which the normalisation is measured for inference: the error of
-/// a channel's mean square over 2,000 images is far below 1 %.
+/// Batches of training images on which the normalisation is measured for inference, at most: the error
+/// of a channel's mean square over 2,000 images is far below 1 %.
 const FOLDING_BATCHES: usize = 16;
+/// Pixels of so many images in each place of these batches: what is kept of larger ones would take
+/// hundreds of megabytes.
+const FOLDING_PIXELS: usize = 32 * 1024;
 
 /// A model with its optimizer.
 pub struct Learner {
@@ -146,7 +149,9 @@ impl Learner {
             .training
             .batches(EVALUATION_BATCH)
             .normalized(normalization);
-        let images = batches.take(FOLDING_BATCHES).map(|batch| batch.images);
+        let pixels = self.settings.architecture.input.pixels();
+        let enough = (FOLDING_PIXELS / pixels).clamp(1, FOLDING_BATCHES);
+        let images = batches.take(enough).map(|batch| batch.images);
         self.optimizer.averaged(self.model.valid()).folded(images)
     }
 
