@@ -18,7 +18,7 @@ use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use super::Event;
 use super::connection::Connection;
 use super::manifest::{Manifest, ManifestFile, missing};
-use super::part::{OnDisk, Part};
+use super::partial_file::{OnDisk, PartialFile};
 use crate::util::folder_lock::FolderLock;
 use crate::util::text;
 
@@ -181,7 +181,7 @@ fn download(
     wait: &mut Wait,
     notify: &mut dyn FnMut(Event<'_>),
 ) -> Result<()> {
-    let mut part = Part::open(target.with_extension("gz.part"))?;
+    let mut part = PartialFile::open(target.with_extension("gz.part"))?;
     let url = format!("{mirror}{}", file.gz_name());
     let resumed = part.len()? > 0;
     // What was kept of an earlier attempt may be of no use: then once more from the beginning.
@@ -197,7 +197,7 @@ fn transfer(
     connection: &Arc<Connection>,
     url: &str,
     file: &ManifestFile,
-    part: &mut Part,
+    part: &mut PartialFile,
     wait: &mut Wait,
     notify: &mut dyn FnMut(Event<'_>),
 ) -> Result<bool> {

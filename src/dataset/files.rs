@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
-use super::idx;
+use super::gzip;
 
 /// Bytes that are hashed at a time.
 const CHUNK: usize = 64 * 1024;
@@ -82,7 +82,7 @@ pub(super) fn contradicted(name: &str, dir: &Path, path: &Path) -> Result<Option
 /// The SHA-256 of what a file holds when it is unpacked, of at most `limit` bytes; none if what is
 /// packed is damaged.
 pub(super) fn content_sum(file: &mut dyn BufRead, limit: u64) -> io::Result<Option<String>> {
-    let content = idx::unpacked(Box::new(file)).and_then(|content| sha256(content.take(limit)));
+    let content = gzip::unpacked(Box::new(file)).and_then(|content| sha256(content.take(limit)));
     match content {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(None),
         content => content.map(Some),
@@ -122,7 +122,7 @@ pub(super) fn open(path: &Path) -> Result<BufReader<File>> {
 pub(super) fn read_text(path: &Path) -> Result<String> {
     let name = path.display();
     let mut bytes = Vec::new();
-    idx::unpacked(Box::new(open(path)?))
+    gzip::unpacked(Box::new(open(path)?))
         .and_then(|content| content.take(MAX_TEXT + 1).read_to_end(&mut bytes))
         .with_context(|| format!("{name} could not be read"))?;
     ensure!(

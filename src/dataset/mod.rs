@@ -14,10 +14,11 @@ use thiserror::Error;
 #[cfg(feature = "cli")]
 mod connection;
 mod files;
+mod gzip;
 mod load;
 mod name;
 #[cfg(feature = "cli")]
-mod part;
+mod partial_file;
 #[cfg(feature = "cli")]
 mod proxy;
 

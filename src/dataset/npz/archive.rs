@@ -11,7 +11,7 @@ use rawzip::{
 };
 
 use super::array::Array;
-use crate::dataset::idx::MAX_PACKED;
+use crate::dataset::gzip::MAX_PACKED;
 use crate::util::text::{count, one_line, thousands};
 
 /// The most entries of an archive: far more than a dataset has arrays.

@@ -30,12 +30,12 @@ impl OnDisk {
 }
 
 /// A file while it is downloaded, `NAME.gz.part`.
-pub struct Part {
+pub struct PartialFile {
     path: PathBuf,
     file: File,
 }
 
-impl Part {
+impl PartialFile {
     /// Opens what an earlier attempt left, or a new file.
     pub fn open(path: PathBuf) -> Result<Self> {
         let open = || {
