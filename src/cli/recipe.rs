@@ -25,7 +25,7 @@ pub struct RecipeArgs {
     /// Passes over the training images [default: the recipe's]
     #[arg(long, value_name = "N", value_parser = positive)]
     epochs: Option<usize>,
-    /// Images per step [default: 128]
+    /// Images per step [default: the recipe's, 128 or 32]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(super) batch_size: Option<usize>,
     /// Train on the first N images only
@@ -159,7 +159,7 @@ impl RecipeArgs {
     /// If a model cannot be built.
     pub fn of_spec(&self, spec: Spec, usual: Recipe, validation: usize) -> Result<Settings> {
         let recipe = self.recipe.unwrap_or(usual);
-        let batch_size = self.batch_size.unwrap_or(BATCH_SIZE);
+        let batch_size = self.batch_size.unwrap_or(recipe.batch_size());
         let kinds = self.model.unwrap_or(Models::Both).kinds();
         let mut settings = Settings::new(recipe, kinds, spec);
         settings.batch_size = batch_size;

@@ -26,7 +26,7 @@ use crate::util::text::count;
 const FOLDING_BATCHES: usize = 16;
 /// Pixels of so many images in each place of these batches: what is kept of larger ones would take
 /// hundreds of megabytes.
-const FOLDING_PIXELS: usize = 32 * 1024;
+const FOLDING_PIXELS: usize = 16 * 1024;
 
 /// A model with its optimizer.
 pub struct Learner {

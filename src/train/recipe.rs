@@ -8,7 +8,7 @@ use crate::dataset::{ImageShape, Spec};
 use crate::model::{Architecture, ModelKind};
 use crate::ops::gather::{Augment, Normalization};
 
-/// Images per step of every recipe.
+/// Images per step of most recipes.
 pub const BATCH_SIZE: usize = 128;
 
 /// Training images that every recipe holds out to validate with.
@@ -47,6 +47,16 @@ impl Recipe {
             Self::Plain | Self::Standard => 10,
             Self::Best => 100,
             Self::Pictures => 30,
+        }
+    }
+
+    /// Images per step. Learning rates are those for [`BATCH_SIZE`] images, and are scaled by the root of the
+    /// ratio.
+    pub fn batch_size(self) -> usize {
+        match self {
+            Self::Plain | Self::Standard | Self::Best => BATCH_SIZE,
+            // Of few images there are few steps in an epoch.
+            Self::Pictures => 32,
         }
     }
 
