@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use super::cifar;
+#[cfg(feature = "cli")]
+use super::folder;
 use super::idx_files::{self, IdxSet};
-use super::{cifar, folder};
 use crate::util::text::{quoted, shown};
 
 /// The first bytes of a ZIP archive, which an NPZ file is.
@@ -122,6 +124,7 @@ fn sources_in(dir: &Path) -> Result<Vec<Source>> {
     if cifar::is_in(dir) {
         sources.push(Source::Cifar(dir.to_path_buf()));
     }
+    #[cfg(feature = "cli")]
     if folder::is_in(dir) {
         sources.push(Source::Pictures(dir.to_path_buf()));
     }
