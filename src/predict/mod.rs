@@ -5,7 +5,7 @@
 //! - [`load`]: a picture's file into a [`Picture`](crate::picture::Picture).
 //! - [`Picture::to_input`](crate::picture::Picture::to_input),
 //!   [`Picture::fit`](crate::picture::Picture::fit): a picture into 28×28 grey pixels on black.
-//! - [`prepare`]: a file into what the models of a run see, by the rule of the run.
+//! - [`prepare()`]: a file into what the models of a run see, by the rule of the run.
 //! - [`Show`], [`write_png`]: that as a file, for people who wonder.
 //! - [`output`]: what the models say, for people and for programs.
 
