@@ -92,7 +92,7 @@ pub fn assemble(
         digest: DatasetDigest::new(&train.sums(), sums.as_ref(), &test.sums()),
         preparation: (!is_complete || !is_like_fashion_mnist).then(|| Preparation {
             resize: (!is_like_fashion_mnist).then(|| preparation.resize.unwrap_or_default()),
-            ..preparation.clone()
+            ..preparation.clone().without_parts_if(is_complete)
         }),
         inventory: None,
         train,

@@ -49,3 +49,17 @@ pub struct Preparation {
     #[serde(skip)]
     pub strict: bool,
 }
+
+impl Preparation {
+    /// Without what says how parts are made, if none are: it has no say then.
+    pub(super) fn without_parts_if(self, is_complete: bool) -> Self {
+        match is_complete {
+            true => Self {
+                validation: None,
+                seed: 0,
+                ..self
+            },
+            false => self,
+        }
+    }
+}

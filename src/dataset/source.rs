@@ -155,8 +155,8 @@ fn nothing_in(dir: &Path) -> String {
     format!(
         "{} holds no dataset — name by --data-dir a folder of pictures with a folder for each class,\n\n    \
          photos/\n      cat/   a.jpg, b.jpg, …\n      dog/   c.jpg, d.jpg, …\n\n\
-         or the four files of a dataset in IDX format, an NPZ file, or CIFAR's binary files; leave it out \
-         to have Fashion-MNIST downloaded",
+         or the four files of a dataset in IDX format (train-images-idx3-ubyte, …), an NPZ file, or CIFAR's \
+         binary files; leave it out to have Fashion-MNIST downloaded",
         shown(dir)
     )
 }

@@ -297,7 +297,9 @@ impl Pictures {
             digest: DatasetDigest::new(&train.sums(), Some(&validation.sums()), &test.sums()),
             preparation: Some(Preparation {
                 resize: Some(preparation.resize.unwrap_or_default()),
-                ..preparation.clone()
+                ..preparation
+                    .clone()
+                    .without_parts_if(self.listing.given.len() == Part::ALL.len())
             }),
             inventory: Some(inventory),
             train,
