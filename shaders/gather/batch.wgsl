@@ -3,7 +3,8 @@
 //
 //   dispatch.x  images of the batch
 //
-// images         [., CHANNELS, HEIGHT, WIDTH] bytes, four to a word, the first in the lowest bits
+// images         [., CHANNELS, HEIGHT, WIDTH] bytes, four to a word, the first in the lowest bits: all of the
+//                dataset by their indices, or those of a part of the order by their positions in it
 // labels         [.]
 // order          [.] indices of images; the batch takes those from selection.first on
 // target_values  [PIXELS + 1]: the target of a class that owns so many parts in PIXELS of a picture
@@ -31,6 +32,9 @@ struct Selection {
     factors: array<f32, 3>,
     // Of the bytes of each channel over the training images.
     means: array<i32, 3>,
+    // Whether only the images of a part of the order are there, by position from the first one on.
+    is_part: u32,
+    first_of_part: u32,
 }
 
 const CHANNELS: u32 = {{ channels }};
@@ -176,6 +180,11 @@ fn four_bytes(plane: u32, pose: Pose, row: i32, column: i32) -> vec4<u32> {
     return select(vec4<u32>(), recolored(bytes, pose, plane % CHANNELS), is_inside);
 }
 
+// Where the image of a position of the order lies among the images.
+fn place_of(position: u32) -> u32 {
+    return select(order[position], position - selection.first_of_part, selection.is_part == 1u);
+}
+
 // Four pixels of a channel of an image in its pose, from a position on.
 fn pixels_at(plane: u32, pose: Pose, position: vec2<u32>) -> vec4<u32> {
     let source = vec2<i32>(position) - pose.shift;
@@ -231,7 +240,10 @@ fn main(
     let row = workgroup.x;
     let image = order[selection.first + row];
     let mix = mix_of(image);
-    let partner = order[selection.first + (row + mix.distance) % selection.len];
+    let partner_row = (row + mix.distance) % selection.len;
+    let partner = order[selection.first + partner_row];
+    let place = place_of(selection.first + row);
+    let partner_place = place_of(selection.first + partner_row);
     let pose = pose_of(image);
     let partner_pose = pose_of(partner);
 
@@ -239,9 +251,9 @@ fn main(
         let line = group / ROW_GROUPS;
         let channel = line / HEIGHT;
         let position = vec2<u32>(4u * (group % ROW_GROUPS), line % HEIGHT);
-        var pixels = pixels_at(image * CHANNELS + channel, pose, position);
+        var pixels = pixels_at(place * CHANNELS + channel, pose, position);
         if (mix.parts < PIXELS) {
-            let others = pixels_at(partner * CHANNELS + channel, partner_pose, position);
+            let others = pixels_at(partner_place * CHANNELS + channel, partner_pose, position);
             // To the nearest.
             pixels = (mix.blend * pixels + (PIXELS - mix.blend) * others + PIXELS / 2u) / PIXELS;
             pixels = select(pixels, others, inside(mix.cut, position));

@@ -141,7 +141,7 @@ pub fn run(
 ) -> Result<Report> {
     let start_up_s = process_start.elapsed().as_secs_f64();
     let mut models = Vec::new();
-    let images = DeviceSplit::upload(images, &selected.device);
+    let images = DeviceSplit::fit(images, &selected.device, selected.largest_tensor);
     for model in &settings.models {
         say(&format!("measuring the {} model", model.architecture.model));
         let measured = step::measure(model, settings, steps, &images, &selected.device)?;

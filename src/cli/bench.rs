@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Result, anyhow, ensure};
 use clap::Args;
 
-use super::limits::{CEILINGS, check_batch_size, check_memory, check_size};
+use super::limits::{CEILINGS, check_batch_size, check_memory};
 use super::recipe::{RecipeArgs, usual_recipe, usual_validation};
 use super::{DeviceArgs, dataset::DatasetArgs, positive};
 use crate::bench::{self, UntilReport, table, until_table};
@@ -58,7 +58,6 @@ pub fn run(args: BenchArgs, device: &DeviceArgs, process_start: Instant) -> Resu
     );
     let selected = device.select(say)?;
     check_batch_size(&settings, images.len(), &selected)?;
-    check_size("train on", &images, &selected)?;
     let report = bench::run(
         &settings,
         args.steps,
@@ -86,9 +85,8 @@ fn until(target: f64, args: &BenchArgs, device: &DeviceArgs) -> Result<()> {
     let (training, validation) = train::split(settings, &mut data)?;
     let selected = device.select(say)?;
     check_batch_size(settings, training.len(), &selected)?;
-    check_size("train on", &training, &selected)?;
-    let [training, validation] =
-        [training, validation].map(|split| DeviceSplit::upload(split, &selected.device));
+    let [training, validation] = [training, validation]
+        .map(|split| DeviceSplit::fit(split, &selected.device, selected.largest_tensor));
     let splits = [&training, &validation];
     let report = UntilReport {
         version: env!("CARGO_PKG_VERSION"),

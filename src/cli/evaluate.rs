@@ -6,7 +6,6 @@ use std::time::Instant;
 use anyhow::{Result, bail, ensure};
 use clap::Args;
 
-use super::limits::check_size;
 use super::{DeviceArgs, dataset, open_run};
 use crate::dataset::Split;
 use crate::device::{self, Backend, BackendChoice};
@@ -51,9 +50,8 @@ pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
         selected.backend,
         selected.name
     )?;
-    check_size("test with", &test, &selected)?;
     let labels = test.labels.clone();
-    let test = DeviceSplit::upload(test, &selected.device);
+    let test = DeviceSplit::fit(test, &selected.device, selected.largest_tensor);
     let mut predictions = Vec::new();
     for settings in &config.settings.models {
         let architecture = &settings.architecture;

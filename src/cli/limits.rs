@@ -2,12 +2,11 @@
 
 use anyhow::{Result, ensure};
 
-use crate::dataset::Split;
 use crate::device::{Backend, Memory, Selected};
 use crate::model::{Architecture, Kernels};
 use crate::ops::wgsl::MAX_GRID;
 use crate::train::Settings;
-use crate::util::text::{self, count};
+use crate::util::text;
 
 /// What the program and a dataset of Fashion-MNIST's size take, in bytes.
 const PROGRAM: u64 = 192 << 20;
@@ -79,24 +78,10 @@ fn most_images(architecture: &Architecture, kernels: Kernels, selected: &Selecte
     most
 }
 
-/// Refuses images that are more than the device can hold, before they are moved there. `what`
-/// they are for stands in the message.
-pub fn check_size(what: &str, split: &Split, selected: &Selected) -> Result<()> {
-    let bytes = split.images.len() as u64;
-    let most = selected.largest_tensor.unwrap_or(u64::MAX);
-    ensure!(
-        bytes <= most,
-        "the {} to {what} are {bytes} bytes, but {} can hold {most} at once — use --backend cpu",
-        count(split.len(), "image"),
-        selected.name
-    );
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::{FASHION_MNIST_SPEC, synthetic};
+    use crate::dataset::FASHION_MNIST_SPEC;
     use crate::device::{self, BackendChoice};
     use crate::model::ModelKind;
     use crate::train::recipe::Recipe;
@@ -141,25 +126,5 @@ mod tests {
         let (some, many) = (most(&cnn, 420), most(&cnn, 4_200));
         assert!((2_000..4_000).contains(&some), "{some}");
         assert!((40_000..60_000).contains(&many), "{many}");
-    }
-
-    #[test]
-    fn images_that_the_device_cannot_address_are_refused() {
-        let split = synthetic::split(0, synthetic::Part::Test, 3);
-        let mut selected = device::select(BackendChoice::Cpu, None).unwrap();
-        check_size("test with", &split, &selected).unwrap();
-        selected.largest_tensor = Some(3 * 784);
-        check_size("test with", &split, &selected).unwrap();
-        selected.largest_tensor = Some(3 * 784 - 1);
-        let error = check_size("test with", &split, &selected).unwrap_err();
-        let message = format!("{error:#}");
-        for part in [
-            "3 images to test with",
-            "2352 bytes",
-            "2351",
-            "--backend cpu",
-        ] {
-            assert!(message.contains(part), "{message}");
-        }
     }
 }

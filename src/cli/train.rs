@@ -7,7 +7,7 @@ use anyhow::{Result, bail, ensure};
 use clap::{Args, ValueEnum};
 
 use super::evaluate::same_backend;
-use super::limits::{check_batch_size, check_memory, check_size};
+use super::limits::{check_batch_size, check_memory};
 use super::recipe::RecipeArgs;
 use super::{DeviceArgs, dataset, positive};
 use crate::dataset::{Dataset, FASHION_MNIST_SPEC};
@@ -111,8 +111,6 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
         .map(|_| DataCheck::new(&data, &training, &validation).table());
     let selected = device.select(say)?;
     check_batch_size(&settings, training.len(), &selected)?;
-    check_size("train on", &training, &selected)?;
-    check_size("test with", &data.test, &selected)?;
     interrupt::catch()?;
     advise_without_memory(format!(
         "train with a --batch-size smaller than {}",
@@ -156,8 +154,8 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
     ));
     let digest = training.digest();
     let test_split = data.test.clone();
-    let [training, validation, test] =
-        [training, validation, data.test].map(|split| DeviceSplit::upload(split, &selected.device));
+    let [training, validation, test] = [training, validation, data.test]
+        .map(|split| DeviceSplit::fit(split, &selected.device, selected.largest_tensor));
     let shared = Shared {
         selected,
         training,

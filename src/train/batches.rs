@@ -24,11 +24,11 @@ pub fn shuffled(len: usize, seed: u64, epoch: usize) -> Vec<u32> {
     order
 }
 
-/// A split in a device's memory, as bytes. Clones share it.
+/// A split for a device, as bytes: in its memory, or, where it does not fit, in the host's, from where a
+/// part at a time is moved there. Clones share it.
 #[derive(Clone, Debug)]
 pub struct DeviceSplit {
-    /// u8 of all images, filled up to whole words.
-    images: Tensor<1, Int>,
+    images: Images,
     /// `[len]` of u32.
     labels: Tensor<1, Int>,
     /// Images of each class.
@@ -36,23 +36,61 @@ pub struct DeviceSplit {
     spec: Spec,
 }
 
+/// Where the images of a split are.
+#[derive(Clone, Debug)]
+enum Images {
+    /// On the device: u8, filled up to whole words.
+    Resident(Tensor<1, Int>),
+    /// In the host's memory, of which so many make a part at most.
+    Streamed(Arc<Vec<u8>>, usize),
+}
+
+/// Bytes of a part at most: a second of it, the next one, is on the device too.
+const PART_BYTES: u64 = 128 << 20;
+
 impl DeviceSplit {
     /// Moves a split to `device`, which is without autodiff.
     pub fn upload(split: Split, device: &Device) -> Self {
-        let bytes = device_bytes(split.spec.shape, split.len());
-        let mut images = split.images;
-        images.resize(bytes, 0);
-        let images = TensorData::new(images, [bytes]);
+        Self::fit(split, device, None)
+    }
+
+    /// The same on a device that has no tensor of more than `largest` bytes: if the split takes more, it is
+    /// streamed in parts, batch for batch the same.
+    pub fn fit(split: Split, device: &Device, largest: Option<u64>) -> Self {
+        let largest = largest.unwrap_or(u64::MAX);
+        let bytes = device_bytes(split.spec.shape, split.len()) as u64;
+        let most = match bytes <= largest {
+            true => None,
+            false => Some(largest.min(PART_BYTES) as usize / split.spec.shape.values()),
+        };
+        Self::with_parts(split, device, most)
+    }
+
+    /// The same with parts of so many images at most; at least a batch is one.
+    pub fn streamed(split: Split, device: &Device, images: usize) -> Self {
+        Self::with_parts(split, device, Some(images))
+    }
+
+    fn with_parts(split: Split, device: &Device, most: Option<usize>) -> Self {
         let mut class_counts = vec![0; split.spec.classes];
         for &label in &split.labels {
             class_counts[usize::from(label)] += 1;
         }
+        let images = match most {
+            None => Images::Resident(bytes(split.images, split.spec, device)),
+            Some(most) => Images::Streamed(Arc::new(split.images), most),
+        };
         Self {
             class_counts: class_counts.into(),
             spec: split.spec,
-            images: Tensor::from_data(images, (device, DType::U8)),
+            images,
             labels: words(split.labels.into_iter().map(u32::from).collect(), device),
         }
+    }
+
+    /// Whether a part at a time is moved to the device.
+    pub fn is_streamed(&self) -> bool {
+        matches!(self.images, Images::Streamed(..))
     }
 
     /// Number of images.
@@ -95,6 +133,17 @@ impl DeviceSplit {
         let device = self.labels.device();
         Batches {
             split: self.clone(),
+            parts: match &self.images {
+                Images::Resident(_) => None,
+                Images::Streamed(images, most) => Some(Parts {
+                    images: images.clone(),
+                    spec: self.spec,
+                    // Whole batches.
+                    len: (most / batch_size).max(1) * batch_size,
+                    order: order.clone().into(),
+                    there: Vec::new(),
+                }),
+            },
             order: words(order, &device),
             target_values: floats(target_values(0.0, self.spec), &device),
             batch_size,
@@ -111,6 +160,8 @@ impl DeviceSplit {
 #[derive(Clone, Debug)]
 pub struct Batches {
     split: DeviceSplit,
+    /// Of images that are streamed.
+    parts: Option<Parts>,
     order: Tensor<1, Int>,
     target_values: Tensor<1>,
     batch_size: usize,
@@ -169,7 +220,16 @@ impl Iterator for Batches {
         if len == 0 {
             return None;
         }
+        let (images, part) = match (&self.split.images, &mut self.parts) {
+            (Images::Resident(images), _) => (images.clone(), None),
+            (Images::Streamed(..), Some(parts)) => {
+                let (first, images) = parts.at(self.next, &self.order.device());
+                (images, Some(first as u32))
+            }
+            (Images::Streamed(..), None) => return None,
+        };
         let selection = Selection {
+            part,
             first: self.next as u32,
             len: len as u32,
             key: self.key,
@@ -178,7 +238,7 @@ impl Iterator for Batches {
         };
         self.next += len;
         let (images, targets) = gather(
-            self.split.images.clone(),
+            images,
             self.split.labels.clone(),
             self.order.clone(),
             self.target_values.clone(),
@@ -216,6 +276,56 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// The parts of an epoch: images in the order in which batches take them.
+#[derive(Clone, Debug)]
+struct Parts {
+    images: Arc<Vec<u8>>,
+    spec: Spec,
+    /// Images of each part but the last.
+    len: usize,
+    order: Arc<[u32]>,
+    /// Those on the device, each with the position of its first image.
+    there: Vec<(usize, Tensor<1, Int>)>,
+}
+
+impl Parts {
+    /// The part in which a position lies. From its middle on the next one is moved to the device, which
+    /// works on this one meanwhile.
+    fn at(&mut self, position: usize, device: &Device) -> (usize, Tensor<1, Int>) {
+        let first = position / self.len * self.len;
+        self.there.retain(|(other, _)| *other >= first);
+        let part = self.part(first, device);
+        let next = first + self.len;
+        if position >= first + self.len / 2 && next < self.order.len() {
+            self.part(next, device);
+        }
+        (first, part)
+    }
+
+    /// The part that begins at a position, on the device.
+    fn part(&mut self, first: usize, device: &Device) -> Tensor<1, Int> {
+        if let Some((_, part)) = self.there.iter().find(|(other, _)| *other == first) {
+            return part.clone();
+        }
+        let order = &self.order[first..(first + self.len).min(self.order.len())];
+        let values = self.spec.shape.values();
+        let mut part = Vec::with_capacity(device_bytes(self.spec.shape, order.len()));
+        for &index in order {
+            part.extend_from_slice(&self.images[index as usize * values..][..values]);
+        }
+        let part = bytes(part, self.spec, device);
+        self.there.push((first, part.clone()));
+        part
+    }
+}
+
+/// Images on a device, filled up to whole words.
+fn bytes(mut images: Vec<u8>, spec: Spec, device: &Device) -> Tensor<1, Int> {
+    let len = device_bytes(spec.shape, images.len() / spec.shape.values());
+    images.resize(len, 0);
+    Tensor::from_data(TensorData::new(images, [len]), (device, DType::U8))
 }
 
 fn words(values: Vec<u32>, device: &Device) -> Tensor<1, Int> {

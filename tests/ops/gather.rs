@@ -19,6 +19,7 @@ on_each_device!(
     blended_targets_are_the_weights_shown,
     every_other_image_can_be_the_partner,
     numbers_beyond_their_range_count_as_its_end,
+    parts_of_a_split_make_the_same_batches,
     tensors_that_do_not_fit_are_refused,
 );
 
@@ -832,6 +833,74 @@ fn an_augmentation_shows_all_its_values_in_json() {
     assert_eq!(Augment::default(), NONE);
 }
 
+/// Parts that divide the split and that do not, of a batch and of several; odd sizes, whose images
+/// begin within a word.
+fn parts_of_a_split_make_the_same_batches(device: &Device) {
+    let shape = ImageShape {
+        channels: 3,
+        height: 9,
+        width: 13,
+    };
+    let len = 53;
+    let bytes = random(len * shape.values(), 9);
+    let images = bytes.iter().map(|x| x.to_bits() as u8).collect();
+    let labels = (0..len).map(|i| (i * 7 % 5) as u16).collect();
+    let data = Split::new(Spec::new(shape, 5), images, labels).expect("they fit together");
+    let augmented = Augment {
+        flip: true,
+        shift: 3,
+        erase: 50,
+        erase_side: 4,
+        cutmix: 40,
+        mixup: 40,
+        color: 30,
+    };
+    let whole = DeviceSplit::upload(data.clone(), device);
+    for (part, batch_size) in [
+        (8, 8),
+        (20, 8),
+        (3, 8),
+        (53, 8),
+        (1000, 8),
+        (16, 1),
+        (7, 60),
+    ] {
+        let streamed = DeviceSplit::streamed(data.clone(), device, part);
+        for augment in [NONE, augmented] {
+            let epoch = |split: &DeviceSplit| {
+                split
+                    .epoch(batch_size, 3, 2)
+                    .normalized(Normalization::Centered)
+                    .augmented(augment)
+                    .smoothed(0.1)
+            };
+            let batches = |split: &DeviceSplit| {
+                [
+                    epoch(split),
+                    split.batches(batch_size),
+                    epoch(split).starting_at(3),
+                ]
+            };
+            for (a, b) in batches(&whole).into_iter().zip(batches(&streamed)) {
+                let (a, b) = (make(a), make(b));
+                assert_eq!(a.sizes, b.sizes);
+                assert!(
+                    a.images == b.images && a.targets == b.targets,
+                    "{part}, {batch_size}, {augment:?}"
+                );
+            }
+        }
+    }
+    // Only what does not fit is streamed.
+    let bytes = (len * shape.values()) as u64;
+    for largest in [bytes + 4, bytes - 1] {
+        let split = DeviceSplit::fit(data.clone(), device, Some(largest));
+        let made = make(split.batches(8));
+        assert!(made.images == make(whole.batches(8)).images, "{largest}");
+        assert_eq!(split.is_streamed(), largest < bytes);
+    }
+}
+
 /// A shader would read what lies past the shorter one.
 fn tensors_that_do_not_fit_are_refused(device: &Device) {
     let images = |bytes| Tensor::<1, Int>::zeros([bytes], (device, DType::U8));
@@ -843,6 +912,7 @@ fn tensors_that_do_not_fit_are_refused(device: &Device) {
         key: [0, 0],
         augment: NONE,
         normalization: Normalization::default(),
+        part: None,
     };
     for (images, labels, targets, len, part) in [
         (

@@ -99,6 +99,7 @@ fn batches_are_gathered_the_same() {
             key: epoch_key(1, 2),
             augment,
             normalization: Normalization::Centered,
+            part: None,
         };
         same_on_all(|isa| {
             let (images, targets) = gather::cpu::gather(isa, source, &selection);

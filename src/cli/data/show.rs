@@ -101,6 +101,7 @@ fn show(
         key: epoch_key(seed, 0),
         augment,
         normalization: Normalization::Unit,
+        part: None,
     };
     let (pixels, _) = cpu::gather(Isa::detect(), source, &selection);
     let pixels: Vec<u8> = pixels.iter().map(|x| (255.0 * x).round() as u8).collect();

@@ -8,7 +8,8 @@ use crate::ops::simd::{Isa, Kernel, Vector};
 /// What batches are gathered from.
 #[derive(Clone, Copy)]
 pub struct Source<'a> {
-    /// `[len, channels, height, width]`; there may be more bytes behind them.
+    /// `[len, channels, height, width]`, or those of a [part](Selection::part); there may be more bytes
+    /// behind them.
     pub images: &'a [u8],
     /// What they look like.
     pub spec: Spec,
@@ -38,6 +39,7 @@ pub fn gather(isa: Isa, source: Source, selection: &Selection) -> (Vec<f32>, Vec
             .channels
             .map(|channel| selection.normalization.scale(channel)),
         window: &source.order[first..][..len],
+        skipped: selection.part.map(|part| first - part as usize),
         images: &mut images,
         targets: &mut targets,
     });
@@ -51,6 +53,8 @@ struct Batch<'a> {
     augment: Augment,
     scales: [Scale; MAX_CHANNELS],
     window: &'a [u32],
+    /// How many images of the part come before the window's, if only a part is there.
+    skipped: Option<usize>,
     images: &'a mut Vec<f32>,
     targets: &'a mut Vec<f32>,
 }
@@ -61,8 +65,8 @@ impl Kernel for Batch<'_> {
     unsafe fn run<V: Vector>(mut self) {
         if self.augment == Augment::NONE {
             let pixels = self.source.spec.shape.pixels();
-            for &index in self.window {
-                normalize(self.source.image(index), pixels, &self.scales, self.images);
+            for (row, &index) in self.window.iter().enumerate() {
+                normalize(self.image(row), pixels, &self.scales, self.images);
                 self.target(index, index, pixels);
             }
         } else {
@@ -71,7 +75,7 @@ impl Kernel for Batch<'_> {
     }
 }
 
-impl Batch<'_> {
+impl<'a> Batch<'a> {
     #[inline(always)]
     fn augmented(&mut self) {
         let (augment, spec) = (self.augment, self.source.spec);
@@ -85,20 +89,32 @@ impl Batch<'_> {
                 spec,
                 image: index,
             };
-            paint(self.source.image(index), choices, &augment, &mut picture);
-            let partner = self.window[(row + choices.distance(len)) % len];
+            paint(self.image(row), choices, &augment, &mut picture);
+            let partner_row = (row + choices.distance(len)) % len;
+            let partner = self.window[partner_row];
             let mix = choices.mix(&augment);
             if mix != Mix::No {
                 let choices = Choices {
                     image: partner,
                     ..choices
                 };
-                paint(self.source.image(partner), choices, &augment, &mut other);
+                paint(self.image(partner_row), choices, &augment, &mut other);
             }
             let parts = mix_in(&other, mix, shape, &mut picture);
             normalize(&picture, shape.pixels(), &self.scales, self.images);
             self.target(index, partner, parts);
         }
+    }
+
+    /// The bytes of an image of the window.
+    #[inline(always)]
+    fn image(&self, row: usize) -> &'a [u8] {
+        let place = match self.skipped {
+            None => self.window[row] as usize,
+            Some(skipped) => skipped + row,
+        };
+        let values = self.source.spec.shape.values();
+        &self.source.images[place * values..][..values]
     }
 
     /// Appends the targets of a mixed image: its own class has `parts` of it, of as many as it has
@@ -113,14 +129,6 @@ impl Batch<'_> {
                 let other = if class == other { rest } else { 0 };
                 self.source.target_values[own + other]
             }));
-    }
-}
-
-impl<'a> Source<'a> {
-    #[inline(always)]
-    fn image(&self, index: u32) -> &'a [u8] {
-        let values = self.spec.shape.values();
-        &self.images[index as usize * values..][..values]
     }
 }
 

@@ -37,6 +37,9 @@ pub struct Selection {
     pub augment: Augment,
     /// What becomes of the bytes.
     pub normalization: Normalization,
+    /// The first position of the order whose image is there, if only a part of the images is: they lie in
+    /// the order of the positions then. Without, all images lie in their own order.
+    pub part: Option<u32>,
 }
 
 /// Bytes that so many images take on a device: whole words.
@@ -66,7 +69,8 @@ pub trait Gather: Backend {
 /// A batch: images `[batch, channels, height, width]`, with pixels as [`Normalization`] says, and
 /// targets `[batch, classes]`.
 ///
-/// `images` are `[len, channels, height, width]` of u8, flat and filled up to [`device_bytes`], `labels`
+/// `images` are `[len, channels, height, width]` of u8, flat and filled up to [`device_bytes`], or those of
+/// a [part](Selection::part); `labels`
 /// `[len]` of u32 below the number of classes, and `order` lists their indices in u32, all below `len`;
 /// `target_values` is [`target_values`] as a tensor.
 ///
@@ -83,11 +87,21 @@ pub fn gather(
     selection: Selection,
 ) -> (Tensor<4>, Tensor<2>) {
     let [len] = labels.dims();
-    assert_eq!(
-        images.dims(),
-        [device_bytes(spec.shape, len)],
-        "gather: images"
-    );
+    let Selection {
+        first,
+        len: batch,
+        part,
+        ..
+    } = selection;
+    let [bytes] = images.dims();
+    let is_there = match part {
+        None => bytes == device_bytes(spec.shape, len),
+        Some(part) => {
+            let last = first.saturating_add(batch);
+            part <= first && bytes >= device_bytes(spec.shape, (last - part) as usize)
+        }
+    };
+    assert!(is_there, "gather: images, {bytes} bytes");
     let parts = spec.shape.pixels() + 1;
     assert_eq!(target_values.dims(), [parts], "gather: target values");
     let [positions] = order.dims();

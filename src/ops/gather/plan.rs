@@ -37,7 +37,7 @@ pub fn batch(spec: &Spec, len: usize) -> Launch {
 }
 
 /// The fields of the shader's `Selection`, in order.
-pub fn parameters(selection: &Selection, spec: &Spec) -> [u32; 11 + 3 * MAX_CHANNELS] {
+pub fn parameters(selection: &Selection, spec: &Spec) -> [u32; 13 + 3 * MAX_CHANNELS] {
     let augment = selection.augment.clamped(spec.shape);
     let scales = spec
         .channels
@@ -65,5 +65,7 @@ pub fn parameters(selection: &Selection, spec: &Spec) -> [u32; 11 + 3 * MAX_CHAN
         means[0],
         means[1],
         means[2],
+        selection.part.is_some().into(),
+        selection.part.unwrap_or_default(),
     ]
 }
