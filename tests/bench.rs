@@ -439,9 +439,9 @@ fn every_launch_and_every_byte_of_a_step_is_counted() {
         assert!((10..=40).contains(&record.calls()), "{record:?}");
         assert_eq!(record.kernels["adamw/step"].calls, 1, "{kind}");
         assert_eq!(record.kernels["gather/batch"].calls, 1, "{kind}");
-        // Twelve words that say which batch, and eight numbers for AdamW.
+        // Words that say which batch and what becomes of it, and eight numbers for AdamW.
         assert_eq!(WRITES.load(Ordering::Relaxed), 2, "{kind}");
-        assert_eq!(record.uploaded_bytes, (12 + 8) * 4, "{kind}");
+        assert_eq!(record.uploaded_bytes, (22 + 8) * 4, "{kind}");
         assert_eq!(record.read_back_bytes, 0, "{kind}");
 
         let (metrics, reading) = record_reading(&tally);
