@@ -40,7 +40,7 @@ pub struct DeviceSplit {
 #[derive(Clone, Debug)]
 enum Images {
     /// On the device: u8, filled up to whole words.
-    Resident(Tensor<1, Int>),
+    Resident(Box<Tensor<1, Int>>),
     /// In the host's memory, of which so many make a part at most.
     Streamed(Arc<Vec<u8>>, usize),
 }
@@ -77,7 +77,7 @@ impl DeviceSplit {
             class_counts[usize::from(label)] += 1;
         }
         let images = match most {
-            None => Images::Resident(bytes(split.images, split.spec, device)),
+            None => Images::Resident(Box::new(bytes(split.images, split.spec, device))),
             Some(most) => Images::Streamed(Arc::new(split.images), most),
         };
         Self {
@@ -221,7 +221,7 @@ impl Iterator for Batches {
             return None;
         }
         let (images, part) = match (&self.split.images, &mut self.parts) {
-            (Images::Resident(images), _) => (images.clone(), None),
+            (Images::Resident(images), _) => (Tensor::clone(images), None),
             (Images::Streamed(..), Some(parts)) => {
                 let (first, images) = parts.at(self.next, &self.order.device());
                 (images, Some(first as u32))
