@@ -13,6 +13,7 @@ mod idx;
 mod idx_files;
 mod npz;
 mod other_datasets;
+mod picture;
 mod pictures;
 mod sources;
 mod synthetic;
