@@ -93,26 +93,29 @@ fn opaque<const ALL: usize, const COLORS: usize>(
 fn upright<const CHANNELS: usize>(samples: &[u8], width: usize, orientation: u8) -> Vec<u8> {
     let (stored, _) = samples.as_chunks::<CHANNELS>();
     let height = stored.len() / width;
-    let is_transposed = matches!(orientation, 5..=8);
-    let is_mirrored_x = matches!(orientation, 2 | 3 | 7 | 8);
-    let is_mirrored_y = matches!(orientation, 3 | 4 | 6 | 7);
+    // Where the first pixel shown is stored, and how far from each the next are to the right and below.
+    let (mut first, mut right, mut below) = (0, 1, width as isize);
+    if matches!(orientation, 2 | 3 | 7 | 8) {
+        (first, right) = (width - 1, -1);
+    }
+    if matches!(orientation, 3 | 4 | 6 | 7) {
+        (first, below) = (first + (height - 1) * width, -below);
+    }
+    let (mut new_width, mut new_height) = (width, height);
+    if matches!(orientation, 5..=8) {
+        (right, below) = (below, right);
+        (new_width, new_height) = (height, width);
+    }
     let mut shown = vec![[0; CHANNELS]; stored.len()];
-    let places = |side: usize| {
-        (0..side)
-            .step_by(BLOCK)
-            .map(move |at| at..(at + BLOCK).min(side))
-    };
-    for rows in places(height) {
-        for columns in places(width) {
-            for y in rows.clone() {
-                for x in columns.clone() {
-                    let to_x = if is_mirrored_x { width - 1 - x } else { x };
-                    let to_y = if is_mirrored_y { height - 1 - y } else { y };
-                    let to = match is_transposed {
-                        true => to_x * height + to_y,
-                        false => to_y * width + to_x,
-                    };
-                    shown[to] = stored[y * width + x];
+    for top in (0..new_height).step_by(BLOCK) {
+        for left in (0..new_width).step_by(BLOCK) {
+            let columns = left..(left + BLOCK).min(new_width);
+            for y in top..(top + BLOCK).min(new_height) {
+                let start = first as isize + y as isize * below + left as isize * right;
+                let mut from = start as usize;
+                for pixel in &mut shown[y * new_width..][columns.clone()] {
+                    *pixel = stored[from];
+                    from = from.wrapping_add_signed(right);
                 }
             }
         }
