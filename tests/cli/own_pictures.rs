@@ -310,13 +310,11 @@ fn real_pictures(name: &str, classes: usize, test: Option<usize>) {
 }
 
 #[test]
-#[ignore = "needs FMNIST_PICTURES_DIR"]
 fn signs_for_digits_are_learned() {
     real_pictures("sign-language-digits/images", 10, None);
 }
 
 #[test]
-#[ignore = "needs FMNIST_PICTURES_DIR"]
 fn clothes_are_learned() {
     real_pictures("clothing", 5, Some(150));
 }
