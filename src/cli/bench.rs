@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow, ensure};
 use clap::Args;
 
 use super::limits::{CEILINGS, check_batch_size, check_memory};
-use super::recipe::{RecipeArgs, usual_recipe, usual_validation};
+use super::recipe::{RecipeArgs, usual_recipe};
 use super::{DeviceArgs, dataset::DatasetArgs, positive};
 use crate::bench::{self, UntilReport, table, until_table};
 use crate::dataset::{DatasetChoice, SearchPaths, Split, synthetic};
@@ -46,9 +46,7 @@ pub fn run(args: BenchArgs, device: &DeviceArgs, process_start: Instant) -> Resu
         return until(target, &args, device);
     }
     let (name, images, recipe) = images(&args, batch_size)?;
-    let settings = args
-        .recipe
-        .of_spec(images.spec, recipe, usual_validation(&images))?;
+    let settings = args.recipe.of_spec(images.spec, images.len(), recipe)?;
     ensure!(
         settings.batch_size <= images.len(),
         "--batch-size {}: {name} has {} — use at most {}",

@@ -143,7 +143,7 @@ impl RecipeArgs {
     /// If a model cannot be built, or the dataset says itself what to validate with.
     pub fn settings(&self, data: &Dataset) -> Result<Settings> {
         let usual = usual_recipe(data);
-        let settings = self.of_spec(data.train.spec, usual, usual_validation(&data.train))?;
+        let settings = self.of_spec(data.train.spec, data.train.len(), usual)?;
         let validation = data.validation.as_ref().map(Split::len);
         Ok(Settings {
             validation: validation.unwrap_or(settings.validation),
@@ -151,19 +151,18 @@ impl RecipeArgs {
         })
     }
 
-    /// The same for images that are trained on by such a recipe and of which so many are held out to
-    /// validate with, unless the flags say it.
+    /// The same for so many images, which are trained on by such a recipe unless the flags say it.
     ///
     /// # Errors
     ///
     /// If a model cannot be built.
-    pub fn of_spec(&self, spec: Spec, usual: Recipe, validation: usize) -> Result<Settings> {
+    pub fn of_spec(&self, spec: Spec, images: usize, usual: Recipe) -> Result<Settings> {
         let recipe = self.recipe.unwrap_or(usual);
-        let batch_size = self.batch_size.unwrap_or(recipe.batch_size());
+        let batch_size = self.batch_size.unwrap_or(recipe.batch_size(images));
         let kinds = self.model.unwrap_or(Models::Both).kinds();
         let mut settings = Settings::new(recipe, kinds, spec);
         settings.batch_size = batch_size;
-        settings.validation = validation;
+        settings.validation = usual_validation(images);
         for model in &mut settings.models {
             model.training.learning_rate *= (batch_size as f64 / BATCH_SIZE as f64).sqrt();
         }
@@ -307,9 +306,9 @@ pub(super) fn usual_recipe(data: &Dataset) -> Recipe {
     }
 }
 
-/// How many of these images are held out to validate with, unless somebody says it.
-pub(super) fn usual_validation(training: &Split) -> usize {
-    VALIDATION_IMAGES.min(training.len() / 10).max(1)
+/// How many of so many images are held out to validate with, unless somebody says it.
+pub(super) fn usual_validation(images: usize) -> usize {
+    VALIDATION_IMAGES.min(images / 10).max(1)
 }
 
 fn set<T: Clone>(value: &mut T, flag: &Option<T>) {

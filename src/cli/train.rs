@@ -19,8 +19,11 @@ use crate::run::progress::Style;
 use crate::run::{self, Config, RunFolder, Shared, split_file};
 use crate::train;
 use crate::train::DeviceSplit;
-use crate::train::recipe::{Recipe, VALIDATION_IMAGES};
+use crate::train::recipe::Recipe;
 use crate::util::text::{count, quoted, shown, thousands};
+
+/// Images of Fashion-MNIST to train on.
+const FASHION_MNIST_IMAGES: usize = 60_000;
 
 /// Flags of `fmnist train`.
 #[derive(Args, Debug)]
@@ -75,7 +78,7 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
             if !args.dataset.is_given() {
                 // Before anything is downloaded.
                 let (recipe, spec) = (&args.recipe, FASHION_MNIST_SPEC);
-                recipe.of_spec(spec, Recipe::default(), VALIDATION_IMAGES)?;
+                recipe.of_spec(spec, FASHION_MNIST_IMAGES, Recipe::default())?;
             }
             let preparation = args.dataset.preparation(&args.recipe);
             let data = args.dataset.load(&preparation, args.quiet)?;

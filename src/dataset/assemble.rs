@@ -10,9 +10,6 @@ use super::{
 };
 use crate::util::text::count;
 
-/// The share of the images to validate with, and of those to test with, where nobody says it.
-pub const SHARE: f64 = 0.1;
-
 /// A dataset of arrays. Where there are no images to validate or to test with, some of those to train
 /// on are taken for it; to validate with only if `with_validation`, else that is left to training.
 ///
@@ -40,25 +37,16 @@ pub fn assemble(
     };
     let mut train = split(parts.train);
     let [mut validation, mut test] = [parts.validation, parts.test].map(|part| part.map(split));
-    ensure!(
-        preparation.validation.is_none() || validation.is_none(),
-        "--validation: {name} says itself what to validate with — leave it out"
-    );
-    let shares = Shares {
-        validation: match (&validation, preparation.validation) {
-            (None, Some(images)) if with_validation => images as f64 / train.len() as f64,
-            (None, None) if with_validation => SHARE,
-            _ => 0.0,
-        },
-        test: if test.is_some() { 0.0 } else { SHARE },
+    let mut given = vec![Part::Train];
+    // Else training holds some out by itself.
+    given.extend((validation.is_some() || !with_validation).then_some(Part::Validation));
+    given.extend(test.is_some().then_some(Part::Test));
+    let asked = match with_validation {
+        true => preparation.clone(),
+        false => Preparation::default(),
     };
-    ensure!(
-        shares.validation + shares.test < 1.0,
-        "--validation {}: {name} has {}, and none would be left to train on — hold fewer out",
-        preparation.validation.unwrap_or_default(),
-        count(train.len(), "image")
-    );
-    let is_complete = shares.validation + shares.test == 0.0;
+    let shares = Shares::wanted(&name, &given, train.len(), &asked)?;
+    let is_complete = shares.are_none();
     if !is_complete {
         let parts = assigned(&train, preparation.seed, shares);
         let made = |part| {

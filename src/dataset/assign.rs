@@ -11,9 +11,12 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
 
+use anyhow::{Result, bail, ensure};
 use sha2::{Digest, Sha256};
 
+use super::Preparation;
 use super::parts::Part;
+use crate::util::text::count;
 
 /// A picture as far as its part depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +38,47 @@ pub struct Shares {
     pub test: f64,
 }
 
+/// The share of each part where nobody says it.
+const USUAL: f64 = 0.1;
+
 impl Shares {
+    /// Those of the parts that `source` does not give, of so many images to train on.
+    ///
+    /// # Errors
+    ///
+    /// If `--validation` asks for what is given, or for all images.
+    pub fn wanted(
+        source: &str,
+        given: &[Part],
+        images: usize,
+        asked: &Preparation,
+    ) -> Result<Self> {
+        let has = |part| given.contains(&part);
+        let shares = Self {
+            validation: match (has(Part::Validation), asked.validation) {
+                (true, None) => 0.0,
+                (true, Some(_)) => {
+                    bail!("--validation: {source} says itself what to validate with — leave it out")
+                }
+                (false, None) => USUAL,
+                (false, Some(asked)) => asked as f64 / images as f64,
+            },
+            test: if has(Part::Test) { 0.0 } else { USUAL },
+        };
+        ensure!(
+            shares.validation + shares.test < 1.0,
+            "--validation {}: {source} has {}, and none would be left to train on — hold fewer out",
+            asked.validation.unwrap_or_default(),
+            count(images, "image")
+        );
+        Ok(shares)
+    }
+
+    /// Whether no part is to be made.
+    pub fn are_none(self) -> bool {
+        self.validation + self.test == 0.0
+    }
+
     /// The places of a part: from the first number up to the second.
     fn range(self, part: Part) -> (f64, f64) {
         let held_out = self.test + self.validation;

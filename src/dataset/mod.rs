@@ -223,6 +223,15 @@ impl Split {
         &self.images[index * values..][..values]
     }
 
+    /// How many images of each class there are.
+    pub fn class_counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.spec.classes];
+        for &label in &self.labels {
+            counts[usize::from(label)] += 1;
+        }
+        counts
+    }
+
     /// Keeps the first `n` images; all of them if there are no more than `n`.
     pub fn truncate(&mut self, n: usize) {
         self.images

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::dataset::parts::Part;
 use crate::dataset::{Dataset, ImageShape, Resize, Split};
-use crate::util::text::{self, count, line, one_line, thousands};
+use crate::util::text::{self, count, first_five, line, one_line, thousands};
 
 /// Characters of a class's name.
 const NAME_WIDTH: usize = 30;
@@ -18,8 +18,6 @@ const MOST_ROWS: usize = 40;
 const IMBALANCE: usize = 10;
 /// Fewer images to train on than these teach little.
 const FEW: usize = 20;
-/// How many names a line lists.
-const NAMED: usize = 5;
 
 /// What is found of a dataset.
 #[derive(Debug, Serialize)]
@@ -76,15 +74,8 @@ impl ClassCount {
 impl DataCheck {
     /// Of a dataset of which these images are trained on and validated with.
     pub fn new(data: &Dataset, training: &Split, validation: &Split) -> Self {
-        let of_classes = |split: &Split| {
-            let mut counts = vec![0; split.spec.classes];
-            for &label in &split.labels {
-                counts[usize::from(label)] += 1;
-            }
-            counts
-        };
         let splits = [training, validation, &data.test];
-        let counts = splits.map(of_classes);
+        let counts = splits.map(Split::class_counts);
         let class = |(index, name): (usize, &String)| ClassCount {
             name: name.clone(),
             train: counts[0][index],
@@ -238,33 +229,20 @@ fn about_counts(classes: &[ClassCount]) -> Vec<String> {
             thousands(least.train as u64)
         ));
     }
-    let few: Vec<String> = (classes.iter().filter(|class| class.train < FEW))
-        .map(|class| format!("“{}” ({})", class.name, class.train))
-        .collect();
+    let few: Vec<&ClassCount> = classes.iter().filter(|class| class.train < FEW).collect();
     if !few.is_empty() {
-        let more = few.len().saturating_sub(NAMED);
+        let few = few
+            .iter()
+            .map(|class| format!("“{}” ({})", class.name, class.train));
         warnings.push(format!(
-            "fewer than {FEW} images to train on: {}{}",
-            few[..few.len() - more].join(", "),
-            match more {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            }
+            "fewer than {FEW} images to train on: {}",
+            first_five(few)
         ));
     }
-    let untested: Vec<String> = (classes.iter().filter(|class| class.test == 0))
-        .map(|class| format!("“{}”", class.name))
-        .collect();
+    let untested: Vec<&ClassCount> = classes.iter().filter(|class| class.test == 0).collect();
     if !untested.is_empty() {
-        let more = untested.len().saturating_sub(NAMED);
-        warnings.push(format!(
-            "no image to test with: {}{}",
-            untested[..untested.len() - more].join(", "),
-            match more {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            }
-        ));
+        let untested = untested.iter().map(|class| format!("“{}”", class.name));
+        warnings.push(format!("no image to test with: {}", first_five(untested)));
     }
     warnings
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::inventory::{Inventory, Picture, Skipped};
-use crate::util::text::{count, line};
+use crate::util::text::{count, first_five, is_or_are, line};
 use crate::util::whole_file;
 
 /// The file of the pictures that a run uses.
@@ -16,8 +16,6 @@ const SKIPPED: &str = "skipped.csv";
 
 /// More bytes than the lines of a million pictures have.
 const LIMIT: u64 = 1 << 30;
-/// How many names a line lists.
-const NAMED: usize = 5;
 
 /// A line of `split.csv`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,17 +121,9 @@ pub fn changes(
         (differ(|row| &row.part), "in another part"),
     ];
     let text = |(paths, what): (Vec<String>, &str)| {
-        let more = paths.len().saturating_sub(NAMED);
-        let named = paths[..paths.len() - more].join(", ");
-        let are = if paths.len() == 1 { "is" } else { "are" };
-        let rest = match more {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        format!(
-            "{} {are} {what} ({named}{rest})",
-            count(paths.len(), "picture")
-        )
+        let count = count(paths.len(), "picture");
+        let are = is_or_are(paths.len());
+        format!("{count} {are} {what} ({})", first_five(paths.into_iter()))
     };
     let kinds = kinds.into_iter().filter(|(paths, _)| !paths.is_empty());
     Ok(kinds.map(text).collect())

@@ -72,10 +72,7 @@ impl DeviceSplit {
     }
 
     fn with_parts(split: Split, device: &Device, most: Option<usize>) -> Self {
-        let mut class_counts = vec![0; split.spec.classes];
-        for &label in &split.labels {
-            class_counts[usize::from(label)] += 1;
-        }
+        let class_counts = split.class_counts();
         let images = match most {
             None => Images::Resident(Box::new(bytes(split.images, split.spec, device))),
             Some(most) => Images::Streamed(Arc::new(split.images), most),

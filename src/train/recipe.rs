@@ -11,6 +11,9 @@ use crate::ops::gather::{Augment, Normalization};
 /// Images per step of most recipes.
 pub const BATCH_SIZE: usize = 128;
 
+/// Images to train on from which an epoch has steps enough.
+const MANY: usize = 10_000;
+
 /// Training images that every recipe holds out to validate with.
 pub const VALIDATION_IMAGES: usize = 5_000;
 
@@ -50,13 +53,13 @@ impl Recipe {
         }
     }
 
-    /// Images per step. Learning rates are those for [`BATCH_SIZE`] images, and are scaled by the root of the
-    /// ratio.
-    pub fn batch_size(self) -> usize {
+    /// Images per step, of so many to train on. Learning rates are those for [`BATCH_SIZE`] images, and are
+    /// scaled by the root of the ratio.
+    pub fn batch_size(self, images: usize) -> usize {
         match self {
-            Self::Plain | Self::Standard | Self::Best => BATCH_SIZE,
             // Of few images there are few steps in an epoch.
-            Self::Pictures => 32,
+            Self::Pictures if images < MANY => 32,
+            _ => BATCH_SIZE,
         }
     }
 

@@ -26,6 +26,24 @@ pub fn count(n: usize, thing: &str) -> String {
     format!("{} {thing}{plural}", thousands(n as u64))
 }
 
+/// `is` or `are`, of so many.
+pub fn is_or_are(n: usize) -> &'static str {
+    match n {
+        1 => "is",
+        _ => "are",
+    }
+}
+
+/// The first five in a sentence, and how many more there are: `a, b, c, d, e and 7 more`.
+pub fn first_five(mut items: impl Iterator<Item = String>) -> String {
+    let first: Vec<String> = items.by_ref().take(5).collect();
+    let text = first.join(", ");
+    match items.count() {
+        0 => text,
+        more => format!("{text} and {} more", thousands(more as u64)),
+    }
+}
+
 /// A loss in six characters: four decimals below 10, fewer above, `   NaN` and `   inf`.
 pub fn loss(value: f64) -> String {
     match value.abs() {

@@ -57,7 +57,7 @@ fn check(args: &CheckArgs) -> Result<DataCheck> {
     let validation = match data.validation.take() {
         Some(own) => own,
         None => {
-            let held_out = usual_validation(&data.train);
+            let held_out = usual_validation(data.train.len());
             data.train.split_off_last(held_out)
         }
     };

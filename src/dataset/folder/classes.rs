@@ -10,7 +10,7 @@ use super::tree::Counts;
 use super::{Entry, Listing};
 use crate::dataset::parts::Part;
 use crate::util::natural;
-use crate::util::text::{count, line, shown, thousands};
+use crate::util::text::{count, first_five, line, shown, thousands};
 
 /// The most classes that a dataset may have.
 const MAX_CLASSES: usize = 1000;
@@ -145,7 +145,7 @@ fn check(source: &Source<'_>, names: &[&OsStr], counts: &[[usize; 3]]) -> Result
     problem(
         untrained.count(),
         "with no picture to train on",
-        joined(with_counts),
+        first_five(with_counts),
     );
     ensure!(
         problems.is_empty(),
@@ -184,16 +184,5 @@ fn different(names: &[&OsStr]) -> Vec<String> {
 
 /// The first five of some names.
 pub(super) fn shown_list<'a>(names: impl Iterator<Item = &'a OsStr>) -> String {
-    joined(names.map(shown_name))
-}
-
-/// The first five, and how many more there are.
-pub(super) fn joined(mut items: impl Iterator<Item = String>) -> String {
-    let first: Vec<String> = items.by_ref().take(5).collect();
-    let mut text = first.join(", ");
-    match items.count() {
-        0 => {}
-        more => text += &format!(" and {} more", thousands(more as u64)),
-    }
-    text
+    first_five(names.map(shown_name))
 }

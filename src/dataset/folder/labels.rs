@@ -10,11 +10,11 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use csv::{ByteRecord, ReaderBuilder, Trim};
 
 use super::Listing;
-use super::classes::{Labelled, Source, joined, listing, shown_name};
+use super::classes::{Labelled, Source, listing, shown_name};
 use super::layout::part_named;
 use super::tree::{Counts, Ignored};
 use crate::dataset::parts::Part;
-use crate::util::text::{count, one_line, shown};
+use crate::util::text::{count, first_five, one_line, shown};
 
 /// The most bytes that a file may have: a million pictures' and more.
 const FILE_LIMIT: u64 = 64 << 20;
@@ -76,7 +76,7 @@ pub fn scan_labels(dir: &Path, csv: &Path) -> Result<Listing> {
          them, or take the lines out",
         shown(csv),
         count(missing.len(), "picture"),
-        joined(missing.iter().map(|row| shown_name(&row.path))),
+        first_five(missing.iter().map(|row| shown_name(&row.path))),
         shown(dir)
     );
     let source = Source {

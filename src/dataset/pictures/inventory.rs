@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Duplicates, Pictures};
 use crate::dataset::inventory::{Inventory, Picture};
 use crate::dataset::parts::Part;
-use crate::util::text::count;
+use crate::util::text::{count, is_or_are};
 
 /// Of these pictures, with the order in which each part has them.
 pub(super) fn inventory(
@@ -54,25 +54,21 @@ fn warnings(pictures: &Pictures, duplicates: &Duplicates) -> Vec<String> {
         warnings.push(format!(
             "{} cannot be read and {} left out:\n{}",
             count(unreadable.len(), "picture"),
-            if unreadable.len() == 1 { "is" } else { "are" },
-            listed(unreadable.into_iter(), super::NAMED)
+            is_or_are(unreadable.len()),
+            listed(unreadable.into_iter())
         ));
     }
     let pairs = |pairs: &[(usize, usize)]| {
         let pair =
             |&(a, b): &(usize, usize)| format!("{} and {}", pictures.path(a), pictures.path(b));
         let pairs: Vec<String> = pairs.iter().map(pair).collect();
-        listed(pairs.into_iter(), super::NAMED)
+        listed(pairs.into_iter())
     };
     if !duplicates.across.is_empty() {
         warnings.push(format!(
             "{} to train on {} also in another part, and taken out of training:\n{}",
             count(duplicates.across.len(), "picture"),
-            if duplicates.across.len() == 1 {
-                "is"
-            } else {
-                "are"
-            },
+            is_or_are(duplicates.across.len()),
             pairs(&duplicates.across)
         ));
     }
@@ -90,30 +86,20 @@ fn warnings(pictures: &Pictures, duplicates: &Duplicates) -> Vec<String> {
     }
     if duplicates.within > 0 {
         warnings.push(format!(
-            "{} the same as another of the same class and part",
-            match duplicates.within {
-                1 => "1 picture is".to_owned(),
-                n => format!("{} are", count(n, "picture")),
-            }
+            "{} {} the same as another of the same class and part",
+            count(duplicates.within, "picture"),
+            is_or_are(duplicates.within)
         ));
     }
     warnings
 }
 
-/// The first lines, indented, and how many more there are.
-pub(super) fn listed(lines: impl ExactSizeIterator<Item = String>, most: usize) -> String {
-    let more = lines.len().saturating_sub(most);
-    let mut text: Vec<String> = lines.take(most).map(|line| format!("   {line}")).collect();
+/// The first five lines, indented, and how many more there are.
+pub(super) fn listed(lines: impl ExactSizeIterator<Item = String>) -> String {
+    let more = lines.len().saturating_sub(5);
+    let mut text: Vec<String> = lines.take(5).map(|line| format!("   {line}")).collect();
     if more > 0 {
         text.push(format!("   and {more} more"));
     }
     text.join("\n")
-}
-
-/// The first of some names in a sentence, and how many more there are.
-pub(super) fn and(names: &[String], most: usize) -> String {
-    match names.len().saturating_sub(most) {
-        0 => names.join(", "),
-        more => format!("{} and {more} more", names[..most].join(", ")),
-    }
 }

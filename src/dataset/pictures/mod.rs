@@ -13,7 +13,7 @@ mod inventory;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use regex::Regex;
 
 use self::cache::{Images, Info};
@@ -23,14 +23,10 @@ use super::folder::{self, Listing};
 use super::inventory::Skipped;
 use super::parts::Part;
 use super::{Dataset, DatasetDigest, Event, ImageShape, Preparation, Spec, Split};
-use crate::util::text::{count, line, percent, shown};
+use crate::util::text::{count, first_five, line, percent, shown};
 
-/// The share of the pictures to validate with, and of those to test with, where nobody says it.
-const SHARE: f64 = 0.1;
 /// The share of pictures that may be unreadable.
 const MOST_UNREADABLE: f64 = 0.05;
-/// How many names a message lists.
-const NAMED: usize = 5;
 
 /// Reads a folder of pictures, `name`, as `preparation` says. Images are kept in the folder `cache`.
 ///
@@ -130,21 +126,15 @@ impl Pictures {
         };
         ensure!(
             bad as f64 <= most,
-            "{} of {} in {} cannot be read{}:\n{}",
+            "{} of {} in {} cannot be read{} — mend or remove them:\n{}",
             bad,
             count(all, "picture"),
             shown(&self.listing.root),
             match strict {
                 true => String::new(),
-                false => format!(
-                    ", more than {} % — mend or remove them",
-                    percent(MOST_UNREADABLE)
-                ),
+                false => format!(", more than {} %", percent(MOST_UNREADABLE)),
             },
-            inventory::listed(
-                self.skipped.iter().map(|skipped| skipped.reason.clone()),
-                NAMED
-            )
+            inventory::listed(self.skipped.iter().map(|skipped| skipped.reason.clone()))
         );
         Ok(())
     }
@@ -152,33 +142,14 @@ impl Pictures {
     /// Decides parts that the folder does not tell.
     fn assign(&mut self, pattern: Option<&Regex>, preparation: &Preparation) -> Result<()> {
         let given = &self.listing.given;
-        let has = |part| given.contains(&part);
-        ensure!(
-            preparation.validation.is_none() || !has(Part::Validation),
-            "--validation: {} says itself what to validate with — leave it out",
-            shown(&self.listing.root)
-        );
+        let root = shown(&self.listing.root);
         ensure!(
             pattern.is_none() || given.len() < Part::ALL.len(),
-            "--group-by: {} says itself which pictures are for what — leave it out",
-            shown(&self.listing.root)
+            "--group-by: {root} says itself which pictures are for what — leave it out"
         );
         let from = self.of(Part::Train);
-        let shares = Shares {
-            validation: match (has(Part::Validation), preparation.validation) {
-                (true, _) => 0.0,
-                (false, None) => SHARE,
-                (false, Some(images)) => images as f64 / from.len() as f64,
-            },
-            test: if has(Part::Test) { 0.0 } else { SHARE },
-        };
-        ensure!(
-            shares.validation + shares.test < 1.0,
-            "--validation {}: there are {}, and none would be left to train on — hold fewer out",
-            preparation.validation.unwrap_or_default(),
-            count(from.len(), "picture")
-        );
-        if shares.validation + shares.test == 0.0 {
+        let shares = Shares::wanted(&root, given, from.len(), preparation)?;
+        if shares.are_none() {
             return Ok(());
         }
         let groups: Vec<Option<String>> = from
@@ -234,28 +205,20 @@ impl Pictures {
 
     /// Refuses classes of which nothing is left to train on.
     fn check_classes(&self) -> Result<()> {
-        let counts = self.counts(Part::Train);
-        let empty: Vec<String> = (self.listing.class_names.iter().zip(counts))
-            .filter(|(_, count)| *count == 0)
-            .map(|(class, _)| format!("“{class}”"))
-            .collect();
-        if !empty.is_empty() {
-            bail!(
-                "of {} no picture to train on is left in {}: those that are there cannot be read, or are \
-                 used to validate or to test — mend them, or add others",
-                inventory::and(&empty, NAMED),
-                shown(&self.listing.root)
-            );
-        }
-        Ok(())
-    }
-
-    fn counts(&self, part: Part) -> Vec<usize> {
         let mut counts = vec![0; self.listing.class_names.len()];
-        for index in self.of(part) {
+        for index in self.of(Part::Train) {
             counts[usize::from(self.listing.files[index].label)] += 1;
         }
-        counts
+        let classes = self.listing.class_names.iter().zip(counts);
+        let empty = classes.filter(|(_, count)| *count == 0);
+        let empty = first_five(empty.map(|(class, _)| format!("“{class}”")));
+        ensure!(
+            empty.is_empty(),
+            "of {empty} no picture to train on is left in {}: those that are there cannot be read, or are \
+             used to validate or to test — mend them, or add others",
+            shown(&self.listing.root)
+        );
+        Ok(())
     }
 
     fn dataset(
