@@ -72,10 +72,10 @@ fn ended(result: anyhow::Result<()>) -> ExitCode {
             ExitCode::from(interrupt::EXIT_CODE)
         }
         Err(error) => {
-            // One line: the chain of causes after the message itself.
-            let line = fmnist::util::text::line(&format!("{error:#}"));
+            // The chain of causes after the message itself.
+            let text = fmnist::util::text::lines(&format!("{error:#}"));
             // Whoever closed stderr still gets the exit code.
-            drop(writeln!(std::io::stderr(), "error: {line}"));
+            drop(writeln!(std::io::stderr(), "error: {text}"));
             ExitCode::FAILURE
         }
     }

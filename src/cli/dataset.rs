@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -11,7 +11,7 @@ use super::recipe::RecipeArgs;
 use crate::dataset::{
     self, Dataset, DatasetChoice, Event, FASHION_MNIST, Preparation, Resize, synthetic,
 };
-use crate::run::Config;
+use crate::run::{Config, RunFolder, split_file};
 use crate::util::text;
 
 /// Which dataset, and how its pictures are read.
@@ -77,37 +77,79 @@ impl DatasetArgs {
         }
     }
 
-    /// Which of these flags, if any, asks for pictures that are not prepared like those of a run.
-    pub fn pictures_other_than(&self, own: &Preparation) -> Option<&'static str> {
-        let differs = |flag: bool, same: bool| flag && !same;
-        let asked = self.pictures();
+    /// The dataset of a run, which these flags may help to find. `command` is what the user asked of the
+    /// run in `folder`.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, is another one, or is to be prepared in another way: what differs.
+    pub fn load_for_run(
+        &self,
+        config: &Config,
+        folder: &RunFolder,
+        command: &str,
+        quiet: bool,
+    ) -> Result<Dataset> {
+        let mut own = config.preparation.clone().unwrap_or_default();
+        self.refuse_other_pictures(&own)?;
+        // Wherever the file is now: what it says is in the digest.
+        own.labels = self.labels.clone().or(own.labels);
+        own.strict = self.strict;
+        let command = format!("{command} {}", text::quoted(folder.path()));
+        let mut data = self.for_run(config, &command)?.load(&own, quiet)?;
+        if let Some(other) = config.other_dataset(&data.name, Some(&data.digest)) {
+            let changes = match &data.inventory {
+                Some(inventory) => {
+                    split_file::changes(folder.path(), inventory, &data.class_names)?
+                }
+                None => Vec::new(),
+            };
+            let changes = match changes.is_empty() {
+                true => String::new(),
+                false => format!(": {}", changes.join("; ")),
+            };
+            bail!("the run {other}{changes} — pass the run's dataset with --data-dir or --dataset");
+        }
+        let spec = config.spec();
+        // Earlier versions took ten classes for granted, whether or not the last ones have images.
+        ensure!(
+            config.class_names.starts_with(&data.class_names)
+                && data.train.spec.shape == spec.shape,
+            "{} is of other classes or images than the dataset — put the run's own back",
+            text::shown(&folder.file("config.json"))
+        );
+        // What the models learned from, whatever is measured now.
+        data.set_spec(spec);
+        Ok(data)
+    }
+
+    /// Refuses flags that ask for pictures prepared otherwise than those of a run.
+    fn refuse_other_pictures(&self, own: &Preparation) -> Result<()> {
         let flags = [
             (
-                "--labels",
-                differs(self.labels.is_some(), asked.labels == own.labels),
-            ),
-            (
                 "--image-size",
-                differs(
-                    self.image_size.is_some(),
-                    asked.image_size == own.image_size,
-                ),
+                self.image_size.is_some() && self.pictures().image_size != own.image_size,
             ),
             (
                 "--resize",
-                differs(self.resize.is_some(), asked.resize == own.resize),
+                self.resize.is_some() && self.resize != own.resize,
             ),
             (
                 "--channels",
-                differs(self.channels.is_some(), asked.channels == own.channels),
+                self.channels.is_some() && self.channels != own.channels,
             ),
             (
                 "--group-by",
-                differs(self.group_by.is_some(), asked.group_by == own.group_by),
+                self.group_by.is_some() && self.group_by != own.group_by,
             ),
         ];
-        let mut differing = flags.into_iter().filter(|(_, differs)| *differs);
-        differing.next().map(|(flag, _)| flag)
+        for (flag, differs) in flags {
+            ensure!(
+                !differs,
+                "{flag}: a run goes on with its own settings — leave it out"
+            );
+        }
+        Ok(())
     }
 
     /// The same flags with the dataset in this folder.
@@ -121,14 +163,22 @@ impl DatasetArgs {
     /// The same flags; where they choose nothing, this dataset.
     pub fn or(&self, choice: DatasetChoice) -> Self {
         let mut args = self.clone();
-        if !args.is_given() {
+        if !args.names_dataset() {
             args.dataset = choice;
         }
         args
     }
 
-    /// Whether the user names a dataset.
+    /// Whether the user names a dataset, or says how its pictures are read.
     pub fn is_given(&self) -> bool {
+        let pictures = Preparation {
+            strict: self.strict,
+            ..self.pictures()
+        };
+        self.names_dataset() || pictures != Preparation::default()
+    }
+
+    fn names_dataset(&self) -> bool {
         self.dataset != DatasetChoice::Auto || self.data_dir.is_some()
     }
 
@@ -143,9 +193,9 @@ impl DatasetArgs {
     /// # Errors
     ///
     /// If only the user can say where that dataset is.
-    pub fn for_run(&self, config: &Config, command: &str) -> Result<Self> {
+    fn for_run(&self, config: &Config, command: &str) -> Result<Self> {
         let mut args = self.clone();
-        if !args.is_given() {
+        if !args.names_dataset() {
             args.dataset = match &*config.dataset {
                 synthetic::NAME => DatasetChoice::Synthetic,
                 FASHION_MNIST => DatasetChoice::FashionMnist,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use clap::Args;
 
 use super::{DeviceArgs, dataset, open_run};
@@ -113,15 +113,7 @@ fn test_images(args: &EvaluateArgs, folder: &RunFolder, config: &Config) -> Resu
         );
         return Ok(test);
     }
-    let command = format!("evaluate {}", text::quoted(folder.path()));
-    let preparation = config.preparation.clone().unwrap_or_default();
-    let data = args
-        .dataset
-        .for_run(config, &command)?
-        .load(&preparation, false)?;
-    if let Some(other) = config.other_dataset(&data.name, Some(&data.digest)) {
-        bail!("the run {other} — pass the run's dataset with --data-dir or --dataset");
-    }
+    let data = (args.dataset).load_for_run(config, folder, "evaluate", false)?;
     Ok(data.test)
 }
 

@@ -31,7 +31,8 @@ pub struct RecipeArgs {
     /// Train on the first N images only
     #[arg(long, value_name = "N", value_parser = positive)]
     samples: Option<usize>,
-    /// Hold the last N training images out to validate with [default: 5000, and at most a tenth]
+    /// Hold the last N training images out to validate with; about N, chosen by a hash, of a dataset
+    /// whose parts are made [default: 5000, and at most a tenth]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(super) validation: Option<usize>,
     /// Seed of the initial weights, the order of the images and all that is random [default: 0]

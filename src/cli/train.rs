@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 
 use super::evaluate::same_backend;
 use super::limits::{check_batch_size, check_memory};
 use super::recipe::RecipeArgs;
 use super::{DeviceArgs, dataset, positive};
-use crate::dataset::{Dataset, FASHION_MNIST_SPEC};
+use crate::dataset::FASHION_MNIST_SPEC;
 use crate::device::{Backend, advise_without_memory};
 use crate::report::data_check::DataCheck;
 use crate::report::table::table;
@@ -20,7 +20,7 @@ use crate::run::{self, Config, RunFolder, Shared, split_file};
 use crate::train;
 use crate::train::DeviceSplit;
 use crate::train::recipe::Recipe;
-use crate::util::text::{count, quoted, shown, thousands};
+use crate::util::text::{count, shown, thousands};
 
 /// Images of Fashion-MNIST to train on.
 const FASHION_MNIST_IMAGES: usize = 60_000;
@@ -92,7 +92,8 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
                 config.runs
             );
             let settings = args.recipe.resumed(&config.settings)?;
-            let data = resumed_data(&args, folder, config)?;
+            let dataset = &args.dataset;
+            let data = dataset.load_for_run(config, folder, "train --resume", args.quiet)?;
             (data, settings, config.runs, same_backend(device, config))
         }
     };
@@ -194,29 +195,6 @@ fn resumed(path: &Path) -> Result<(RunFolder, Config)> {
     let folder = RunFolder::open_to_write(path)?;
     let config = folder.read_config()?;
     Ok((folder, config))
-}
-
-/// The dataset of a run that is to go on.
-fn resumed_data(args: &TrainArgs, folder: &RunFolder, config: &Config) -> Result<Dataset> {
-    let own = config.preparation.clone().unwrap_or_default();
-    if let Some(difference) = args.dataset.pictures_other_than(&own) {
-        bail!("{difference}: a run goes on with its own settings — leave it out with --resume");
-    }
-    let command = format!("train --resume {}", quoted(folder.path()));
-    let dataset = args.dataset.for_run(config, &command)?;
-    let data = dataset.load(&own, args.quiet)?;
-    if let Some(other) = config.other_dataset(&data.name, Some(&data.digest)) {
-        let changes = match &data.inventory {
-            Some(inventory) => split_file::changes(folder.path(), inventory, &data.class_names)?,
-            None => Vec::new(),
-        };
-        let changes = match changes.is_empty() {
-            true => String::new(),
-            false => format!(": {}", changes.join("; ")),
-        };
-        bail!("the run {other}{changes} — pass the run's dataset with --data-dir or --dataset");
-    }
-    Ok(data)
 }
 
 /// Says what is not as it was.

@@ -4,9 +4,9 @@ use anyhow::{Result, ensure};
 use sha2::{Digest, Sha256};
 
 use super::assign::{self, Item, Shares};
-use super::parts::{Arrays, Labelled, Part};
+use super::parts::{self, Arrays, Labelled, Part};
 use super::{
-    Dataset, DatasetDigest, Event, FASHION_MNIST_SHAPE, ImageShape, Preparation, Spec, Split,
+    Dataset, DatasetDigest, Event, FASHION_MNIST_SHAPE, ImageShape, Preparation, SIDES, Spec, Split,
 };
 use crate::util::text::count;
 
@@ -72,6 +72,10 @@ pub fn assemble(
     let train = with_spec(train);
     let validation = validation.map(with_spec);
     let test = with_spec(test.unwrap_or_else(|| Split::empty(spec)));
+    if with_validation {
+        parts::check_held_out(&name, validation.as_ref().map_or(0, Split::len), test.len())?;
+    }
+    check_spec(&name, spec)?;
     let is_like_fashion_mnist = is_light_on_black(&train);
     let sums = validation.as_ref().map(Split::sums);
     Ok(Dataset {
@@ -87,6 +91,22 @@ pub fn assemble(
         validation,
         test,
     })
+}
+
+/// Refuses images that no model is trained on.
+fn check_spec(name: &str, spec: Spec) -> Result<()> {
+    let Spec { shape, classes, .. } = spec;
+    ensure!(
+        classes >= 2,
+        "{name} has images of one class only — add those of others"
+    );
+    ensure!(
+        SIDES.contains(&shape.height) && SIDES.contains(&shape.width),
+        "{name} has images of {shape}; sides of {} to {} are trained on — bring them to such a size",
+        SIDES.start(),
+        SIDES.end()
+    );
+    Ok(())
 }
 
 /// Refuses flags that are for pictures.

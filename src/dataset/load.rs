@@ -109,12 +109,18 @@ pub fn load_from(
     notify: &mut dyn FnMut(Event<'_>),
 ) -> Result<Dataset> {
     let manifest = &places.manifest;
+    if data_dir.is_none() {
+        let name = match choice {
+            DatasetChoice::Synthetic => synthetic::NAME,
+            DatasetChoice::Auto | DatasetChoice::FashionMnist => &manifest.name,
+        };
+        refuse_for_arrays(name, preparation)?;
+    }
     if choice == DatasetChoice::Synthetic {
         ensure!(
             data_dir.is_none(),
             "--data-dir names a folder, but --dataset synthetic reads none: leave one of them out"
         );
-        refuse_for_arrays(synthetic::NAME, preparation)?;
         return Ok(synthetic::dataset());
     }
     if let Some(dir) = data_dir {

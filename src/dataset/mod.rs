@@ -48,7 +48,7 @@ pub use digest::DatasetDigest;
 pub use inventory::Inventory;
 pub use load::{SearchPaths, load, load_from};
 pub use preparation::{Preparation, Resize};
-pub use spec::{Channel, ImageShape, MAX_CHANNELS, Spec};
+pub use spec::{Channel, ImageShape, MAX_CHANNELS, SIDES, Spec};
 
 /// Height and width of an image in pixels.
 pub const SIDE: usize = 28;
@@ -286,6 +286,16 @@ pub struct Dataset {
     pub validation: Option<Split>,
     /// Images to test with.
     pub test: Split,
+}
+
+impl Dataset {
+    /// Has all parts looked at as `spec` says, whose images and classes are those of the dataset.
+    pub fn set_spec(&mut self, spec: Spec) {
+        let parts = [&mut self.train, &mut self.test];
+        for split in parts.into_iter().chain(&mut self.validation) {
+            split.spec = spec;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -66,6 +66,22 @@ pub struct Arrays {
     pub parts: Parts<Labelled>,
 }
 
+/// Makes sure that there are images to validate and to test with.
+///
+/// # Errors
+///
+/// If not: those to train on were too few, or too many of them belong together.
+pub(super) fn check_held_out(source: &str, validation: usize, test: usize) -> Result<()> {
+    for (images, what) in [(validation, "validate"), (test, "test")] {
+        ensure!(
+            images > 0,
+            "{source} has nothing to {what} with: its images are too few, the same, or all of one group — \
+             add others"
+        );
+    }
+    Ok(())
+}
+
 /// Makes sure that a file may declare images of this size.
 ///
 /// # Errors

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::cifar;
 #[cfg(feature = "cli")]
@@ -41,9 +41,15 @@ impl Source {
                 shown(path)
             )
         })?;
-        if !metadata.is_dir() {
+        if metadata.is_file() {
             return of_file(path);
         }
+        // Opening a pipe would wait for whoever writes to it.
+        ensure!(
+            metadata.is_dir(),
+            "{} is no folder and no file — name the folder of a dataset by --data-dir",
+            shown(path)
+        );
         let mut sources = sources_in(path)?;
         if sources.is_empty()
             && let Some(inner) = only_folder(path)
@@ -55,31 +61,35 @@ impl Source {
             0 => bail!("{}", nothing_in(path)),
             1 => Ok(sources.remove(0)),
             _ => bail!(
-                "{} holds more than one dataset — name one of them by --data-dir:\n{}",
+                "{} holds more than one dataset — name the one that is meant:\n{}",
                 shown(path),
                 listed.join("\n")
             ),
         }
     }
 
-    /// What it is, and how to name it alone.
+    /// What it is, and how to have it alone.
     fn described(&self) -> String {
-        let (what, path) = match self {
-            Self::Idx(set) if set.prefix.is_empty() => ("IDX files".to_owned(), &set.train[0]),
-            Self::Idx(set) => (format!("IDX files of {}", set.prefix), &set.train[0]),
-            Self::Npz(path) => ("an NPZ file".to_owned(), path),
-            Self::Cifar(path) => ("CIFAR's binary files".to_owned(), path),
-            Self::Pictures(path) => ("pictures in folders".to_owned(), path),
+        let named = |path: &Path| format!("--data-dir {}", quoted(path));
+        let alone = || "move it into a folder of its own".to_owned();
+        let (what, how) = match self {
+            Self::Idx(set) if set.prefix.is_empty() => ("IDX files".into(), named(&set.train[0])),
+            Self::Idx(set) => (format!("IDX files of {}", set.prefix), named(&set.train[0])),
+            Self::Npz(path) => ("an NPZ file".into(), named(path)),
+            Self::Cifar(_) => ("CIFAR's binary files".into(), alone()),
+            Self::Pictures(_) => ("pictures in folders".into(), alone()),
         };
-        format!("    {what}: --data-dir {}", quoted(path))
+        format!("    {what}: {how}")
     }
 }
 
 /// The dataset that a file belongs to.
 fn of_file(path: &Path) -> Result<Source> {
-    let mut head = [0; ZIP.len()];
-    let file = File::open(path).and_then(|mut file| file.read_exact(&mut head));
-    if file.is_ok() && head == ZIP {
+    let mut head = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(ZIP.len() as u64).read_to_end(&mut head))
+        .with_context(|| unreadable(path))?;
+    if head == ZIP {
         return Ok(Source::Npz(path.to_path_buf()));
     }
     let folder = path
@@ -146,7 +156,7 @@ fn only_folder(dir: &Path) -> Option<PathBuf> {
 
 fn unreadable(dir: &Path) -> String {
     format!(
-        "{} cannot be read — name a folder that can by --data-dir",
+        "{} cannot be read — name one that can by --data-dir",
         shown(dir)
     )
 }

@@ -1,5 +1,7 @@
 //! What the images of a dataset have in common.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use super::Split;
@@ -49,6 +51,9 @@ pub struct Channel {
     /// Their standard deviation, at least 1.
     pub std: u8,
 }
+
+/// Sides of an image that models are trained on, in pixels.
+pub const SIDES: RangeInclusive<usize> = 8..=256;
 
 /// The most channels that an image has.
 pub const MAX_CHANNELS: usize = 3;

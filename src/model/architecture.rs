@@ -1,21 +1,17 @@
 //! What a model is made of.
 
-use std::ops::RangeInclusive;
-
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::Kernels;
 use super::conv_relu_pool::KERNEL;
-use crate::dataset::{FASHION_MNIST_SPEC, ImageShape, Spec};
+use crate::dataset::{FASHION_MNIST_SPEC, ImageShape, SIDES, Spec};
 use crate::ops::gather::Normalization;
 
 /// Weights of a convolution for a pair of channels.
 const TAPS: usize = KERNEL * KERNEL;
 /// Channels and outputs beyond which a layer is taken for a mistake.
 const MAX_UNITS: usize = 8192;
-/// Sides of an image.
-const SIDES: RangeInclusive<usize> = 8..=256;
 /// Classes beyond which a number is taken for a mistake.
 const MAX_CLASSES: usize = 1000;
 /// The side of the features that the usual blocks leave of an image, about.

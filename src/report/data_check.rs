@@ -202,7 +202,7 @@ impl DataCheck {
         }
         if !self.ignored.is_empty() {
             let ignored: Vec<String> = (self.ignored.iter())
-                .map(|(what, count)| format!("{} {what}", thousands(*count as u64)))
+                .map(|(what, count)| format!("{what} ({})", thousands(*count as u64)))
                 .collect();
             facts.push(("passed over", ignored.join(", ")));
         }

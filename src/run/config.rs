@@ -79,6 +79,19 @@ impl Config {
             resize.is_some() || shape == FASHION_MNIST_SPEC.shape,
             "preparation: it does not say how pictures become images of {shape}"
         );
+        if let Some(own) = &config.preparation {
+            let sides = own
+                .image_size
+                .iter()
+                .all(|side| [shape.height, shape.width] == [*side; 2]);
+            let channels = own
+                .channels
+                .is_none_or(|channels| channels == shape.channels);
+            ensure!(
+                sides && channels,
+                "preparation: image_size and channels are not those of {shape}, which its models see"
+            );
+        }
         config
             .dataset_digest
             .as_ref()

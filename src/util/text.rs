@@ -131,6 +131,23 @@ pub fn line(text: &str) -> String {
     one_line(text, 4096)
 }
 
+/// `text` as printable lines: a line ends where the next one is empty or indented, as those of a list are.
+pub fn lines(text: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for part in text.split('\n') {
+        match lines.last_mut() {
+            Some(last) if !(last.is_empty() || part.is_empty() || part.starts_with("  ")) => {
+                *last = format!("{last} {}", line(part));
+            }
+            _ => {
+                let indent = &part[..part.len() - part.trim_start_matches(' ').len()];
+                lines.push(format!("{indent}{}", line(part.trim_start_matches(' '))));
+            }
+        }
+    }
+    lines.join("\n")
+}
+
 /// A path as it can be printed.
 pub fn shown(path: &Path) -> String {
     line(&path.to_string_lossy())

@@ -4,7 +4,6 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::{Builder, NamedTempFile, TempPath};
@@ -114,14 +113,17 @@ pub fn remove_unfinished(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes what was left in a folder so long ago that no process writes it any more, as far as that can
-/// be done.
-pub fn remove_abandoned(folder: &Path, age: Duration) {
+/// Removes the unfinished files in a folder that no process has [locked](File::lock), as far as that can be
+/// done.
+pub fn remove_abandoned(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let changed = entry.metadata().and_then(|metadata| metadata.modified());
-        let is_old = changed.is_ok_and(|at| at.elapsed().is_ok_and(|elapsed| elapsed > age));
-        if is_old && is_unfinished(&entry.file_name()) {
-            drop(fs::remove_file(entry.path()));
+        let path = entry.path();
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_file
+            && is_unfinished(&entry.file_name())
+            && File::open(&path).is_ok_and(|file| file.try_lock().is_ok())
+        {
+            drop(fs::remove_file(path));
         }
     }
 }

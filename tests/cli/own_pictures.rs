@@ -255,7 +255,17 @@ fn what_is_wrong_with_a_folder_is_said_before_anything_is_trained() {
         "{errors}"
     );
 
+    // A tree is shown as one.
+    let text = stderr(&output(fmnist(cwd, &["data", "check", "photos/apple"])));
+    assert!(text.contains("\n      cat/   a.jpg"), "{text}");
+
     // Flags for pictures, without pictures.
+    let without = ["data", "check", "--labels", "nowhere.csv"];
+    assert_failure(
+        &output(fmnist(cwd, &without)),
+        1,
+        &["--labels is for folders of pictures"],
+    );
     let flags = [
         "data",
         "check",

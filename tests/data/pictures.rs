@@ -207,12 +207,82 @@ fn a_damaged_cache_is_made_anew() {
         assert_eq!(world.dataset().train, good.train, "{what}");
         assert_eq!(fs::read(&path).unwrap().len(), whole.len(), "{what}");
     }
-    // A changed image is noticed when it is read.
+    // One byte of one image.
     let mut changed = whole.clone();
     changed[1000] ^= 1;
     fs::write(&path, changed).unwrap();
+    assert_eq!(world.dataset().train, good.train);
+    assert_eq!(fs::read(&path).unwrap()[..2000], whole[..2000]);
+}
+
+/// As when two files are put right that had each other's class.
+#[cfg(unix)]
+#[test]
+fn files_that_change_places_are_seen_though_size_and_time_stay() {
+    let world = World::new();
+    for nth in 0..10 {
+        for (class, tint) in [("a", 10), ("b", 200)] {
+            let path = format!("{class}/{nth}.bmp");
+            world.write(&path, bmp(20, 20, [tint, nth, 5]));
+            let file = fs::File::options()
+                .write(true)
+                .open(world.photos().join(path))
+                .unwrap();
+            file.set_modified(std::time::SystemTime::UNIX_EPOCH)
+                .unwrap();
+        }
+    }
+    let before = world.dataset();
+    let [a, b] = ["a/3.bmp", "b/3.bmp"].map(|path| world.photos().join(path));
+    let between = world.root.path().join("between");
+    for (from, to) in [(&a, &between), (&b, &a), (&between, &b)] {
+        fs::rename(from, to).unwrap();
+    }
+    let after = world.dataset();
+    assert_ne!(before.digest, after.digest);
+}
+
+/// A BMP file of 24 bits per pixel in one colour; all of a size are of one length.
+#[cfg(unix)]
+fn bmp(width: usize, height: usize, bgr: [u8; 3]) -> Vec<u8> {
+    let row = (3 * width).next_multiple_of(4);
+    let mut file = b"BM".to_vec();
+    for value in [54 + row * height, 0, 54, 40, width, height] {
+        file.extend((value as u32).to_le_bytes());
+    }
+    file.extend([1, 0, 24, 0]);
+    file.extend([0; 24]);
+    for _ in 0..height {
+        let mut line = bgr.repeat(width);
+        line.resize(row, 0);
+        file.extend(line);
+    }
+    file
+}
+
+#[test]
+fn parts_without_pictures_are_an_error_before_training() {
+    let world = World::new();
+    two_classes(&world, 2);
     let error = world.load(&Preparation::default()).map(drop).unwrap_err();
-    assert!(error.contains("remove it"), "{error}");
+    assert!(error.contains("has nothing to validate with"), "{error}");
+    let world = World::new();
+    two_classes(&world, 30);
+    let one_group = Preparation {
+        group_by: Some("[a-z]".to_owned()),
+        ..Preparation::default()
+    };
+    let error = world.load(&one_group).map(drop).unwrap_err();
+    assert!(error.contains("all of one group"), "{error}");
+    let no_group = Preparation {
+        group_by: Some("person".to_owned()),
+        ..Preparation::default()
+    };
+    let error = world.load(&no_group).map(drop).unwrap_err();
+    assert!(
+        error.contains("--group-by person: it is found in no path of"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -198,7 +198,7 @@ fn several_datasets_are_listed() {
     let error = load(&dir, &Preparation::default()).map(drop).unwrap_err();
     let lines: Vec<&str> = error.lines().collect();
     assert!(
-        lines[0].ends_with("mixed holds more than one dataset — name one of them by --data-dir:"),
+        lines[0].ends_with("mixed holds more than one dataset — name the one that is meant:"),
         "{error}"
     );
     for (line, part) in lines[1..].iter().zip([
@@ -243,6 +243,40 @@ fn what_is_no_dataset_is_told_what_is_expected() {
         .map(drop)
         .unwrap_err();
     assert!(error.contains("a folder for each class"), "{error}");
+}
+
+#[test]
+fn images_that_no_model_is_trained_on_are_refused_when_they_are_read() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("a.npz");
+    let write = |shape: [usize; 2], classes: u8| {
+        let pixels = images(60, shape[0] * shape[1]);
+        let labels: Vec<u8> = (0..60).map(|nth| nth % classes).collect();
+        let entries = [
+            Entry::stored(
+                "x_train.npy",
+                &npy("|u1", &[60, shape[0], shape[1]], &pixels),
+            ),
+            Entry::stored("y_train.npy", &npy("|u1", &[60], &labels)),
+        ];
+        fs::write(&path, zip(&entries)).unwrap();
+        load(&path, &Preparation::default()).map(drop).unwrap_err()
+    };
+    assert!(write([300, 20], 3).contains("a has images of 300×20 pixels; sides of 8 to 256"));
+    assert!(write([20, 4], 3).contains("sides of 8 to 256"));
+    assert!(write([10, 10], 1).contains("a has images of one class only"));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_neither_a_folder_nor_a_file_is_refused() {
+    let error = load(Path::new("/dev/null"), &Preparation::default())
+        .map(drop)
+        .unwrap_err();
+    assert!(
+        error.contains("/dev/null is no folder and no file"),
+        "{error}"
+    );
 }
 
 #[test]

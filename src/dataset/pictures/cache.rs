@@ -2,7 +2,7 @@
 //!
 //! | bytes | what |
 //! | --- | --- |
-//! | 8 | `fmnistPX` |
+//! | 8 | `fmnistP2` |
 //! | … | images, each `[3, height, width]` bytes |
 //! | … | the index, JSON: what is known of each picture, in the order of the images |
 //! | 8 | length of the index, little-endian |
@@ -16,9 +16,10 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use anyhow::{Context, Result, anyhow, ensure};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
@@ -27,13 +28,11 @@ use crate::dataset::ImageShape;
 use crate::picture::Format;
 use crate::util::whole_file;
 
-const MAGIC: [u8; 8] = *b"fmnistPX";
+const MAGIC: [u8; 8] = *b"fmnistP2";
 /// Length and hash of the index.
 const SUFFIX: u64 = 24;
 /// More than the index of a million pictures takes.
 const MAX_INDEX: u64 = 1 << 30;
-/// Age of a file that no process writes any more.
-const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A file as the file system knows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +41,9 @@ pub struct Stat {
     pub len: u64,
     /// Time of the last change, in nanoseconds since 1970.
     pub modified: u64,
+    /// Where there is such a thing: the file's number, and the time of the last change of anything about it,
+    /// its name included.
+    pub identity: [u64; 2],
 }
 
 impl Stat {
@@ -52,8 +54,21 @@ impl Stat {
         Ok(Self {
             len: metadata.len(),
             modified: modified.map_or(0, |time| time.as_nanos() as u64),
+            identity: identity(&metadata),
         })
     }
+}
+
+#[cfg(unix)]
+fn identity(metadata: &fs::Metadata) -> [u64; 2] {
+    use std::os::unix::fs::MetadataExt;
+    let changed = metadata.ctime().wrapping_mul(1_000_000_000) + metadata.ctime_nsec();
+    [metadata.ino(), changed as u64]
+}
+
+#[cfg(not(unix))]
+fn identity(_metadata: &fs::Metadata) -> [u64; 2] {
+    [0; 2]
 }
 
 /// What is known of a picture.
@@ -63,8 +78,8 @@ pub struct Record {
     pub path: u64,
     /// Its file.
     pub stat: Stat,
-    /// Hash of what the file holds.
-    pub file: u64,
+    /// Hash of what the file holds; none if it could not be read, which may be made good.
+    pub file: Option<u64>,
     /// What was made of it, or why nothing was.
     pub outcome: Result<Info, String>,
 }
@@ -130,6 +145,8 @@ impl Images {
     ///
     /// If it is not there, or anything but a whole file of this kind.
     pub fn open(path: &Path) -> Result<Self> {
+        // Opening a pipe would wait for whoever writes to it.
+        ensure!(fs::metadata(path)?.is_file(), "no file");
         let mut file = File::open(path)?;
         let len = file.metadata()?.len();
         let mut magic = [0; MAGIC.len()];
@@ -173,6 +190,16 @@ impl Images {
         }
     }
 
+    /// Whether each image is what it was.
+    pub fn is_whole(&self) -> bool {
+        let is_good = |bytes: &mut Vec<u8>, record: usize| {
+            bytes.clear();
+            self.records[record].outcome.is_err() || self.read(record, bytes).is_ok()
+        };
+        let records = (0..self.records.len()).into_par_iter();
+        records.map_init(Vec::new, is_good).all(|is_good| is_good)
+    }
+
     fn unusable(&self) -> String {
         format!(
             "{} cannot be read, or was changed — remove it to have the pictures decoded anew",
@@ -188,7 +215,7 @@ impl Images {
                 .map(|(index, record)| (record.path, index))
                 .collect(),
             records()
-                .map(|(index, record)| (record.file, index))
+                .filter_map(|(index, record)| Some((record.file?, index)))
                 .collect(),
         )
     }
@@ -225,8 +252,10 @@ impl Writer {
             .context("a file of the cache is in a folder")?;
         let begin = || -> io::Result<NamedTempFile> {
             fs::create_dir_all(folder)?;
-            whole_file::remove_abandoned(folder, ABANDONED);
+            whole_file::remove_abandoned(folder);
             let mut file = whole_file::temporary_in(folder)?;
+            // Tells others that it is being written, where the file system can.
+            drop(file.as_file().lock());
             file.write_all(&MAGIC)?;
             Ok(file)
         };

@@ -38,7 +38,9 @@ pub fn decode(
 ) -> Result<Images> {
     let path = cache.join(file_name(&listing.root, preparation));
     let mut earlier = Images::open(&path).ok();
-    let is_all = |images: &mut Images| Work::new(listing, preparation, Some(images)).is_all_known();
+    let is_all = |images: &mut Images| {
+        Work::new(listing, preparation, Some(images)).is_all_known() && images.is_whole()
+    };
     if let Some(images) = earlier.take_if(is_all) {
         return Ok(images);
     }
@@ -68,7 +70,10 @@ fn file_name(root: &Path, preparation: &Preparation) -> PathBuf {
     let resize = preparation.resize.unwrap_or_default();
     let sum = Sha256::new()
         .chain_update(root.as_os_str().as_encoded_bytes())
-        .chain_update(format!("\0{VERSION} {image_size:?} {resize:?}"));
+        .chain_update(format!(
+            "\0{VERSION} {image_size:?} {resize:?} {:?}",
+            preparation.labels
+        ));
     let name = format!("{:x}", sum.finalize());
     PathBuf::from(&name[..32]).with_extension("images")
 }
@@ -104,7 +109,9 @@ impl<'a> Work<'a> {
             let stat = Stat::of(&listing.root.join(&entry.path)).ok();
             let record = earlier.as_ref().and_then(|earlier| {
                 let record = *earlier.by_path.get(&path_hash(&entry.path))?;
-                (Some(earlier.images.records[record].stat) == stat).then_some(record)
+                let known = &earlier.images.records[record];
+                // What could not be read is tried again.
+                (known.file.is_some() && Some(known.stat) == stat).then_some(record)
             });
             (stat, record)
         };
@@ -185,7 +192,7 @@ impl<'a> Work<'a> {
         let path = self.path(index);
         let name = line(&self.listing.files[index].path.to_string_lossy());
         let bytes = picture::read(&path, &name);
-        let file = bytes.as_ref().map_or(0, |bytes| xxh3_64(bytes));
+        let file = bytes.as_ref().ok().map(|bytes| xxh3_64(bytes));
         let record = |outcome| Record {
             path: path_hash(&self.listing.files[index].path),
             stat: stat.unwrap_or_default(),
@@ -196,10 +203,8 @@ impl<'a> Work<'a> {
         let same = self
             .earlier
             .as_ref()
-            .and_then(|earlier| earlier.by_file.get(&file));
-        if let Some((known, image)) = same
-            .filter(|_| bytes.is_ok())
-            .and_then(|same| self.again(*same, shape))
+            .and_then(|earlier| earlier.by_file.get(&file?));
+        if let Some((known, image)) = same.and_then(|same| self.again(*same, shape))
             && known.outcome.is_ok()
         {
             return (record(known.outcome), image);

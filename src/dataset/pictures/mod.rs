@@ -21,7 +21,7 @@ use self::duplicates::Duplicates;
 use super::assign::{self, Item, Shares};
 use super::folder::{self, Listing};
 use super::inventory::Skipped;
-use super::parts::Part;
+use super::parts::{self, Part};
 use super::{Dataset, DatasetDigest, Event, ImageShape, Preparation, Spec, Split};
 use crate::util::text::{count, first_five, line, percent, shown};
 
@@ -159,6 +159,13 @@ impl Pictures {
                 pattern.and_then(|pattern| assign::group_of(pattern, &path))
             })
             .collect();
+        if let (Some(pattern), Some(first)) = (pattern, from.first()) {
+            ensure!(
+                groups.iter().any(Option::is_some),
+                "--group-by {pattern}: it is found in no path of {root}, such as {} — correct it",
+                self.path(*first)
+            );
+        }
         let items: Vec<Item<'_>> = (from.iter().zip(&groups))
             .filter_map(|(&index, group)| {
                 Some(Item {
@@ -253,6 +260,7 @@ impl Pictures {
             split.spec = spec;
         }
         let [train, validation, test] = splits;
+        parts::check_held_out(&shown(&self.listing.root), validation.len(), test.len())?;
         let inventory = inventory::inventory(&self, &order, duplicates);
         Ok(Dataset {
             name,
