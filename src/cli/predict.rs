@@ -149,7 +149,7 @@ impl<'a> Models<'a> {
     /// What each model says of an image.
     fn ask(&self, image: Vec<u8>) -> Result<Vec<Prediction<'static>>> {
         let split = Split {
-            images: image,
+            images: image.into(),
             labels: vec![0], // unknown, and not looked at
             ..Split::empty(self.spec)
         };

@@ -8,7 +8,7 @@ use super::parts::{self, Arrays, Labelled, Part};
 use super::{
     Dataset, DatasetDigest, Event, FASHION_MNIST_SHAPE, ImageShape, Preparation, SIDES, Spec, Split,
 };
-use crate::util::text::count;
+use crate::util::text::{count, first_five};
 
 /// A dataset of arrays. Where there are no images to validate or to test with, some of those to train
 /// on are taken for it; to validate with only if `with_validation`, else that is left to training.
@@ -32,7 +32,7 @@ pub fn assemble(
     let spec = Spec::new(shape, class_names.len());
     let split = |part: Labelled| Split {
         spec,
-        images: part.images,
+        images: part.images.into(),
         labels: part.labels,
     };
     let mut train = split(parts.train);
@@ -76,6 +76,12 @@ pub fn assemble(
         parts::check_held_out(&name, validation.as_ref().map_or(0, Split::len), test.len())?;
     }
     check_spec(&name, spec)?;
+    check_classes(
+        &name,
+        &class_names,
+        &train,
+        [validation.as_ref(), Some(&test)],
+    )?;
     let is_like_fashion_mnist = is_light_on_black(&train);
     let sums = validation.as_ref().map(Split::sums);
     Ok(Dataset {
@@ -105,6 +111,31 @@ fn check_spec(name: &str, spec: Spec) -> Result<()> {
         "{name} has images of {shape}; sides of {} to {} are trained on — bring them to such a size",
         SIDES.start(),
         SIDES.end()
+    );
+    Ok(())
+}
+
+/// Refuses classes that nothing teaches.
+fn check_classes(
+    name: &str,
+    class_names: &[String],
+    train: &Split,
+    held_out: [Option<&Split>; 2],
+) -> Result<()> {
+    let taught = train.class_counts();
+    let mut asked = vec![0; taught.len()];
+    for split in held_out.into_iter().flatten() {
+        (asked.iter_mut().zip(split.class_counts())).for_each(|(sum, count)| *sum += count);
+    }
+    let classes = class_names.iter().zip(taught.iter().zip(asked));
+    let untaught = classes.filter(|(_, (taught, asked))| **taught == 0 && *asked > 0);
+    let untaught = first_five(
+        untaught.map(|(class, (_, asked))| format!("“{}” ({})", class, count(asked, "image"))),
+    );
+    ensure!(
+        untaught.is_empty(),
+        "{name} has images to validate or to test with but none to train on of {untaught} — add some, or \
+         leave the class out"
     );
     Ok(())
 }
@@ -144,14 +175,18 @@ fn assigned(images: &Split, seed: u64, shares: Shares) -> Vec<Part> {
 
 /// The images of a part.
 fn taken(images: &Split, parts: &[Part], part: Part) -> Split {
-    let mut split = Split::empty(images.spec);
+    let (mut bytes, mut labels) = (Vec::new(), Vec::new());
     for (index, of) in parts.iter().enumerate() {
         if *of == part {
-            split.images.extend_from_slice(images.image(index));
-            split.labels.push(images.labels[index]);
+            bytes.extend_from_slice(images.image(index));
+            labels.push(images.labels[index]);
         }
     }
-    split
+    Split {
+        spec: images.spec,
+        images: bytes.into(),
+        labels,
+    }
 }
 
 /// Whether these are images like Fashion-MNIST's: small and grey, of light things on black, as their

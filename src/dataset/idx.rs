@@ -113,14 +113,13 @@ pub fn read_labels(input: &mut dyn BufRead, file: &str, classes: usize) -> Resul
     Ok(labels)
 }
 
-/// The header of a file of these images.
-fn images_header(shape: ImageShape, images: &[u8]) -> Vec<u32> {
+/// The header of a file of so many images.
+fn images_header(shape: ImageShape, count: usize) -> Vec<u32> {
     let ImageShape {
         channels,
         height,
         width,
     } = shape;
-    let count = images.len() / shape.values();
     match channels {
         1 => vec![GREY_MAGIC, count as u32, height as u32, width as u32],
         _ => [CHANNELS_MAGIC]
@@ -130,14 +129,18 @@ fn images_header(shape: ImageShape, images: &[u8]) -> Vec<u32> {
     }
 }
 
-/// SHA-256 of the unpacked file that holds these images, in lower-case hexadecimal digits.
-pub fn images_sum(shape: ImageShape, images: &[u8]) -> String {
-    sum(&images_header(shape, images), images)
+/// SHA-256 of the unpacked file that holds so many images, in lower-case hexadecimal digits.
+pub fn images_sum<'a>(
+    shape: ImageShape,
+    count: usize,
+    images: impl Iterator<Item = &'a [u8]>,
+) -> String {
+    sum(&images_header(shape, count), images)
 }
 
 /// SHA-256 of the unpacked file that holds these labels, in lower-case hexadecimal digits.
 pub fn labels_sum(labels: &[u16]) -> String {
-    sum(&labels_header(labels), &labels_data(labels))
+    sum(&labels_header(labels), [&*labels_data(labels)].into_iter())
 }
 
 fn labels_header(labels: &[u16]) -> [u32; 2] {
@@ -164,12 +167,12 @@ pub(super) fn labels_data(labels: &[u16]) -> Vec<u8> {
     }
 }
 
-fn sum(header: &[u32], data: &[u8]) -> String {
+fn sum<'a>(header: &[u32], data: impl Iterator<Item = &'a [u8]>) -> String {
     let mut hasher = Sha256::new();
     for word in header {
         hasher.update(word.to_be_bytes());
     }
-    hasher.update(data);
+    data.for_each(|data| hasher.update(data));
     format!("{:x}", hasher.finalize())
 }
 
@@ -179,8 +182,9 @@ fn sum(header: &[u32], data: &[u8]) -> String {
 ///
 /// If there are more than a file of this format can declare.
 pub fn pack_images(shape: ImageShape, images: &[u8]) -> Result<Vec<u8>> {
-    u32::try_from(images.len() / shape.values())?;
-    pack(&images_header(shape, images), images)
+    let count = images.len() / shape.values();
+    u32::try_from(count)?;
+    pack(&images_header(shape, count), images)
 }
 
 /// Labels as a packed file that [`read_labels`] reads.

@@ -289,7 +289,11 @@ fn sums_of(arrays: &Arrays) -> Vec<String> {
     let parts = [Some(&arrays.parts.train), arrays.parts.test.as_ref()];
     let sums = parts.into_par_iter().flatten().map(|part| {
         [
-            idx::images_sum(arrays.shape, &part.images),
+            idx::images_sum(
+                arrays.shape,
+                part.labels.len(),
+                part.images.chunks_exact(arrays.shape.values()),
+            ),
             idx::labels_sum(&part.labels),
         ]
     });

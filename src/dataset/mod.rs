@@ -8,6 +8,8 @@
 //! - [`digest`]: what tells datasets apart, whatever they are called.
 //! - [`synthetic`]: the stand-in for machines without the real data.
 
+use std::borrow::Cow;
+
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -32,6 +34,7 @@ pub mod fetch;
 pub mod folder;
 pub mod idx;
 pub mod idx_files;
+mod images;
 pub mod inventory;
 pub mod manifest;
 pub mod npz;
@@ -45,6 +48,7 @@ mod spec;
 pub mod synthetic;
 
 pub use digest::DatasetDigest;
+pub use images::{Images, SharedBytes};
 pub use inventory::Inventory;
 pub use load::{SearchPaths, load, load_from};
 pub use preparation::{Preparation, Resize};
@@ -129,15 +133,24 @@ pub enum Event<'a> {
 }
 
 /// Images with their labels.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Split {
     /// What they have in common with the rest of their dataset.
     pub spec: Spec,
-    /// Bytes, image after image, each channel by channel and row by row; 0 is background.
-    pub images: Vec<u8>,
+    /// An image for each label.
+    pub images: Images,
     /// One label below the number of classes for each image.
     pub labels: Vec<u16>,
 }
+
+/// The same images with the same labels, wherever the bytes are.
+impl PartialEq for Split {
+    fn eq(&self, other: &Self) -> bool {
+        self.spec == other.spec && self.labels == other.labels && self.images().eq(other.images())
+    }
+}
+
+impl Eq for Split {}
 
 /// Images and labels that make no [`Split`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -189,7 +202,7 @@ impl Split {
         }
         Ok(Self {
             spec,
-            images,
+            images: images.into(),
             labels,
         })
     }
@@ -198,7 +211,7 @@ impl Split {
     pub fn empty(spec: Spec) -> Self {
         Self {
             spec,
-            images: Vec::new(),
+            images: Vec::new().into(),
             labels: Vec::new(),
         }
     }
@@ -219,8 +232,17 @@ impl Split {
     ///
     /// If `index` is not below [`Split::len`].
     pub fn image(&self, index: usize) -> &[u8] {
-        let values = self.spec.shape.values();
-        &self.images[index * values..][..values]
+        self.images.image(index, self.spec.shape.values())
+    }
+
+    /// The bytes of all images, one after the other.
+    pub fn packed(&self) -> Cow<'_, [u8]> {
+        self.images.packed(self.spec.shape.values())
+    }
+
+    /// Image after image.
+    pub fn images(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.len()).map(|index| self.image(index))
     }
 
     /// How many images of each class there are.
@@ -234,22 +256,22 @@ impl Split {
 
     /// Keeps the first `n` images; all of them if there are no more than `n`.
     pub fn truncate(&mut self, n: usize) {
-        self.images
-            .truncate(n.saturating_mul(self.spec.shape.values()));
-        self.labels.truncate(n);
+        let extra = self.len().saturating_sub(n);
+        self.split_off_last(extra);
     }
 
     /// SHA-256 of the images and of the labels, each as the unpacked file that holds them.
     pub fn sums(&self) -> [String; 2] {
         [
-            idx::images_sum(self.spec.shape, &self.images),
+            idx::images_sum(self.spec.shape, self.len(), self.images()),
             idx::labels_sum(&self.labels),
         ]
     }
 
     /// SHA-256 of images and labels, in hexadecimal.
     pub fn digest(&self) -> String {
-        let sum = Sha256::new().chain_update(&self.images);
+        let mut sum = Sha256::new();
+        self.images().for_each(|image| sum.update(image));
         let labels = idx::labels_data(&self.labels);
         format!("{:x}", sum.chain_update(labels).finalize())
     }
@@ -258,7 +280,7 @@ impl Split {
     pub fn split_off_last(&mut self, n: usize) -> Split {
         let keep = self.len().saturating_sub(n);
         Split {
-            images: self.images.split_off(keep * self.spec.shape.values()),
+            images: self.images.split_off(keep, self.spec.shape.values()),
             labels: self.labels.split_off(keep),
             ..*self
         }

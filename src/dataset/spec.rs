@@ -89,7 +89,7 @@ impl Spec {
     pub fn measured(mut self, training: &Split) -> Self {
         let pixels = self.shape.pixels();
         let mut counts = [[0u64; 256]; MAX_CHANNELS];
-        for image in training.images.chunks_exact(self.shape.values()) {
+        for image in training.images() {
             for (counts, plane) in counts.iter_mut().zip(image.chunks_exact(pixels)) {
                 for &byte in plane {
                     counts[usize::from(byte)] += 1;

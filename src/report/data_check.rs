@@ -96,7 +96,10 @@ impl DataCheck {
                 .and_then(|preparation| preparation.resize),
             formats: inventory.formats,
             sizes: has_pictures.then_some(inventory.sizes),
-            bytes: splits.iter().map(|split| split.images.len() as u64).sum(),
+            bytes: splits
+                .iter()
+                .map(|split| (split.len() * split.spec.shape.values()) as u64)
+                .sum(),
             given: inventory.given.into_iter().map(Part::name).collect(),
             ignored: inventory.ignored,
             skipped: (inventory.skipped.into_iter())

@@ -33,7 +33,7 @@ impl TestSet {
     ///
     /// If a file cannot be written.
     pub fn write(&self, folder: &Path, models: &[&str]) -> Result<()> {
-        let images = idx::pack_images(self.split.spec.shape, &self.split.images)?;
+        let images = idx::pack_images(self.split.spec.shape, &self.split.packed())?;
         whole_file::write(&folder.join("test-images.gz"), &images)?;
         let labels = idx::pack_labels(&self.split.labels)?;
         whole_file::write(&folder.join("test-labels.gz"), &labels)?;
@@ -61,14 +61,9 @@ impl TestSet {
         let images = idx::read_images(&mut &images[..], &file, spec.shape)?;
         let (file, labels) = packed("test-labels.gz")?;
         let labels = idx::read_labels(&mut &labels[..], &file, spec.classes)?;
-        let split = Split {
-            spec,
-            images,
-            labels,
-        };
-        let fits = |len: usize| len == split.labels.len();
+        let fits = |len: usize| len == labels.len();
         ensure!(
-            fits(split.images.len() / spec.shape.values()),
+            fits(images.len() / spec.shape.values()),
             "{file} and test-images.gz are of different images — write its results anew with `fmnist train --resume`"
         );
         let probabilities = models.iter().map(|model| {
@@ -85,7 +80,11 @@ impl TestSet {
         });
         Ok(Self {
             probabilities: probabilities.collect::<Result<_>>()?,
-            split,
+            split: Split {
+                spec,
+                images: images.into(),
+                labels,
+            },
         })
     }
 

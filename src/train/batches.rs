@@ -8,7 +8,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::dataset::{Spec, Split};
+use crate::dataset::{self, Spec, Split};
 use crate::ops::gather::{
     Augment, Normalization, Selection, device_bytes, epoch_key, gather, target_values,
 };
@@ -24,8 +24,8 @@ pub fn shuffled(len: usize, seed: u64, epoch: usize) -> Vec<u32> {
     order
 }
 
-/// A split for a device, as bytes: in its memory, or, where it does not fit, in the host's, from where a
-/// part at a time is moved there. Clones share it.
+/// A split for a device, as bytes: in its memory, or, where it does not fit, on the host, from where a part
+/// at a time is moved there. Clones share it.
 #[derive(Clone, Debug)]
 pub struct DeviceSplit {
     images: Images,
@@ -41,8 +41,8 @@ pub struct DeviceSplit {
 enum Images {
     /// On the device: u8, filled up to whole words.
     Resident(Box<Tensor<1, Int>>),
-    /// In the host's memory, of which so many make a part at most.
-    Streamed(Arc<Vec<u8>>, usize),
+    /// On the host, of which so many make a part at most.
+    Streamed(Arc<dataset::Images>, usize),
 }
 
 /// Bytes of a part at most: a second of it, the next one, is on the device too.
@@ -54,12 +54,12 @@ impl DeviceSplit {
         Self::fit(split, device, None)
     }
 
-    /// The same on a device that has no tensor of more than `largest` bytes: if the split takes more, it is
-    /// streamed in parts, batch for batch the same.
+    /// The same on a device that has no tensor of more than `largest` bytes: if the split takes more, or is
+    /// not in the host's memory either, it is streamed in parts, batch for batch the same.
     pub fn fit(split: Split, device: &Device, largest: Option<u64>) -> Self {
         let largest = largest.unwrap_or(u64::MAX);
         let bytes = device_bytes(split.spec.shape, split.len()) as u64;
-        let most = match bytes <= largest {
+        let most = match bytes <= largest && !split.images.are_scattered() {
             true => None,
             false => Some(largest.min(PART_BYTES) as usize / split.spec.shape.values()),
         };
@@ -74,7 +74,10 @@ impl DeviceSplit {
     fn with_parts(split: Split, device: &Device, most: Option<usize>) -> Self {
         let class_counts = split.class_counts();
         let images = match most {
-            None => Images::Resident(Box::new(bytes(split.images, split.spec, device))),
+            None => {
+                let images = split.images.into_packed(split.spec.shape.values());
+                Images::Resident(Box::new(bytes(images, split.spec, device)))
+            }
             Some(most) => Images::Streamed(Arc::new(split.images), most),
         };
         Self {
@@ -278,7 +281,7 @@ impl Batch {
 /// The parts of an epoch: images in the order in which batches take them.
 #[derive(Clone, Debug)]
 struct Parts {
-    images: Arc<Vec<u8>>,
+    images: Arc<dataset::Images>,
     spec: Spec,
     /// Images of each part but the last.
     len: usize,
@@ -310,7 +313,7 @@ impl Parts {
         let values = self.spec.shape.values();
         let mut part = Vec::with_capacity(device_bytes(self.spec.shape, order.len()));
         for &index in order {
-            part.extend_from_slice(&self.images[index as usize * values..][..values]);
+            part.extend_from_slice(self.images.image(index as usize, values));
         }
         let part = bytes(part, self.spec, device);
         self.there.push((first, part.clone()));

@@ -107,7 +107,7 @@ impl World {
         assert_eq!(dataset.name, "Fashion-MNIST");
         assert_eq!(dataset.class_names, FASHION_MNIST_CLASSES);
         assert_eq!((dataset.train.len(), dataset.test.len()), (30, 10));
-        assert_eq!(dataset.train.images, files(0)[0][16..]);
+        assert_eq!(*dataset.train.packed(), files(0)[0][16..]);
         assert_eq!(bytes(&dataset.test.labels), files(0)[3][8..]);
     }
 
@@ -282,7 +282,7 @@ fn a_changed_fashion_mnist_is_taken_from_data_dir_only_and_named_so() {
         let name = format!("Fashion-MNIST (changed: {})", stems.join(", "));
         assert_eq!(dataset.name, name);
         assert_eq!(dataset.class_names, FASHION_MNIST_CLASSES);
-        assert_eq!(dataset.train.images, mixed[0][16..]);
+        assert_eq!(*dataset.train.packed(), mixed[0][16..]);
         assert_eq!(bytes(&dataset.test.labels), mixed[3][8..]);
         assert!(
             warnings.len() == 1 && warnings[0].contains(&name),
@@ -560,7 +560,7 @@ fn splits_are_cut_where_they_should_be() {
         let (mut first, mut rest) = (whole.clone(), whole.clone());
         first.truncate(n);
         assert_eq!(first.labels, whole.labels[..kept]);
-        assert_eq!(first.images.len(), kept * 784);
+        assert_eq!(first.packed().len(), kept * 784);
         let last = rest.split_off_last(n);
         assert_eq!(last.labels, whole.labels[10 - kept..]);
         assert_eq!(rest.labels, whole.labels[..10 - kept]);
@@ -601,7 +601,7 @@ fn the_real_data_is_fashion_mnist() {
     assert_eq!(dataset.digest.all, fingerprint(published.as_bytes()).sha256);
     // The published facts: balanced classes, and the first labels of both parts.
     for (split, n) in [(&dataset.train, 60_000), (&dataset.test, 10_000)] {
-        assert_eq!((split.len(), split.images.len()), (n, n * 784));
+        assert_eq!((split.len(), split.packed().len()), (n, n * 784));
         for class in 0..10 {
             assert_eq!(
                 split.labels.iter().filter(|&&label| label == class).count(),
@@ -612,13 +612,9 @@ fn the_real_data_is_fashion_mnist() {
     assert_eq!(dataset.train.labels[..5], [9, 0, 0, 3, 0]);
     assert_eq!(dataset.test.labels[..5], [9, 2, 1, 1, 6]);
     // The mean pixel of the training images, known to be 0.2860.
-    let sum: u64 = dataset
-        .train
-        .images
-        .iter()
-        .map(|&pixel| u64::from(pixel))
-        .sum();
-    let mean = sum as f64 / dataset.train.images.len() as f64 / 255.0;
+    let pixels = dataset.train.packed();
+    let sum: u64 = pixels.iter().map(|&pixel| u64::from(pixel)).sum();
+    let mean = sum as f64 / pixels.len() as f64 / 255.0;
     assert!((mean - 0.2860).abs() < 5e-5, "{mean}");
 }
 

@@ -715,6 +715,8 @@ fn a_csv_file_tells_classes_where_folders_do_not() {
         "\u{feff}Label,more,PATH\r\n2,x,a/1.jpg\r\n\
          10,,a\\2.jpg\r\n10,,./a//3.jpg\r\n\"2\",\"a,b\nc\",\"a/4.jpg\"",
         "path , label, split\n a/1.jpg, 2,\na/2.jpg,10,\na/3.jpg,10,\na/4.jpg,2 ,",
+        "path;label\na/1.jpg;2\na/2.jpg;10\na/3.jpg;10\na/4.jpg;2\n",
+        "path\tlabel\na/1.jpg\t2\na/2.jpg\t10\na/3.jpg\t10\na/4.jpg\t2\n",
         // From the CSV file's folder, of which the pictures' is one.
         "path,label\nphotos/a/1.jpg,2\nphotos\\a\\2.jpg,10\na/3.jpg,10\nphotos/a/4.jpg,2\n",
     ] {
@@ -728,6 +730,14 @@ fn a_csv_file_tells_classes_where_folders_do_not() {
     // A file within the folder of pictures.
     let text = b"path,label\n1.jpg,2\na/2.jpg,10\n3.jpg,10\n4.jpg,2\n";
     let listing = labels.scan_at("photos/a/labels.csv", text).unwrap();
+    assert_eq!(lines(&listing), expected);
+    // By whole paths.
+    let folder = labels.dir.path().canonicalize().unwrap().join("photos");
+    let rows = [("1", 2), ("2", 10), ("3", 10), ("4", 2)].map(|(name, class)| {
+        let path = folder.join(format!("a/{name}.jpg"));
+        format!("{},{class}\n", path.display())
+    });
+    let listing = labels.scan(&format!("path,label\n{}", rows.concat()));
     assert_eq!(lines(&listing), expected);
     // The folder by another way.
     let way = labels.dir.path().join("photos/../photos");
@@ -767,7 +777,7 @@ fn a_csv_file_that_lists_no_dataset_is_an_error() {
         )
     };
     labels.assert_error("", &columns(""));
-    labels.assert_error("path;label\na;b\n", &columns("path;label"));
+    labels.assert_error("path|label\na|b\n", &columns("path|label"));
     labels.assert_error("\u{1b}[2J,label\na,b\n", &columns(" [2J,label"));
     let nothing = format!("DIR/l.csv lists no picture — add a line for each:{LABELS}");
     labels.assert_error("path,label\n\n", &nothing);

@@ -267,6 +267,27 @@ fn images_that_no_model_is_trained_on_are_refused_when_they_are_read() {
     assert!(write([10, 10], 1).contains("a has images of one class only"));
 }
 
+#[test]
+fn classes_that_nothing_teaches_are_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("a.npz");
+    let array = |name: &str, shape: &[usize], bytes: &[u8]| {
+        Entry::stored(&format!("{name}.npy"), &npy("|u1", shape, bytes))
+    };
+    // Class 1 is there to test with only; nobody has class 2.
+    let entries = [
+        array("x_train", &[6, 8, 8], &images(6, 64)),
+        array("y_train", &[6], &[0, 3, 0, 3, 0, 3]),
+        array("x_test", &[3, 8, 8], &images(3, 64)),
+        array("y_test", &[3], &[1, 3, 1]),
+    ];
+    fs::write(&path, zip(&entries)).unwrap();
+    let error = load(&path, &Preparation::default()).map(drop).unwrap_err();
+    let expected = "a has images to validate or to test with but none to train on of “class 1” (2 images) — \
+                    add some, or leave the class out";
+    assert!(error.contains(expected), "{error}");
+}
+
 #[cfg(unix)]
 #[test]
 fn what_is_neither_a_folder_nor_a_file_is_refused() {

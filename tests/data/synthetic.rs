@@ -30,10 +30,7 @@ fn seeds_parts_and_indices_give_different_images() {
     let a = synthetic::split(7, Part::Train, 100);
     let b = synthetic::split(8, Part::Train, 100);
     let c = synthetic::split(7, Part::Test, 100);
-    let mut images: Vec<&[u8]> = [&a, &b, &c]
-        .into_iter()
-        .flat_map(|s| s.images.chunks(PIXELS))
-        .collect();
+    let mut images: Vec<&[u8]> = [&a, &b, &c].into_iter().flat_map(Split::images).collect();
     images.sort_unstable();
     images.dedup();
     assert_eq!(images.len(), 300);
@@ -44,7 +41,7 @@ fn seeds_parts_and_indices_give_different_images() {
 fn the_drawings_are_these() {
     let split = synthetic::split(0, Part::Train, 1000);
     let hash = split
-        .images
+        .packed()
         .iter()
         .map(|&byte| u16::from(byte))
         .chain(split.labels.iter().copied())
@@ -63,7 +60,7 @@ fn the_whole_dataset_is_balanced_and_named() {
     assert_eq!(dataset.name, "synthetic (stand-in)");
     assert_eq!(dataset.class_names, FASHION_MNIST_CLASSES);
     for (split, n) in [(&dataset.train, 60_000), (&dataset.test, 10_000)] {
-        assert_eq!(split.images.len(), n * PIXELS);
+        assert_eq!(split.packed().len(), n * PIXELS);
         let mut counts = [0; CLASSES];
         for &label in &split.labels {
             counts[usize::from(label)] += 1;

@@ -1,9 +1,11 @@
 //! Batches made on each device, against definitions of their own.
 
+use std::sync::Arc;
+
 use crate::common::{assert_panics, cpu, fashion_mnist, first, random, values, wgpu};
 use burn::Tensor;
 use burn::tensor::{DType, Device, Int, TensorData};
-use fmnist::dataset::{CLASSES, FASHION_MNIST_SPEC, ImageShape, PIXELS, SIDE, Spec, Split};
+use fmnist::dataset::{CLASSES, FASHION_MNIST_SPEC, ImageShape, Images, PIXELS, SIDE, Spec, Split};
 use fmnist::ops::gather::{Augment, Normalization, Selection, gather, target_values};
 use fmnist::train::{Batches, DeviceSplit, shuffled};
 
@@ -334,7 +336,7 @@ fn images_of_any_size_and_classes_are_as_defined(device: &Device) {
         };
         let len = if height == 256 { 5 } else { 41 };
         let bytes = random(len * shape.values(), 7);
-        let images = bytes.iter().map(|x| x.to_bits() as u8).collect();
+        let images: Vec<u8> = bytes.iter().map(|x| x.to_bits() as u8).collect();
         let labels = (0..len).map(|i| (i * 7 % classes) as u16).collect();
         let mut spec = Spec::new(shape, classes);
         for (place, channel) in (0..).zip(&mut spec.channels) {
@@ -843,7 +845,7 @@ fn parts_of_a_split_make_the_same_batches(device: &Device) {
     };
     let len = 53;
     let bytes = random(len * shape.values(), 9);
-    let images = bytes.iter().map(|x| x.to_bits() as u8).collect();
+    let images: Vec<u8> = bytes.iter().map(|x| x.to_bits() as u8).collect();
     let labels = (0..len).map(|i| (i * 7 % 5) as u16).collect();
     let data = Split::new(Spec::new(shape, 5), images, labels).expect("they fit together");
     let augmented = Augment {
@@ -891,7 +893,24 @@ fn parts_of_a_split_make_the_same_batches(device: &Device) {
             }
         }
     }
-    // Only what does not fit is streamed.
+    // So do images here and there in a file, as it were, of which there is no tensor.
+    let values = shape.values();
+    let file: Vec<u8> = data
+        .images()
+        .flat_map(|image| [&[1, 2, 3], image].concat())
+        .collect();
+    let scattered = Split {
+        images: Images::Scattered {
+            bytes: Arc::new(file),
+            starts: (0..len).map(|image| image * (values + 3) + 3).collect(),
+        },
+        ..data.clone()
+    };
+    let split = DeviceSplit::fit(scattered, device, None);
+    assert!(split.is_streamed());
+    let made = make(split.epoch(8, 3, 2));
+    assert!(made.images == make(whole.epoch(8, 3, 2)).images);
+    // Of others only what does not fit is streamed.
     let bytes = (len * shape.values()) as u64;
     for largest in [bytes + 4, bytes - 1] {
         let split = DeviceSplit::fit(data.clone(), device, Some(largest));

@@ -32,12 +32,10 @@ fn rows(classes: usize, predictions: impl Iterator<Item = usize>) -> Probabiliti
 /// Images of noise.
 fn test_set(shape: ImageShape, labels: &[u16], probabilities: Vec<Probabilities>) -> TestSet {
     let noise = |i: usize| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_pow(3) >> 40) as u8;
+    let images: Vec<u8> = (0..labels.len() * shape.values()).map(noise).collect();
+    let spec = Spec::new(shape, probabilities[0].classes());
     TestSet {
-        split: Split {
-            images: (0..labels.len() * shape.values()).map(noise).collect(),
-            labels: labels.to_vec(),
-            ..Split::empty(Spec::new(shape, probabilities[0].classes()))
-        },
+        split: Split::new(spec, images, labels.to_vec()).unwrap(),
         probabilities,
     }
 }
@@ -283,9 +281,8 @@ fn images_are_shown_in_their_colours_and_shape() {
         let probabilities = vec![rows(2, [1].into_iter()), rows(2, [0].into_iter())];
         let mut test = test_set(shape, &[0], probabilities);
         let channels = [200, 10, 90];
-        for (plane, value) in test.split.images.chunks_mut(height * width).zip(channels) {
-            plane.fill(value);
-        }
+        let planes = channels.map(|value| vec![value; height * width]);
+        test.split.images = planes.concat().into();
         let models = [
             ("dense", &test.probabilities[0]),
             ("cnn", &test.probabilities[1]),

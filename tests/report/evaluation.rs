@@ -232,12 +232,9 @@ fn pictures_take_any_evaluation() {
 /// Images of one grey each: image `n` has the value `10 + n`.
 fn test_set(labels: &[u16], probabilities: [Vec<Row>; 2]) -> TestSet {
     let grey = |n: usize| [10 + n as u8; PIXELS];
+    let images = (0..labels.len()).flat_map(grey).collect();
     TestSet {
-        split: Split {
-            images: (0..labels.len()).flat_map(grey).collect(),
-            labels: labels.to_vec(),
-            ..Split::empty(FASHION_MNIST_SPEC)
-        },
+        split: Split::new(FASHION_MNIST_SPEC, images, labels.to_vec()).unwrap(),
         probabilities: probabilities.map(|rows| rows.into_iter().collect()).into(),
     }
 }

@@ -41,11 +41,9 @@ impl Run {
     /// One or two models; the first is right on every third image, the second on every second.
     fn of(models: &[&str], images: usize, text: &str) -> Self {
         let noise = |i: usize| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_pow(3) >> 40) as u8;
-        let split = Split {
-            images: (0..images * PIXELS).map(noise).collect(),
-            labels: (0..images).map(|image| (image % CLASSES) as u16).collect(),
-            ..Split::empty(FASHION_MNIST_SPEC)
-        };
+        let pixels: Vec<u8> = (0..images * PIXELS).map(noise).collect();
+        let labels = (0..images).map(|image| (image % CLASSES) as u16).collect();
+        let split = Split::new(FASHION_MNIST_SPEC, pixels, labels).unwrap();
         let probabilities: Vec<Probabilities> = [3, 2][..models.len()]
             .iter()
             .map(|every| {
@@ -656,7 +654,10 @@ fn datasets_of_one_name_are_told_apart_by_what_they_hold() {
     }
     // Of runs that recorded nothing, the test images tell.
     runs[1] = run((0.6, None));
-    runs[1].test.split.images[0] ^= 1;
+    let split = &mut runs[1].test.split;
+    let mut images = split.packed().into_owned();
+    images[0] ^= 1;
+    split.images = images.into();
     assert!(!comparison(&runs[..2]).contains("mean ± std"));
 }
 

@@ -115,9 +115,12 @@ fn the_last_training_images_validate_and_the_others_train() {
         };
         let (training, held_out) = split(&settings, &mut data.clone()).expect("there are as many");
         assert_eq!((training.len(), held_out.len()), (trains, validation));
-        assert_eq!(training.images, all.images[..trains * 784]);
+        assert_eq!(*training.packed(), all.packed()[..trains * 784]);
         assert_eq!(training.labels, all.labels[..trains]);
-        assert_eq!(held_out.images, all.images[(60_000 - validation) * 784..]);
+        assert_eq!(
+            *held_out.packed(),
+            all.packed()[(60_000 - validation) * 784..]
+        );
         assert_eq!(held_out.labels, all.labels[60_000 - validation..]);
     }
 }
@@ -309,7 +312,7 @@ fn write_dataset(folder: &Path, test: &Split) {
     let training = first(&fashion_mnist().train, 6_000);
     for (name, split) in [("train", &training), ("t10k", test)] {
         let write = |kind: &str, bytes| fs::write(folder.join(format!("{name}-{kind}")), bytes);
-        write("images-idx3-ubyte", images_file(&split.images)).expect("it can be written");
+        write("images-idx3-ubyte", images_file(&split.packed())).expect("it can be written");
         write("labels-idx1-ubyte", labels_file(&bytes(&split.labels))).expect("it can be written");
     }
 }
@@ -320,11 +323,9 @@ fn no_test_image_reaches_training_or_selection() {
     let cwd = tempfile::tempdir().expect("a temporary folder can be made");
     let [with_real, with_forged] = ["a", "b"].map(|name| cwd.path().join(name));
     write_dataset(&with_real, &first(&fashion_mnist().test, 100));
-    let forged = Split {
-        images: (0..100 * 784).map(|i| (i * 31 % 251) as u8).collect(),
-        labels: (0..100).map(|i| (i * 7 % 10) as u16).collect(),
-        ..Split::empty(FASHION_MNIST_SPEC)
-    };
+    let images: Vec<u8> = (0..100 * 784).map(|i| (i * 31 % 251) as u8).collect();
+    let labels = (0..100).map(|i| (i * 7 % 10) as u16).collect();
+    let forged = Split::new(FASHION_MNIST_SPEC, images, labels).expect("they fit together");
     write_dataset(&with_forged, &forged);
     let real = run_on(&with_real, cwd.path(), "real");
     assert_eq!(real.0.len(), 3, "a header and two epochs");

@@ -86,10 +86,15 @@ fn show(
     seed: u64,
 ) -> Result<Vec<usize>> {
     let classes = samples(split, per_class, seed);
-    let order = classes.concat();
-    let labels: Vec<u32> = split.labels.iter().copied().map(u32::from).collect();
+    let drawn = classes.concat();
+    let (mut images, mut labels) = (Vec::new(), Vec::new());
+    for &index in &drawn {
+        images.extend_from_slice(split.image(index as usize));
+        labels.push(u32::from(split.labels[index as usize]));
+    }
+    let order: Vec<u32> = (0..drawn.len() as u32).collect();
     let source = cpu::Source {
-        images: &split.images,
+        images: &images,
         spec: split.spec,
         labels: &labels,
         order: &order,

@@ -116,7 +116,10 @@ fn read(csv: &Path) -> Result<Vec<u8>> {
 /// some lines have a part and others none.
 pub fn parse(bytes: &[u8], csv: &Path) -> Result<Vec<Row>> {
     let file = shown(csv);
-    let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(bytes);
+    let mut reader = ReaderBuilder::new()
+        .delimiter(delimiter(bytes))
+        .trim(Trim::All)
+        .from_reader(bytes);
     let header = reader
         .byte_headers()
         .map_err(|error| malformed(&file, &error))?;
@@ -158,6 +161,14 @@ pub fn parse(bytes: &[u8], csv: &Path) -> Result<Vec<Row>> {
     }
     check_parts(&rows, &file)?;
     Ok(rows)
+}
+
+/// What separates the cells of the first line: spreadsheets write semicolons where numbers have commas.
+fn delimiter(bytes: &[u8]) -> u8 {
+    let first = bytes.split(|&byte| byte == b'\n').next();
+    let first = first.unwrap_or_default();
+    let is_there = |delimiter: &u8| first.contains(delimiter);
+    *b",;\t".iter().find(|byte| is_there(byte)).unwrap_or(&b',')
 }
 
 /// Makes sure that there are rows, and that either none has a part or all have, some of them that of
@@ -244,6 +255,8 @@ fn check_same(before: &Row, row: &Row, csv: &Path) -> Result<()> {
 /// Where paths begin.
 struct Places<'a> {
     dir: &'a Path,
+    /// The same without links.
+    root: PathBuf,
     /// The way from `dir` down to the CSV file's folder.
     down: Option<PathBuf>,
     /// The way from there down to `dir`.
@@ -263,6 +276,7 @@ impl<'a> Places<'a> {
             dir,
             down: way(&root, place),
             up: way(place, &root),
+            root,
         })
     }
 
@@ -272,7 +286,9 @@ impl<'a> Places<'a> {
             .map(|&byte| if byte == b'\\' { b'/' } else { byte })
             .collect();
         for written in [row.path.clone(), os_string(&slashes)] {
-            let path = inner(Path::new(&written)).with_context(|| {
+            let path = Path::new(&written);
+            let path = path.strip_prefix(&self.root).unwrap_or(path);
+            let path = inner(path).with_context(|| {
                 format!(
                     "{}, line {}: {} leads out of {} — write paths that begin there",
                     shown(csv),

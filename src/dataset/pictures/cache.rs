@@ -16,15 +16,17 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, anyhow, ensure};
+use memmap2::Mmap;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use crate::dataset::ImageShape;
+use crate::dataset::{ImageShape, SharedBytes};
 use crate::picture::Format;
 use crate::util::whole_file;
 
@@ -111,7 +113,7 @@ struct Index {
 }
 
 /// Images of pictures, in a file.
-pub struct Images {
+pub struct ImageFile {
     file: File,
     path: PathBuf,
     /// Of each image: in colour, whatever the dataset.
@@ -122,7 +124,7 @@ pub struct Images {
     places: Vec<usize>,
 }
 
-impl Images {
+impl ImageFile {
     fn new(file: File, path: PathBuf, shape: ImageShape, records: Vec<Record>) -> Self {
         let mut next = 0;
         let place = |record: &Record| {
@@ -178,16 +180,35 @@ impl Images {
     ///
     /// If it cannot be read, or is not what it was.
     pub fn read(&self, record: usize, bytes: &mut Vec<u8>) -> Result<()> {
-        let values = self.shape.values();
-        let at = MAGIC.len() as u64 + self.places[record] as u64 * values as u64;
         let first = bytes.len();
-        bytes.resize(first + values, 0);
-        read_at(&self.file, &mut bytes[first..], at).with_context(|| self.unusable())?;
+        bytes.resize(first + self.shape.values(), 0);
+        read_at(&self.file, &mut bytes[first..], self.start(record) as u64)
+            .with_context(|| self.unusable())?;
         let hash = xxh3_64(&bytes[first..]);
         match &self.records[record].outcome {
             Ok(info) if info.image == hash => Ok(()),
             _ => Err(anyhow!(self.unusable())),
         }
+    }
+
+    /// Where in the file the image of record number `record` begins.
+    pub fn start(&self, record: usize) -> usize {
+        MAGIC.len() + self.places[record] * self.shape.values()
+    }
+
+    /// The file's bytes, which the system reads where they are looked at, and gives up where memory is
+    /// short.
+    ///
+    /// # Errors
+    ///
+    /// If the system cannot map it.
+    pub fn map(&self) -> Result<SharedBytes> {
+        // SAFETY: bytes may not change as long as they are borrowed. This program writes a file of the cache
+        // under another name first, and changes none: it puts another in its place, and a file that is open
+        // stays what it is. Whoever else writes to it changes what is trained on, or, cutting it off, ends
+        // the program.
+        let map = unsafe { Mmap::map(&self.file) }.with_context(|| self.unusable())?;
+        Ok(Arc::new(map))
     }
 
     /// Whether each image is what it was.
@@ -232,7 +253,7 @@ fn read_at(mut file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
     file.read_exact(bytes)
 }
 
-/// Images while they are written.
+/// A file of images while it is written.
 pub struct Writer {
     out: BufWriter<NamedTempFile>,
     path: PathBuf,
@@ -286,9 +307,9 @@ impl Writer {
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn finish(mut self) -> Result<Images> {
+    pub fn finish(mut self) -> Result<ImageFile> {
         let path = self.path.clone();
-        let finish = || -> Result<Images> {
+        let finish = || -> Result<ImageFile> {
             let index = serde_json::to_vec(&Index {
                 shape: self.shape,
                 records: self.records.clone(),
@@ -300,7 +321,7 @@ impl Writer {
             let file = File::open(temporary.path())?;
             // Some file systems rename no open file.
             temporary.into_temp_path().persist(&self.path)?;
-            Ok(Images::new(file, self.path, self.shape, self.records))
+            Ok(ImageFile::new(file, self.path, self.shape, self.records))
         };
         finish().with_context(|| unwritable(&path))
     }

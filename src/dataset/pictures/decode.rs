@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::cache::{Images, Info, Record, Stat, Writer, path_hash};
+use super::cache::{ImageFile, Info, Record, Stat, Writer, path_hash};
 use crate::dataset::folder::{Entry, Listing};
 use crate::dataset::{Event, ImageShape, Preparation, Resize};
 use crate::picture::{self, Background, Picture};
@@ -35,10 +35,10 @@ pub fn decode(
     preparation: &Preparation,
     cache: &Path,
     notify: &mut dyn FnMut(Event<'_>),
-) -> Result<Images> {
+) -> Result<ImageFile> {
     let path = cache.join(file_name(&listing.root, preparation));
-    let mut earlier = Images::open(&path).ok();
-    let is_all = |images: &mut Images| {
+    let mut earlier = ImageFile::open(&path).ok();
+    let is_all = |images: &mut ImageFile| {
         Work::new(listing, preparation, Some(images)).is_all_known() && images.is_whole()
     };
     if let Some(images) = earlier.take_if(is_all) {
@@ -88,15 +88,19 @@ struct Work<'a> {
     known: Vec<(Option<Stat>, Option<usize>)>,
 }
 
-/// Images of the cache, which may be those of other pictures.
+/// ImageFile of the cache, which may be those of other pictures.
 struct Earlier<'a> {
-    images: &'a Images,
+    images: &'a ImageFile,
     by_path: HashMap<u64, usize>,
     by_file: HashMap<u64, usize>,
 }
 
 impl<'a> Work<'a> {
-    fn new(listing: &'a Listing, preparation: &Preparation, earlier: Option<&'a Images>) -> Self {
+    fn new(
+        listing: &'a Listing,
+        preparation: &Preparation,
+        earlier: Option<&'a ImageFile>,
+    ) -> Self {
         let earlier = earlier.map(|images| {
             let (by_path, by_file) = images.known();
             Earlier {

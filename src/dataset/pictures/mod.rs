@@ -3,12 +3,14 @@
 //! - [`read`]: the way from the folder to the [`Dataset`].
 //! - `decode`, `cache`: a picture's file into an image, once; the second time the image is there.
 //! - `duplicates`: the same picture twice.
+//! - `split`: the images of a part.
 //! - `inventory`: what is told of it all.
 
 mod cache;
 mod decode;
 mod duplicates;
 mod inventory;
+mod split;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,13 +18,13 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use regex::Regex;
 
-use self::cache::{Images, Info};
+use self::cache::{ImageFile, Info};
 use self::duplicates::Duplicates;
 use super::assign::{self, Item, Shares};
 use super::folder::{self, Listing};
 use super::inventory::Skipped;
 use super::parts::{self, Part};
-use super::{Dataset, DatasetDigest, Event, ImageShape, Preparation, Spec, Split};
+use super::{Dataset, DatasetDigest, Event, ImageShape, Preparation, Spec};
 use crate::util::text::{count, first_five, line, percent, shown};
 
 /// The share of pictures that may be unreadable.
@@ -70,14 +72,14 @@ fn pattern(text: &str) -> Result<Regex> {
 /// The pictures of a folder, decoded.
 struct Pictures {
     listing: Listing,
-    images: Images,
+    images: ImageFile,
     /// The part of each picture; none of one that is left out.
     parts: Vec<Option<Part>>,
     skipped: Vec<Skipped>,
 }
 
 impl Pictures {
-    fn new(listing: Listing, images: Images) -> Self {
+    fn new(listing: Listing, images: ImageFile) -> Self {
         let of = |(entry, record): (&folder::Entry, &cache::Record)| {
             record
                 .outcome
@@ -249,7 +251,7 @@ impl Pictures {
             (Part::Validation, self.of(Part::Validation)),
             (Part::Test, self.of(Part::Test)),
         ]);
-        let split = |part| self.split(spec, &order[&part]);
+        let split = |part| self.split(spec, &order[&part], split::MOST_IN_MEMORY);
         let mut splits = [
             split(Part::Train)?,
             split(Part::Validation)?,
@@ -277,27 +279,6 @@ impl Pictures {
             validation: Some(validation),
             test,
         })
-    }
-
-    /// The images of these pictures.
-    fn split(&self, spec: Spec, pictures: &[usize]) -> Result<Split> {
-        let mut split = Split::empty(spec);
-        split
-            .images
-            .reserve_exact(pictures.len() * spec.shape.values());
-        let mut image = Vec::new();
-        for &index in pictures {
-            match spec.shape.channels {
-                1 => {
-                    image.clear();
-                    self.images.read(index, &mut image)?;
-                    crate::picture::grey_of(&image, &mut split.images);
-                }
-                _ => self.images.read(index, &mut split.images)?,
-            }
-            split.labels.push(self.listing.files[index].label);
-        }
-        Ok(split)
     }
 }
 

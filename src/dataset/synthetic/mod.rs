@@ -61,19 +61,18 @@ pub fn dataset() -> Dataset {
 /// The first `n` images of a part. Each class is once among any ten images that begin at a multiple
 /// of ten.
 pub fn split(seed: u64, part: Part, n: usize) -> Split {
-    let mut split = Split {
-        images: vec![0; n * PIXELS],
-        labels: vec![0; n],
-        ..Split::empty(FASHION_MNIST_SPEC)
-    };
-    let images = split.images.par_chunks_exact_mut(PIXELS);
-    let images = images.zip(&mut split.labels).enumerate();
-    images.for_each(|(index, (image, label))| {
+    let (mut images, mut labels) = (vec![0; n * PIXELS], vec![0; n]);
+    let drawn = images.par_chunks_exact_mut(PIXELS).zip(&mut labels);
+    drawn.enumerate().for_each(|(index, (image, label))| {
         *label = label_of(seed, part, index);
         let mut dice = Dice::new(seed, part, Purpose::Image, index);
         draw(*label, &mut dice, image);
     });
-    split
+    Split {
+        spec: FASHION_MNIST_SPEC,
+        images: images.into(),
+        labels,
+    }
 }
 
 fn label_of(seed: u64, part: Part, index: usize) -> u16 {
