@@ -18,6 +18,8 @@
 //! | [`report`] | evaluation, curves, tables, and the page that shows them |
 //! | [`picture`] | pictures' files of any common format, decoded and scaled |
 //! | [`predict`] | pictures of any kind, made into what the models saw in training |
+//! | [`program`] | a model's launches as data, for other hosts of WebGPU |
+//! | [`web`] | a trained model as a page that answers in a browser |
 //! | [`export`] | trained models as ONNX and safetensors files |
 //! | [`device`] | chooses a GPU or the CPU, reads from it, and notices when it fails |
 //! | [`mod@bench`] | how fast a device trains, and what a step is made of |
@@ -26,7 +28,7 @@
 //!
 //! # Features
 //!
-//! `cli`, on by default, is the program: [`mod@bench`], [`cli`], [`picture`], [`predict`], [`report`], [`run`] and the
+//! `cli`, on by default, is the program: [`mod@bench`], [`cli`], [`picture`], [`predict`], [`report`], [`run`], [`web`] and the
 //! download in [`dataset`]. A crate that only wants operations, models or training takes this one with
 //! `default-features = false`, and gets no parser of command lines, no plots, no network and no signal
 //! handling. Nothing in the other modules ends the process.
@@ -57,9 +59,12 @@ pub mod ops;
 pub mod picture;
 #[cfg(feature = "cli")]
 pub mod predict;
+pub mod program;
 #[cfg(feature = "cli")]
 pub mod report;
 #[cfg(feature = "cli")]
 pub mod run;
 pub mod train;
 pub mod util;
+#[cfg(feature = "cli")]
+pub mod web;

@@ -8,8 +8,8 @@ use clap::{Args, ValueEnum};
 use super::open_run;
 use crate::device::{self, BackendChoice};
 use crate::export::{Layer, Network, onnx, safetensors};
-use crate::model::{Classifier, ModelKind};
-use crate::run::CheckpointKind;
+use crate::model::{Architecture, Classifier, ModelKind};
+use crate::run::{CheckpointKind, Config, RunFolder};
 use crate::util::text::shown;
 use crate::util::whole_file;
 
@@ -53,16 +53,7 @@ pub fn run(args: ExportArgs) -> Result<()> {
                 args.model
             )
         })?;
-    // Nothing is computed: any device will do.
-    let cpu = device::select(BackendChoice::Cpu, None)?.device;
-    let model = folder.read_model(&config, architecture, CheckpointKind::Model, &cpu)?;
-    let network = Network::new(
-        args.model.name(),
-        config.spec(),
-        architecture.normalization,
-        layers(&model)?,
-        &config.class_names,
-    )?;
+    let network = network(&folder, &config, architecture)?;
     let bytes = match args.format {
         Format::Onnx => onnx::to_bytes(&network),
         Format::Safetensors => safetensors::to_bytes(&network),
@@ -72,7 +63,24 @@ pub fn run(args: ExportArgs) -> Result<()> {
     Ok(())
 }
 
-/// The model in plain data.
+/// A model of the run in `folder`, which `config` describes, in plain data.
+pub(super) fn network(
+    folder: &RunFolder,
+    config: &Config,
+    architecture: &Architecture,
+) -> Result<Network> {
+    // Nothing is computed: any device will do.
+    let cpu = device::select(BackendChoice::Cpu, None)?.device;
+    let model = folder.read_model(config, architecture, CheckpointKind::Model, &cpu)?;
+    Network::new(
+        architecture.model.name(),
+        config.spec(),
+        architecture.normalization,
+        layers(&model)?,
+        &config.class_names,
+    )
+}
+
 fn layers(model: &Classifier) -> Result<Vec<Layer>> {
     let mut layers = Vec::new();
     for block in &model.blocks {

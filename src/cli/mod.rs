@@ -32,6 +32,7 @@ mod recipe;
 mod report;
 mod shell;
 mod train;
+mod web;
 
 use std::num::NonZero;
 use std::panic::{self, AssertUnwindSafe};
@@ -137,6 +138,8 @@ enum Command {
     Report(report::ReportArgs),
     /// Write a model of a run as a file that other programs read
     Export(export::ExportArgs),
+    /// Write the models of a run as one HTML file that recognises pictures in a browser
+    Web(web::WebArgs),
     /// Measure how fast this machine trains, and what a training step is made of
     Bench(Box<bench::BenchArgs>),
     /// Download, check or look at the dataset
@@ -167,6 +170,7 @@ impl Cli {
             Command::Predict(args) => self.device.on_pool(|| predict::run(args, &self.device)),
             Command::Report(args) => report::run(&args),
             Command::Export(args) => export::run(args),
+            Command::Web(args) => web::run(&args),
             Command::Bench(args) => {
                 let bench = || bench::run(*args, &self.device, process_start);
                 self.device.on_pool(bench)

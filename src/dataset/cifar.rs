@@ -76,10 +76,14 @@ impl Form {
             .is_ok_and(|file| file.len() > 0 && file.len() % self.record() as u64 == 0)
     }
 
-    /// Whether `dir` has files of this form to train on.
+    /// Whether `dir` has files of this form to train on: by their names, and, where other datasets have
+    /// such names too, by a size of whole records.
     fn is_in(self, dir: &Path) -> bool {
         let files = self.train_files(dir);
-        files.iter().any(|path| self.is_whole(path))
+        match self {
+            Self::Cifar10 => !files.is_empty(),
+            Self::Cifar100 => files.iter().any(|path| self.is_whole(path)),
+        }
     }
 }
 
@@ -94,7 +98,7 @@ fn numbered_batches(dir: &Path) -> Vec<(u32, PathBuf)> {
     entries.filter_map(batch).collect()
 }
 
-/// Whether a folder has CIFAR's files to train on: by their names, and by a size of whole records.
+/// Whether a folder has CIFAR's files to train on.
 pub fn is_in(dir: &Path) -> bool {
     Form::ALL.iter().any(|form| form.is_in(dir))
 }

@@ -76,7 +76,7 @@ pub(super) fn check_held_out(source: &str, validation: usize, test: usize) -> Re
         ensure!(
             images > 0,
             "{source} has nothing to {what} with: its images are too few, the same, or all of one group — \
-             add others"
+             give each class three or more"
         );
     }
     Ok(())

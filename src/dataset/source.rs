@@ -56,6 +56,10 @@ impl Source {
         {
             sources = sources_in(&inner)?;
         }
+        #[cfg(feature = "cli")]
+        if sources.is_empty() && folder::is_flat(path) {
+            sources.push(Self::Pictures(path.to_path_buf()));
+        }
         let listed: Vec<String> = sources.iter().map(Self::described).collect();
         match sources.len() {
             0 => bail!("{}", nothing_in(path)),

@@ -10,7 +10,7 @@ pub mod safetensors;
 use anyhow::{Result, ensure};
 
 use crate::dataset::{ImageShape, Spec};
-use crate::ops::gather::Normalization;
+use crate::ops::gather::{Normalization, Scale};
 
 /// A layer and its weights, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,6 +114,27 @@ impl Network {
         })
     }
 
+    /// Which model it is.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The images that it sees.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// From the images to the logits.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// What becomes of the bytes of each channel.
+    pub fn scales(&self) -> impl Iterator<Item = Scale> {
+        let channels = self.spec.channels().iter();
+        channels.map(|&channel| self.normalization.scale(channel))
+    }
+
     /// The network in the modules of a PyTorch `nn.Sequential`.
     fn modules(&self) -> Vec<Module<'_>> {
         let mut modules = Vec::new();
@@ -179,14 +200,10 @@ impl Network {
     /// What is to be subtracted from pixels in [0, 1] in each channel, and what they are then to be
     /// divided by: `mean` and `std` of torchvision's `Normalize`.
     fn mean_and_std(&self) -> [Vec<f32>; 2] {
-        let scales = || {
-            let channels = self.spec.channels().iter();
-            channels.map(|&channel| self.normalization.scale(channel))
-        };
         let part = |byte: u8| f32::from(byte) / 255.0;
         [
-            scales().map(|scale| part(scale.offset)).collect(),
-            scales().map(|scale| part(scale.divisor)).collect(),
+            self.scales().map(|scale| part(scale.offset)).collect(),
+            self.scales().map(|scale| part(scale.divisor)).collect(),
         ]
     }
 

@@ -116,7 +116,7 @@ impl Architecture {
     }
 
     /// Inputs and outputs of the fully connected layers, the last one's included.
-    pub(super) fn connected(&self) -> Vec<[usize; 2]> {
+    pub(crate) fn connected(&self) -> Vec<[usize; 2]> {
         let mut inputs = self.features();
         let outputs = self.hidden.iter().copied().chain([self.classes]);
         outputs
@@ -125,7 +125,7 @@ impl Architecture {
     }
 
     /// Input and output channels of the blocks.
-    pub(super) fn convolutions(&self) -> Vec<[usize; 2]> {
+    pub(crate) fn convolutions(&self) -> Vec<[usize; 2]> {
         let mut channels = self.input.channels;
         let widths = self.widths.iter().copied();
         widths

@@ -10,7 +10,7 @@ use super::init::Init;
 use crate::ops::conv_relu_pool::{conv_relu_pool, reference};
 
 /// Side of the convolution's kernel in this project's own models.
-pub(super) const KERNEL: usize = 3;
+pub(crate) const KERNEL: usize = 3;
 
 /// Configuration of a [`ConvReluPool`]; [`init`](Self::init) makes it.
 #[derive(Config, Debug)]

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ops::channel_norm::{EPSILON, channel_norm, reference};
 use crate::ops::dropout::Dropout;
-use conv_relu_pool::KERNEL;
+pub(crate) use conv_relu_pool::KERNEL;
 use init::Init;
 
 pub use architecture::{Architecture, Layer, ModelKind};

@@ -32,5 +32,6 @@ mod no_fusion;
 mod pcg4d;
 mod scratch;
 pub mod simd;
+pub(crate) mod softmax;
 pub(crate) mod weights;
 pub(crate) mod wgsl;

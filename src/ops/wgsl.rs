@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use burn::backend::DType;
+use burn::backend::TensorMetadata;
 use burn::tensor::{Element, Shape};
 use burn_cubecl::cubecl::ir::ElemType;
 use burn_cubecl::cubecl::prelude::{CubeCount, ExecutionMode, KernelDefinition, KernelId};
@@ -42,11 +43,23 @@ pub struct Launch {
 }
 
 impl Launch {
+    /// The shader as a device compiles it: with the sizes filled in, and `code` where the template leaves
+    /// `{{ code }}` to the host.
+    pub fn text(&self, code: Option<&str>) -> String {
+        let values = self.values.iter();
+        let values = values.map(|(name, value)| (*name, value.to_string()));
+        let code = code.map(|code| ("code", code.to_owned()));
+        let fill = |text: String, (name, value): (&str, String)| {
+            text.replace(&format!("{{{{ {name} }}}}"), &value)
+        };
+        values.chain(code).fold(self.template.to_owned(), fill)
+    }
+
     /// # Panics
     ///
     /// If a tensor of these shapes is empty or larger than a shader's indices reach, or the grid is
     /// larger than every WebGPU device takes: mistakes of the program, not of its user.
-    fn check(&self, shapes: &[Vec<usize>]) {
+    pub fn check(&self, shapes: &[Vec<usize>]) {
         let fits = shapes.iter().all(|shape| is_indexable(shape))
             && self.grid.iter().all(|&groups| groups <= MAX_GRID);
         assert!(
@@ -71,6 +84,52 @@ pub fn is_indexable(sizes: &[usize]) -> bool {
         .is_some_and(|len| (1..=i32::MAX as usize).contains(&len))
 }
 
+/// Where kernels are launched: on a device, or in a program for one.
+pub trait Queue {
+    /// What a kernel binds.
+    type Tensor;
+
+    /// A contiguous tensor, not initialised, of elements of four bytes.
+    fn empty(&mut self, dims: &[usize], dtype: DType) -> Self::Tensor;
+
+    /// Queues a kernel with these contiguous tensors bound in order.
+    ///
+    /// # Panics
+    ///
+    /// If they or the grid are too large for one launch.
+    fn launch(&mut self, plan: Launch, tensors: &[&Self::Tensor]);
+
+    /// Like [`launch`](Self::launch), for a template that leaves `{{ code }}` to the host to write.
+    fn launch_generated(&mut self, plan: Launch, code: &Arc<str>, tensors: &[&Self::Tensor]);
+
+    /// The elements of `buffer` from `start` on as a tensor that shares their memory.
+    fn view(&self, buffer: &Self::Tensor, start: usize, dims: &[usize]) -> Self::Tensor;
+}
+
+/// The queue of the device that a tensor is on.
+pub struct DeviceOf<'a>(pub &'a CubeTensor);
+
+impl Queue for DeviceOf<'_> {
+    type Tensor = CubeTensor;
+
+    fn empty(&mut self, dims: &[usize], dtype: DType) -> CubeTensor {
+        empty(self.0, dims, dtype)
+    }
+
+    fn launch(&mut self, plan: Launch, tensors: &[&CubeTensor]) {
+        launch(plan, tensors);
+    }
+
+    fn launch_generated(&mut self, plan: Launch, code: &Arc<str>, tensors: &[&CubeTensor]) {
+        let code = Some(Arc::clone(code));
+        queue(Wgsl { plan, code }, tensors);
+    }
+
+    fn view(&self, buffer: &CubeTensor, start: usize, dims: &[usize]) -> CubeTensor {
+        view(buffer, start, dims.to_vec().into())
+    }
+}
+
 /// A contiguous tensor on the device of `like`, not initialised.
 pub fn empty(like: &CubeTensor, dims: &[usize], dtype: DType) -> CubeTensor {
     empty_device_contiguous_dtype(
@@ -79,6 +138,16 @@ pub fn empty(like: &CubeTensor, dims: &[usize], dtype: DType) -> CubeTensor {
         Shape::from(dims.to_vec()),
         dtype,
     )
+}
+
+/// The elements of `buffer` from `start` on as a tensor that shares their memory.
+pub fn view(buffer: &CubeTensor, start: usize, shape: Shape) -> CubeTensor {
+    let bytes = |elements: usize| (elements * size_of::<f32>()) as u64;
+    let after = buffer.shape().num_elements() - start - shape.num_elements();
+    let handle = buffer.handle.clone();
+    let handle = handle.offset_start(bytes(start)).offset_end(bytes(after));
+    let (client, device) = (buffer.client.clone(), buffer.device.clone());
+    CubeTensor::new_contiguous(client, device, shape, handle, DType::F32)
 }
 
 /// Makes a contiguous tensor one whose buffer a kernel may change: nobody else holds it.
@@ -105,15 +174,11 @@ pub fn launch(plan: Launch, tensors: &[&CubeTensor]) {
     queue(Wgsl { plan, code: None }, tensors);
 }
 
-/// Like [`launch`], for a template that leaves `{{ code }}` to the host to write.
-pub fn launch_generated(plan: Launch, code: &Arc<str>, tensors: &[&CubeTensor]) {
-    let code = Some(Arc::clone(code));
-    queue(Wgsl { plan, code }, tensors);
-}
-
 fn queue(kernel: Wgsl, tensors: &[&CubeTensor]) {
     let shapes = tensors.iter().map(|tensor| tensor.meta.shape().to_vec());
     kernel.plan.check(&shapes.collect::<Vec<_>>());
+    #[cfg(test)]
+    launched::note(&kernel, tensors);
     let client = tensors[0].client.clone();
     let [x, y, z] = kernel.plan.grid;
     let bindings = tensors
@@ -132,6 +197,52 @@ fn queue(kernel: Wgsl, tensors: &[&CubeTensor]) {
     );
 }
 
+/// What tests see of the launches of their thread.
+#[cfg(test)]
+pub mod launched {
+    use std::cell::RefCell;
+
+    use super::{CubeTensor, Wgsl};
+    use burn::backend::TensorMetadata;
+
+    /// A launch on a device.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Launched {
+        /// Of the kernel.
+        pub name: &'static str,
+        /// Its text.
+        pub code: String,
+        /// Workgroups.
+        pub grid: [u32; 3],
+        /// Memory, the first byte in it, and how many.
+        pub bindings: Vec<(usize, u64, usize)>,
+    }
+
+    thread_local! {
+        static LAUNCHED: RefCell<Vec<Launched>> = const { RefCell::new(Vec::new()) };
+    }
+
+    pub(super) fn note(kernel: &Wgsl, tensors: &[&CubeTensor]) {
+        let binding = |tensor: &&CubeTensor| {
+            let memory = std::ptr::from_ref(tensor.handle.memory.descriptor()).addr();
+            let first = tensor.handle.offset_start.unwrap_or(0);
+            (memory, first, tensor.shape().num_elements() * tensor.dtype.size())
+        };
+        let launch = Launched {
+            name: kernel.plan.name,
+            code: kernel.plan.text(kernel.code.as_deref()),
+            grid: kernel.plan.grid,
+            bindings: tensors.iter().map(binding).collect(),
+        };
+        LAUNCHED.with_borrow_mut(|launched| launched.push(launch));
+    }
+
+    /// The launches of this thread since this was asked for last.
+    pub fn take() -> Vec<Launched> {
+        LAUNCHED.take()
+    }
+}
+
 /// A shader with its sizes filled in.
 struct Wgsl {
     plan: Launch,
@@ -140,14 +251,7 @@ struct Wgsl {
 
 impl KernelSource for Wgsl {
     fn source(&self) -> SourceTemplate {
-        let template = SourceTemplate::new(self.plan.template);
-        let template = (self.plan.values.iter()).fold(template, |template, (name, value)| {
-            template.register(*name, value.to_string())
-        });
-        match &self.code {
-            Some(code) => template.register("code", code.to_string()),
-            None => template,
-        }
+        SourceTemplate::new(self.plan.text(self.code.as_deref()))
     }
 
     fn id(&self) -> KernelId {

@@ -18,6 +18,8 @@ const MOST_ROWS: usize = 40;
 const IMBALANCE: usize = 10;
 /// Fewer images to train on than these teach little.
 const FEW: usize = 20;
+/// Fewer images to validate or to test with than these tell little.
+const FEW_HELD_OUT: usize = 50;
 
 /// What is found of a dataset.
 #[derive(Debug, Serialize)]
@@ -241,6 +243,24 @@ fn about_counts(classes: &[ClassCount]) -> Vec<String> {
             "fewer than {FEW} images to train on: {}",
             first_five(few)
         ));
+    }
+    for (images, what) in [
+        (
+            classes.iter().map(|class| class.validation).sum(),
+            "validate",
+        ),
+        (
+            classes.iter().map(|class| class.test).sum::<usize>(),
+            "test",
+        ),
+    ] {
+        if (1..FEW_HELD_OUT).contains(&images) {
+            warnings.push(format!(
+                "only {} to {what} with: each is worth {:.1} points of accuracy",
+                count(images, "image"),
+                100.0 / images as f64
+            ));
+        }
     }
     let untested: Vec<&ClassCount> = classes.iter().filter(|class| class.test == 0).collect();
     if !untested.is_empty() {

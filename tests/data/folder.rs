@@ -512,7 +512,7 @@ fn there_must_be_two_classes() {
 
 #[test]
 fn each_class_must_have_pictures_enough() {
-    let advice = " — give each class two pictures or more, at least one to train on, or leave the class out:";
+    let advice = " — give each class three pictures or more, at least one to train on, or leave the class out:";
     assert_error(
         &["cat/1.jpg", "cat/2.jpg", "dog/"],
         &format!("DIR has 1 class without a picture: dog{advice}{CLASSES}"),
@@ -832,7 +832,7 @@ fn a_csv_file_that_lists_no_dataset_is_an_error() {
     labels.assert_error(
         "path,label\na/1.jpg,cat\na/2.jpg,dog\na/3.jpg,dog\n",
         &format!(
-            "DIR/l.csv has 1 class of a single picture: cat — give each class two pictures or more, at \
+            "DIR/l.csv has 1 class of a single picture: cat — give each class three pictures or more, at \
              least one to train on, or leave the class out:{LABELS}"
         ),
     );

@@ -149,7 +149,7 @@ fn check(source: &Source<'_>, names: &[&OsStr], counts: &[[usize; 3]]) -> Result
     );
     ensure!(
         problems.is_empty(),
-        "{place} has {} — give each class two pictures or more, at least one to train on, or leave the \
+        "{place} has {} — give each class three pictures or more, at least one to train on, or leave the \
          class out:\n\n{expected}",
         problems.join("; ")
     );

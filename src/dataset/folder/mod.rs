@@ -105,6 +105,13 @@ pub fn scan(dir: &Path) -> Result<Listing> {
     Ok(Listing { entered, ..listing })
 }
 
+/// Whether pictures lie in a folder itself, of which [`scan`] tells what is missing.
+pub fn is_flat(dir: &Path) -> bool {
+    let entries = tree::entries(dir).into_iter().flatten().flatten();
+    let mut found = entries.map(|(_, found)| found);
+    found.any(|found| matches!(found, Found::Picture))
+}
+
 /// Whether a folder holds pictures in folders, which [`scan`] may take for a dataset or tell what is
 /// wrong with it. Of a large folder only the beginning is looked at.
 pub fn is_in(dir: &Path) -> bool {

@@ -1,13 +1,12 @@
 //! AdamW on `burn-wgpu`: all parameters in one buffer, and a launch for all of them.
 
+use burn::backend::TensorMetadata;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{DType, TensorMetadata};
-use burn::tensor::Shape;
 use burn_wgpu::{CubeBackend, CubeTensor, into_contiguous};
 
 use super::plan::{self, Layout, Segment, Step};
 use super::{AdamStep, Moments, Update};
-use crate::ops::wgsl::{launch, launch_generated, make_exclusive, upload};
+use crate::ops::wgsl::{DeviceOf, Queue, launch, make_exclusive, upload, view};
 
 /// The parameters and what AdamW remembers of them: a buffer for each, all laid out alike.
 pub struct Store {
@@ -45,6 +44,27 @@ impl Store {
     }
 }
 
+/// Changes parameters, moments and averages in place. `buffers` are the parameters, both moments, and the
+/// numbers of the step, [`AdamStep::to_array`].
+pub fn update<Q: Queue>(
+    queue: &mut Q,
+    steps: &[Step],
+    [parameters, moments_1, moments_2, hyper]: [&Q::Tensor; 4],
+    averages: Option<&Q::Tensor>,
+    gradients: &[Q::Tensor],
+) {
+    for step in steps {
+        let part = |buffer: &Q::Tensor| queue.view(buffer, step.start, &[step.len]);
+        let parts: Vec<Q::Tensor> = [parameters, moments_1, moments_2].map(part).into();
+        let averages = averages.map(part);
+        let mut tensors: Vec<&Q::Tensor> = parts.iter().collect();
+        tensors.push(hyper);
+        tensors.extend(&averages);
+        tensors.extend(&gradients[step.segments.clone()]);
+        queue.launch_generated(step.launch.clone(), &step.code, &tensors);
+    }
+}
+
 impl Update<CubeBackend> for Store {
     fn update(
         &mut self,
@@ -64,19 +84,13 @@ impl Update<CubeBackend> for Store {
 
         let gradients: Vec<CubeTensor> = gradients.into_iter().map(into_contiguous).collect();
         let hyper = upload(&self.parameters, &step.to_array());
-        for step in &self.steps {
-            let part = |buffer| view(buffer, step.start, [step.len].into());
-            let mut tensors = vec![
-                part(&self.parameters),
-                part(&self.moments_1),
-                part(&self.moments_2),
-                hyper.clone(),
-            ];
-            tensors.extend(self.averages.as_ref().map(part));
-            tensors.extend(gradients[step.segments.clone()].iter().cloned());
-            let tensors: Vec<&CubeTensor> = tensors.iter().collect();
-            launch_generated(step.launch.clone(), &step.code, &tensors);
-        }
+        update(
+            &mut DeviceOf(&hyper),
+            &self.steps,
+            [&self.parameters, &self.moments_1, &self.moments_2, &hyper],
+            self.averages.as_ref(),
+            &gradients,
+        );
         self.views(&self.parameters)
     }
 
@@ -109,16 +123,6 @@ fn join(layout: &Layout, tensors: &[CubeTensor]) -> CubeTensor {
         launch(plan::join(shape.num_elements()), &[&tensor, &joined]);
     }
     buffer
-}
-
-/// The elements of `buffer` from `start` on as a tensor that shares their memory.
-fn view(buffer: &CubeTensor, start: usize, shape: Shape) -> CubeTensor {
-    let bytes = |elements: usize| (elements * size_of::<f32>()) as u64;
-    let after = buffer.shape().num_elements() - start - shape.num_elements();
-    let handle = buffer.handle.clone();
-    let handle = handle.offset_start(bytes(start)).offset_end(bytes(after));
-    let (client, device) = (buffer.client.clone(), buffer.device.clone());
-    CubeTensor::new_contiguous(client, device, shape, handle, DType::F32)
 }
 
 /// Whether `tensor` is a [`view`] of `buffer` from `start` on.

@@ -9,7 +9,7 @@
 //! of tensors: here the backends are told apart by hand.
 
 pub mod cpu;
-mod gpu;
+pub(crate) mod gpu;
 mod ndarray;
 mod parameters;
 mod plan;
@@ -24,6 +24,8 @@ use burn_wgpu::CubeBackend;
 
 use crate::device;
 use crate::ops::weights::flattened;
+pub(crate) use plan::Layout;
+
 use parameters::{Primitives, flat, parameters_of, put, take};
 
 /// Decay of the first moment.
@@ -32,6 +34,9 @@ const BETA_1: f64 = 0.9;
 const BETA_2: f64 = 0.999;
 /// Keeps the step finite where the second moment is 0.
 pub const EPSILON: f64 = 1e-8;
+
+/// Numbers of an [`AdamStep`].
+pub(crate) const STEP_NUMBERS: usize = 8;
 
 /// One step's numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,7 +80,7 @@ impl AdamStep {
     }
 
     /// The fields in their order, as the GPU kernel takes them.
-    fn to_array(self) -> [f32; 8] {
+    fn to_array(self) -> [f32; STEP_NUMBERS] {
         [
             self.learning_rate,
             self.keep,

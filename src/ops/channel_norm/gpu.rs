@@ -5,16 +5,37 @@ use burn::backend::{DType, TensorMetadata};
 use burn_wgpu::{CubeBackend, into_contiguous};
 
 use super::{ChannelNormKernels, plan};
-use crate::ops::wgsl::{empty, launch};
+use crate::ops::wgsl::{DeviceOf, Queue};
+
+/// The output and the factors that it was made with.
+pub fn forward<Q: Queue>(
+    queue: &mut Q,
+    dims: [usize; 4],
+    input: &Q::Tensor,
+) -> (Q::Tensor, Q::Tensor) {
+    let output = queue.empty(&dims, DType::F32);
+    let factors = queue.empty(&dims[1..2], DType::F32);
+    queue.launch(plan::forward(dims), &[input, &output, &factors]);
+    (output, factors)
+}
+
+/// The gradient of the input.
+pub fn backward<Q: Queue>(
+    queue: &mut Q,
+    dims: [usize; 4],
+    [output, factors, grad_output]: [&Q::Tensor; 3],
+) -> Q::Tensor {
+    let grad_input = queue.empty(&dims, DType::F32);
+    let tensors = [output, factors, grad_output, &grad_input];
+    queue.launch(plan::backward(dims), &tensors);
+    grad_input
+}
 
 impl ChannelNormKernels for CubeBackend {
     fn forward(input: FloatTensor<Self>) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let dims: [usize; 4] = input.shape().dims();
         let input = into_contiguous(input);
-        let output = empty(&input, &dims, DType::F32);
-        let factors = empty(&input, &dims[1..2], DType::F32);
-        launch(plan::forward(dims), &[&input, &output, &factors]);
-        (output, factors)
+        forward(&mut DeviceOf(&input), dims, &input)
     }
 
     fn backward(
@@ -24,9 +45,7 @@ impl ChannelNormKernels for CubeBackend {
     ) -> FloatTensor<Self> {
         let dims: [usize; 4] = output.shape().dims();
         let [output, factors, grad_output] = [output, factors, grad_output].map(into_contiguous);
-        let grad_input = empty(&output, &dims, DType::F32);
-        let tensors = [&output, &factors, &grad_output, &grad_input];
-        launch(plan::backward(dims), &tensors);
-        grad_input
+        let tensors = [&output, &factors, &grad_output];
+        backward(&mut DeviceOf(&output), dims, tensors)
     }
 }

@@ -7,7 +7,7 @@
 //! Shapes: input and output `[batch, channels, height, width]`, factors `[channels]`.
 
 pub mod cpu;
-mod gpu;
+pub(crate) mod gpu;
 mod ndarray;
 mod plan;
 pub mod reference;

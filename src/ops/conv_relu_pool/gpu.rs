@@ -7,7 +7,51 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn_wgpu::{CubeBackend, into_contiguous};
 
 use super::{BlockShape, ConvReluPoolKernels, block_shape, plan};
-use crate::ops::wgsl::{empty, launch};
+use crate::ops::wgsl::{DeviceOf, Queue};
+
+/// The pooled output and the argmax.
+pub fn forward<Q: Queue>(
+    queue: &mut Q,
+    shape: &BlockShape,
+    [input, weight, bias]: [&Q::Tensor; 3],
+) -> (Q::Tensor, Q::Tensor) {
+    let output = queue.empty(&shape.output_dims(), DType::F32);
+    let argmax = queue.empty(&[shape.argmax_words()], DType::U32);
+    queue.launch(
+        plan::forward(shape),
+        &[input, weight, bias, &output, &argmax],
+    );
+    (output, argmax)
+}
+
+/// The gradient of the input.
+pub fn grad_input<Q: Queue>(
+    queue: &mut Q,
+    shape: &BlockShape,
+    [weight, argmax, grad_output]: [&Q::Tensor; 3],
+) -> Q::Tensor {
+    let grad_input = queue.empty(&shape.input_dims(), DType::F32);
+    queue.launch(
+        plan::grad_input(shape),
+        &[weight, argmax, grad_output, &grad_input],
+    );
+    grad_input
+}
+
+/// The gradients of weight and bias.
+pub fn grad_weight_bias<Q: Queue>(
+    queue: &mut Q,
+    shape: &BlockShape,
+    [input, argmax, grad_output]: [&Q::Tensor; 3],
+) -> (Q::Tensor, Q::Tensor) {
+    let plan = plan::grad_weight(shape);
+    let partials = queue.empty(&[plan.partials], DType::F32);
+    let grad_weight = queue.empty(&shape.weight_dims(), DType::F32);
+    let grad_bias = queue.empty(&[shape.out_channels], DType::F32);
+    queue.launch(plan.partial, &[input, argmax, grad_output, &partials]);
+    queue.launch(plan.reduce, &[&partials, &grad_weight, &grad_bias]);
+    (grad_weight, grad_bias)
+}
 
 impl ConvReluPoolKernels for CubeBackend {
     fn forward(
@@ -17,13 +61,7 @@ impl ConvReluPoolKernels for CubeBackend {
     ) -> (FloatTensor<Self>, IntTensor<Self>) {
         let shape = block_shape(&input, &weight, &bias);
         let [input, weight, bias] = [input, weight, bias].map(into_contiguous);
-        let output = empty(&input, &shape.output_dims(), DType::F32);
-        let argmax = empty(&input, &[shape.argmax_words()], DType::U32);
-        launch(
-            plan::forward(&shape),
-            &[&input, &weight, &bias, &output, &argmax],
-        );
-        (output, argmax)
+        forward(&mut DeviceOf(&input), &shape, [&input, &weight, &bias])
     }
 
     fn grad_input(
@@ -33,12 +71,8 @@ impl ConvReluPoolKernels for CubeBackend {
         grad_output: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
         let [weight, grad_output] = [weight, grad_output].map(into_contiguous);
-        let grad_input = empty(&weight, &shape.input_dims(), DType::F32);
-        launch(
-            plan::grad_input(&shape),
-            &[&weight, &argmax, &grad_output, &grad_input],
-        );
-        grad_input
+        let tensors = [&weight, &argmax, &grad_output];
+        grad_input(&mut DeviceOf(&weight), &shape, tensors)
     }
 
     fn grad_weight_bias(
@@ -48,12 +82,7 @@ impl ConvReluPoolKernels for CubeBackend {
         grad_output: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let [input, grad_output] = [input, grad_output].map(into_contiguous);
-        let plan = plan::grad_weight(&shape);
-        let partials = empty(&input, &[plan.partials], DType::F32);
-        let grad_weight = empty(&input, &shape.weight_dims(), DType::F32);
-        let grad_bias = empty(&input, &[shape.out_channels], DType::F32);
-        launch(plan.partial, &[&input, &argmax, &grad_output, &partials]);
-        launch(plan.reduce, &[&partials, &grad_weight, &grad_bias]);
-        (grad_weight, grad_bias)
+        let tensors = [&input, &argmax, &grad_output];
+        grad_weight_bias(&mut DeviceOf(&input), &shape, tensors)
     }
 }

@@ -26,7 +26,7 @@
 //! - A NaN in a window makes the output NaN; the gradient goes to the first NaN.
 
 pub mod cpu;
-mod gpu;
+pub(crate) mod gpu;
 mod ndarray;
 mod plan;
 pub mod reference;

@@ -5,7 +5,38 @@ use burn::backend::{DType, TensorMetadata};
 use burn_wgpu::{CubeBackend, into_contiguous};
 
 use super::{CrossEntropyKernels, plan};
-use crate::ops::wgsl::{empty, launch};
+use crate::ops::wgsl::{DeviceOf, Queue};
+
+/// What a batch's logits say.
+pub struct Losses<T> {
+    /// `[1]`, their mean.
+    pub loss: T,
+    /// `[3]`, what is added up over batches.
+    pub tally: T,
+    /// `[batch, classes]`, the gradient of the mean.
+    pub grad_logits: T,
+}
+
+/// Loss, tally and gradient of a batch.
+pub fn forward_backward<Q: Queue>(
+    queue: &mut Q,
+    [batch, classes]: [usize; 2],
+    [logits, targets]: [&Q::Tensor; 2],
+    class_weights: Option<&Q::Tensor>,
+) -> Losses<Q::Tensor> {
+    let grad_logits = queue.empty(&[batch, classes], DType::F32);
+    let tally = queue.empty(&[3], DType::F32);
+    let loss = queue.empty(&[1], DType::F32);
+    let mut tensors = vec![logits, targets, &grad_logits, &tally, &loss];
+    tensors.extend(class_weights);
+    let plan = plan::step(batch, classes, class_weights.is_some());
+    queue.launch(plan, &tensors);
+    Losses {
+        loss,
+        tally,
+        grad_logits,
+    }
+}
 
 impl CrossEntropyKernels for CubeBackend {
     fn forward_backward(
@@ -13,16 +44,11 @@ impl CrossEntropyKernels for CubeBackend {
         targets: FloatTensor<Self>,
         class_weights: Option<FloatTensor<Self>>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        let [batch, classes] = logits.shape().dims();
+        let dims = logits.shape().dims();
         let [logits, targets] = [logits, targets].map(into_contiguous);
-        let grad_logits = empty(&logits, &[batch, classes], DType::F32);
-        let tally = empty(&logits, &[3], DType::F32);
-        let loss = empty(&logits, &[1], DType::F32);
         let class_weights = class_weights.map(into_contiguous);
-        let mut tensors = vec![&logits, &targets, &grad_logits, &tally, &loss];
-        tensors.extend(&class_weights);
-        let is_weighted = class_weights.is_some();
-        launch(plan::step(batch, classes, is_weighted), &tensors);
-        (loss, tally, grad_logits)
+        let queue = &mut DeviceOf(&logits);
+        let losses = forward_backward(queue, dims, [&logits, &targets], class_weights.as_ref());
+        (losses.loss, losses.tally, losses.grad_logits)
     }
 }

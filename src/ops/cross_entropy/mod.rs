@@ -1,7 +1,7 @@
 //! Softmax and cross-entropy as one operation, which also counts the correct predictions.
 
 pub mod cpu;
-mod gpu;
+pub(crate) mod gpu;
 mod ndarray;
 mod plan;
 pub mod reference;

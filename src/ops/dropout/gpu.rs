@@ -4,18 +4,28 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{DType, TensorMetadata};
 use burn_wgpu::{CubeBackend, into_contiguous};
 
-use super::{ApplyMask, Mask, plan};
-use crate::ops::wgsl::{empty, launch, upload};
+use super::{ApplyMask, MASK_WORDS, Mask, plan};
+use crate::ops::wgsl::{DeviceOf, Queue, upload};
+
+/// The activations, of so many, that `mask` leaves: the fields of [`Mask`] as the shader has them.
+pub fn apply_mask<Q: Queue>(
+    queue: &mut Q,
+    dims: &[usize],
+    [input, mask]: [&Q::Tensor; 2],
+) -> Q::Tensor {
+    let output = queue.empty(dims, DType::F32);
+    let len = dims.iter().product();
+    queue.launch(plan::apply_mask(len), &[input, mask, &output]);
+    output
+}
 
 impl ApplyMask for CubeBackend {
     fn apply_mask(input: FloatTensor<Self>, mask: Mask) -> FloatTensor<Self> {
         let input = into_contiguous(input);
         let shape = input.shape();
-        let len = shape.num_elements();
-        let output = empty(&input, &shape, DType::F32);
         let [x, y, z] = mask.key;
-        let mask = upload(&input, &[x, y, z, mask.threshold, mask.scale.to_bits()]);
-        launch(plan::apply_mask(len), &[&input, &mask, &output]);
-        output
+        let mask: [u32; MASK_WORDS] = [x, y, z, mask.threshold, mask.scale.to_bits()];
+        let mask = upload(&input, &mask);
+        apply_mask(&mut DeviceOf(&input), &shape, [&input, &mask])
     }
 }

@@ -5,7 +5,7 @@
 //! backward pass finds them again without a mask in memory.
 
 pub mod cpu;
-mod gpu;
+pub(crate) mod gpu;
 mod ndarray;
 mod plan;
 
@@ -15,6 +15,9 @@ use burn::backend::{Autodiff, Backend, Dispatch, backend_extension};
 
 use crate::ops::autodiff::{CheckpointStrategy, custom_vjp};
 use crate::ops::pcg4d::pcg4d;
+
+/// Words of a [`Mask`] on a device.
+pub(crate) const MASK_WORDS: usize = 5;
 
 /// What a dropout mask is computed from; the mask itself is never stored.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -6,7 +6,31 @@ use burn_wgpu::{CubeBackend, into_contiguous};
 
 use super::{Gather, Selection, images_dims, plan};
 use crate::dataset::Spec;
-use crate::ops::wgsl::{empty, launch, upload};
+use crate::ops::wgsl::{DeviceOf, Queue, upload};
+
+/// A batch of so many images, and its targets. The last tensor holds [`plan::parameters`].
+pub fn gather<Q: Queue>(
+    queue: &mut Q,
+    spec: &Spec,
+    batch: usize,
+    [images, labels, order, target_values, parameters]: [&Q::Tensor; 5],
+) -> (Q::Tensor, Q::Tensor) {
+    let batch_images = queue.empty(&images_dims(spec.shape, batch), DType::F32);
+    let batch_targets = queue.empty(&[batch, spec.classes], DType::F32);
+    queue.launch(
+        plan::batch(spec, batch),
+        &[
+            images,
+            labels,
+            order,
+            target_values,
+            parameters,
+            &batch_images,
+            &batch_targets,
+        ],
+    );
+    (batch_images, batch_targets)
+}
 
 impl Gather for CubeBackend {
     fn gather(
@@ -21,20 +45,7 @@ impl Gather for CubeBackend {
         let [images, labels, order, target_values] =
             [images, labels, order, target_values].map(into_contiguous);
         let parameters = upload(&images, &plan::parameters(&selection, &spec));
-        let batch_images = empty(&images, &images_dims(spec.shape, batch), DType::F32);
-        let batch_targets = empty(&images, &[batch, spec.classes], DType::F32);
-        launch(
-            plan::batch(&spec, batch),
-            &[
-                &images,
-                &labels,
-                &order,
-                &target_values,
-                &parameters,
-                &batch_images,
-                &batch_targets,
-            ],
-        );
-        (batch_images, batch_targets)
+        let tensors = [&images, &labels, &order, &target_values, &parameters];
+        gather(&mut DeviceOf(&images), &spec, batch, tensors)
     }
 }

@@ -7,7 +7,7 @@
 
 mod augment;
 pub mod cpu;
-mod gpu;
+pub(crate) mod gpu;
 mod ndarray;
 mod normalization;
 mod plan;
@@ -22,6 +22,7 @@ use crate::dataset::{ImageShape, Spec};
 
 pub use augment::Augment;
 pub use normalization::{Normalization, Scale};
+pub(crate) use plan::PARAMETERS;
 pub use random::epoch_key;
 
 /// Which images make a batch, and what is done to them.

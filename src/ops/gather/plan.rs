@@ -9,6 +9,8 @@ use crate::dataset::{ImageShape, MAX_CHANNELS, Spec};
 use crate::ops::wgsl::{Launch, grid, template};
 
 const INVOCATIONS: usize = 64;
+/// Words of the shader's `Selection`.
+pub const PARAMETERS: usize = 13 + 3 * MAX_CHANNELS;
 
 /// A batch of so many images. One pipeline serves all of a dataset: what differs is in [`parameters`].
 pub fn batch(spec: &Spec, len: usize) -> Launch {
@@ -37,7 +39,7 @@ pub fn batch(spec: &Spec, len: usize) -> Launch {
 }
 
 /// The fields of the shader's `Selection`, in order.
-pub fn parameters(selection: &Selection, spec: &Spec) -> [u32; 13 + 3 * MAX_CHANNELS] {
+pub fn parameters(selection: &Selection, spec: &Spec) -> [u32; PARAMETERS] {
     let augment = selection.augment.clamped(spec.shape);
     let scales = spec
         .channels

@@ -4,7 +4,7 @@
 //! `[batch, outputs]`. The backward pass knows by the output where the ReLU was active.
 
 pub mod cpu;
-mod gpu;
+pub(crate) mod gpu;
 mod ndarray;
 mod plan;
 pub mod reference;

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use super::markup;
 use super::sheet::{Sheet, Sheets};
 use crate::dataset::Split;
 use crate::report::evaluation::tables::{MATRIX_CLASSES, MISTAKES};
 use crate::report::evaluation::{Evaluation, ModelEvaluation, argmax};
 use crate::report::test_set::TestSet;
+use crate::util::markup;
 use crate::util::text;
 
 /// Images in each model's gallery of confident mistakes.

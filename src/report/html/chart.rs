@@ -3,8 +3,8 @@
 use plotters::coord::ranged1d::{BoldPoints, Ranged, ValueFormatter};
 use serde::Serialize;
 
-use super::markup;
 use crate::report::axis::Axis;
+use crate::util::markup;
 
 /// Size of a chart in the units of its drawing.
 const WIDTH: f64 = 480.0;

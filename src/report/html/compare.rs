@@ -3,9 +3,10 @@
 use super::chart::Readout;
 use super::settings::Differences;
 use super::tables::value;
-use super::{RunData, curves, markup};
+use super::{RunData, curves};
 use crate::report::summary::{ModelRuns, RunsSummary, Summary};
 use crate::report::table::summary;
+use crate::util::markup;
 
 /// A table and curves for each model that any run has, and the settings in which the runs differ.
 /// Of runs that differ in nothing but their seed the tables end with means and deviations. `datasets`

@@ -4,12 +4,13 @@ use anyhow::Result;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use png::Compression;
 
+use super::RunData;
 use super::cases::{RIGHT, cell_list};
-use super::{RunData, markup};
 use crate::dataset::ImageShape;
 use crate::report::evaluation::tables::{MATRIX_CLASSES, MISTAKES};
 use crate::report::evaluation::{Confusion, Evaluation, ModelEvaluation};
 use crate::report::pixels::Pixels;
+use crate::util::markup;
 use crate::util::text;
 
 /// Shades of a confusion matrix above this need text of the other colour: there both colours

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use super::RunData;
 use super::chart::{Labels, Plot, Readout, ReadoutSeries};
-use super::{RunData, markup};
 use crate::report::axis::Axis;
 use crate::report::series::{Metric, Part, can_be_drawn, range};
+use crate::util::markup;
 use crate::util::text;
 
 /// A line of a chart.

@@ -1,8 +1,9 @@
 //! The parts of the page that show images and weights: galleries, disagreements, filters.
 
 use super::cases::{gallery_list, only_right_list};
-use super::{Filters, RunData, markup};
+use super::{Filters, RunData};
 use crate::report::evaluation::{Comparison, tables::p_value};
+use crate::util::markup;
 use crate::util::text;
 
 /// Side of a filter.

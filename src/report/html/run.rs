@@ -3,8 +3,9 @@
 use anyhow::Result;
 
 use super::chart::Readout;
-use super::{RunData, Section, calibration, confusion, curves, markup, pictures, settings, tables};
+use super::{RunData, Section, calibration, confusion, curves, pictures, settings, tables};
 use crate::report::evaluation::{ModelEvaluation, tables::p_value};
+use crate::util::markup;
 use crate::util::text;
 
 /// What was trained on what.

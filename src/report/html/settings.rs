@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{RunData, markup};
+use super::RunData;
+use crate::util::markup;
 
 /// Names with values, in the order in which they are shown.
 type Settings = Vec<(String, String)>;

@@ -43,14 +43,14 @@ pub fn json<T: Serialize>(value: &T) -> Result<String> {
         .replace('>', "\\u003e"))
 }
 
-/// `template` with each `{{name}}` replaced by the value of that name. What is put in is not looked
+/// `template` with each `{{ name }}` replaced by the value of that name. What is put in is not looked
 /// at again.
 pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut out = String::new();
     let mut rest = template;
     while let Some((before, behind)) = rest.split_once("{{") {
         let (name, behind) = behind.split_once("}}").unwrap_or((behind, ""));
-        let value = values.iter().find(|(n, _)| *n == name);
+        let value = values.iter().find(|(n, _)| *n == name.trim());
         out += before;
         out += value.map_or("", |(_, value)| value);
         rest = behind;

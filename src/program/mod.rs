@@ -1,0 +1,232 @@
+//! What a device does, as data: buffers, shaders, and the launches in their order.
+//!
+//! A program is written down without a device, from the same plans that the native path launches, and is
+//! carried out by whoever can run WebGPU: the page of [`web`](crate::web) does.
+
+mod predict;
+mod train;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use burn::backend::DType;
+use serde::Serialize;
+
+use crate::ops::wgsl::{Launch, Queue};
+
+pub use predict::predict;
+pub use train::train;
+
+/// Launches, in their order, and what they need.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Program {
+    /// What the launches bind, in the order in which it is first needed.
+    pub buffers: Vec<Buffer>,
+    /// The shaders.
+    pub pipelines: Vec<Pipeline>,
+    /// What is launched.
+    pub launches: Vec<Dispatch>,
+    /// The buffers that are written before each time, by what is written there.
+    pub inputs: BTreeMap<String, usize>,
+    /// The buffers to be read afterwards, by what they then hold.
+    pub outputs: BTreeMap<String, usize>,
+}
+
+/// Memory of the device.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Buffer {
+    /// For people.
+    pub name: String,
+    /// Its size; a multiple of four.
+    pub bytes: usize,
+    /// The first of the model's weights that it begins with, as far as it goes; without, it begins with
+    /// anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<usize>,
+}
+
+/// A shader.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Pipeline {
+    /// Its file in `shaders`.
+    pub name: &'static str,
+    /// WGSL with all sizes filled in. The entry point is `main`, the buffers are in group 0.
+    pub code: String,
+}
+
+/// A launch of a shader.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Dispatch {
+    /// Which of the program's.
+    pub pipeline: usize,
+    /// What it binds, in the order of its bindings: which buffer, from which of its bytes on, and how many.
+    pub bindings: Vec<[usize; 3]>,
+    /// Workgroups in x, y and z.
+    pub grid: [u32; 3],
+}
+
+/// A buffer of a program that is being written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Tensor {
+    buffer: usize,
+    /// Its first element in the buffer.
+    start: usize,
+    dims: Vec<usize>,
+}
+
+impl Tensor {
+    /// The same elements in other dimensions.
+    fn reshaped(self, dims: &[usize]) -> Self {
+        assert_eq!(elements(&self.dims), elements(dims), "another size");
+        Self {
+            dims: dims.to_vec(),
+            ..self
+        }
+    }
+}
+
+fn elements(dims: &[usize]) -> usize {
+    dims.iter().product()
+}
+
+/// Writes a program: its queue launches nothing.
+#[derive(Default)]
+struct Writer {
+    program: Program,
+    /// Weights that buffers begin with so far.
+    weights: usize,
+}
+
+impl Writer {
+    fn buffer(&mut self, name: String, dims: &[usize], weights: Option<usize>) -> Tensor {
+        self.program.buffers.push(Buffer {
+            name,
+            bytes: elements(dims) * size_of::<f32>(),
+            weights,
+        });
+        Tensor {
+            buffer: self.program.buffers.len() - 1,
+            start: 0,
+            dims: dims.to_vec(),
+        }
+    }
+
+    /// What is written before each time.
+    fn input(&mut self, name: &str, dims: &[usize]) -> Tensor {
+        let input = self.buffer(name.to_owned(), dims, None);
+        self.program.inputs.insert(name.to_owned(), input.buffer);
+        input
+    }
+
+    /// The next ones of the model's weights.
+    fn weights(&mut self, name: String, dims: &[usize]) -> Tensor {
+        let first = self.weights;
+        self.weights += elements(dims);
+        self.buffer(name, dims, Some(first))
+    }
+
+    /// Lets `tensor` be read afterwards.
+    fn output(&mut self, name: &str, tensor: &Tensor) {
+        self.program.buffers[tensor.buffer].name = name.to_owned();
+        self.program.outputs.insert(name.to_owned(), tensor.buffer);
+    }
+}
+
+impl Queue for Writer {
+    type Tensor = Tensor;
+
+    fn empty(&mut self, dims: &[usize], _: DType) -> Tensor {
+        let number = self.program.buffers.len();
+        self.buffer(format!("buffer {number}"), dims, None)
+    }
+
+    fn launch(&mut self, plan: Launch, tensors: &[&Tensor]) {
+        let code = plan.text(None);
+        self.dispatch(plan, code, tensors);
+    }
+
+    fn launch_generated(&mut self, plan: Launch, code: &Arc<str>, tensors: &[&Tensor]) {
+        let code = plan.text(Some(code));
+        self.dispatch(plan, code, tensors);
+    }
+
+    fn view(&self, buffer: &Tensor, start: usize, dims: &[usize]) -> Tensor {
+        Tensor {
+            buffer: buffer.buffer,
+            start: buffer.start + start,
+            dims: dims.to_vec(),
+        }
+    }
+}
+
+impl Writer {
+    fn dispatch(&mut self, plan: Launch, code: String, tensors: &[&Tensor]) {
+        let shapes = tensors.iter().map(|tensor| tensor.dims.clone());
+        plan.check(&shapes.collect::<Vec<_>>());
+        let pipeline = Pipeline {
+            name: plan.name,
+            code,
+        };
+        let pipelines = &mut self.program.pipelines;
+        let known = pipelines.iter().position(|other| *other == pipeline);
+        let number = known.unwrap_or(pipelines.len());
+        if known.is_none() {
+            pipelines.push(pipeline);
+        }
+        let binding = |tensor: &&Tensor| {
+            let bytes = |elements: usize| elements * size_of::<f32>();
+            [
+                tensor.buffer,
+                bytes(tensor.start),
+                bytes(elements(&tensor.dims)),
+            ]
+        };
+        self.program.launches.push(Dispatch {
+            pipeline: number,
+            bindings: tensors.iter().map(binding).collect(),
+            grid: plan.grid,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::ops::wgsl::launched::Launched;
+
+    /// Makes sure that a program launches what a device was given: the same shaders on the same grids,
+    /// each on memory of the same size, and each buffer where that of the same number was before.
+    #[track_caller]
+    pub fn assert_same(program: &Program, native: &[Launched]) {
+        let name = |launch: &Dispatch| program.pipelines[launch.pipeline].name;
+        let written: Vec<&str> = program.launches.iter().map(name).collect();
+        let launched: Vec<&str> = native.iter().map(|launch| launch.name).collect();
+        assert_eq!(written, launched);
+        let mut memory: HashMap<usize, usize> = HashMap::new();
+        for (launch, native) in program.launches.iter().zip(native) {
+            assert_eq!(program.pipelines[launch.pipeline].code, native.code);
+            assert_eq!(launch.grid, native.grid, "{}", native.name);
+            assert_eq!(launch.bindings.len(), native.bindings.len());
+            for (place, (ours, theirs)) in launch.bindings.iter().zip(&native.bindings).enumerate()
+            {
+                let &[buffer, first, bytes] = ours;
+                let &(address, native_first, native_bytes) = theirs;
+                let what = format!("{}, binding {place}", native.name);
+                if first > 0 || bytes < program.buffers[buffer].bytes {
+                    assert_eq!(first as u64, native_first, "{what}");
+                }
+                assert_eq!(bytes, native_bytes, "{what}");
+                assert_eq!(*memory.entry(buffer).or_insert(address), address, "{what}");
+            }
+            match native.name {
+                // Natively it is multiplied by the gradient of the loss, which is 1.
+                "cross_entropy/step" => memory.remove(&launch.bindings[2][0]),
+                // Natively the backward pass uploads the mask again.
+                "dropout/drop" => memory.remove(&launch.bindings[1][0]),
+                _ => None,
+            };
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The program of a model's answer.
+
+use super::{Program, Tensor, Writer};
+use crate::export::Layer;
+use crate::ops::conv_relu_pool::{self, BlockShape};
+use crate::ops::linear::{self, LinearShape};
+use crate::ops::softmax::softmax;
+
+/// From the input `image`, `[batch, channels, height, width]` of f32 as the model sees it, to the output
+/// `probabilities`, `[batch, classes]`. The weights are those of the layers, one after the other: each one's
+/// weight, then its bias.
+///
+/// # Panics
+///
+/// If the layers do not fit together, or are too large for a batch of this size.
+pub fn predict(layers: &[Layer], [batch, channels, height, width]: [usize; 4]) -> Program {
+    let mut writer = Writer::default();
+    let mut dims = [batch, channels, height, width];
+    let mut x = writer.input("image", &dims);
+    for (number, layer) in layers.iter().enumerate() {
+        match layer {
+            Layer::ConvReluPool { shape, bias, .. } => {
+                let block = BlockShape::of(dims, *shape, bias.len());
+                let [weight, bias] = parameters(&mut writer, number, shape);
+                let tensors = [&x, &weight, &bias];
+                (x, _) = conv_relu_pool::gpu::forward(&mut writer, &block, tensors);
+                dims = block.output_dims();
+            }
+            Layer::Linear { shape, relu, .. } => {
+                let [inputs, outputs] = *shape;
+                let [weight, bias] = parameters(&mut writer, number, &[inputs, outputs]);
+                x = x.reshaped(&[batch, inputs]);
+                let linear = LinearShape {
+                    batch,
+                    inputs,
+                    outputs,
+                };
+                let tensors = [&x, &weight, &bias];
+                x = linear::gpu::forward(&mut writer, &linear, tensors, *relu);
+            }
+        }
+    }
+    let classes = x.dims[1];
+    let probabilities = softmax(&mut writer, [batch, classes], &x);
+    writer.output("probabilities", &probabilities);
+    writer.program
+}
+
+/// Weight and bias of a layer.
+fn parameters(writer: &mut Writer, layer: usize, weight: &[usize]) -> [Tensor; 2] {
+    let outputs = match weight {
+        [_, outputs] => outputs,
+        _ => &weight[0],
+    };
+    [
+        writer.weights(format!("layer {layer}, weight"), weight),
+        writer.weights(format!("layer {layer}, bias"), &[*outputs]),
+    ]
+}

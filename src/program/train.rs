@@ -1,0 +1,384 @@
+//! The program of a training step.
+
+use burn::tensor::Shape;
+
+use super::{Program, Tensor, Writer};
+use crate::dataset::Spec;
+use crate::model::{Architecture, KERNEL};
+use crate::ops::adamw::{self, Layout};
+use crate::ops::conv_relu_pool::{self, BlockShape};
+use crate::ops::linear::{self, LinearShape};
+use crate::ops::wgsl::Queue;
+use crate::ops::{channel_norm, cross_entropy, dropout, gather};
+use crate::train::{ClassWeights, ModelSettings};
+
+/// Buffers that a kernel binds in every implementation of WebGPU.
+const MOST_BINDINGS: usize = 8;
+
+/// A step on a batch of `batch` images out of `images` on the device: the batch is made, its loss and the
+/// gradients computed, and the parameters changed.
+///
+/// Inputs: `images`, `labels`, `order` and `target_values` as [`gather`](crate::ops::gather::gather) takes
+/// them; `class_weights` where classes do not count the same; and, anew for each step, `selection`, `hyper`
+/// ([`AdamStep`](crate::ops::adamw::AdamStep)) and `mask 0`, `mask 1`, … where activations are dropped. The buffers
+/// `parameters`, `moments_1`, `moments_2` and `averages` go from step to step. Output: `tally`, as
+/// [`cross_entropy`](crate::ops::cross_entropy::cross_entropy) gives it.
+///
+/// # Panics
+///
+/// If the model is too large for a batch of this size.
+pub fn train(model: &ModelSettings, spec: &Spec, images: usize, batch: usize) -> Program {
+    program(model, spec, images, batch, MOST_BINDINGS)
+}
+
+fn program(
+    model: &ModelSettings,
+    spec: &Spec,
+    images: usize,
+    batch: usize,
+    most_bindings: usize,
+) -> Program {
+    let mut step = Step::new(model, batch);
+    let batch_of = step.batch(spec, images);
+    let class_weights = match model.training.class_weights {
+        ClassWeights::None => None,
+        ClassWeights::Balanced => Some(step.writer.input("class_weights", &[spec.classes])),
+    };
+    let [x, targets] = batch_of;
+    let logits = step.forward(x);
+    let tensors = [&logits, &targets];
+    let dims = [batch, spec.classes];
+    let weights = class_weights.as_ref();
+    let losses = cross_entropy::gpu::forward_backward(&mut step.writer, dims, tensors, weights);
+    step.writer.output("tally", &losses.tally);
+    step.backward(losses.grad_logits);
+    step.update(model.training.average_decay.is_some(), most_bindings);
+    step.writer.program
+}
+
+/// A step that is being written.
+struct Step<'a> {
+    writer: Writer,
+    architecture: &'a Architecture,
+    batch: usize,
+    drops: bool,
+    layout: Layout,
+    /// All parameters, laid out.
+    buffer: Tensor,
+    /// Each of them.
+    parameters: Vec<Tensor>,
+    /// What the backward pass needs of the forward pass, layer by layer.
+    saved: Vec<Saved>,
+    /// Of each parameter, from the last to the first.
+    gradients: Vec<Tensor>,
+}
+
+/// What is kept of a layer.
+enum Saved {
+    Block {
+        shape: BlockShape,
+        input: Tensor,
+        weight: Tensor,
+        argmax: Tensor,
+    },
+    Norm {
+        dims: [usize; 4],
+        output: Tensor,
+        factors: Tensor,
+    },
+    Dropout {
+        mask: Tensor,
+    },
+    Linear {
+        shape: LinearShape,
+        input: Tensor,
+        weight: Tensor,
+        relu_output: Option<Tensor>,
+    },
+}
+
+impl<'a> Step<'a> {
+    fn new(model: &'a ModelSettings, batch: usize) -> Self {
+        let architecture = &model.architecture;
+        let mut shapes = Vec::new();
+        for [inputs, outputs] in architecture.convolutions() {
+            shapes.push(Shape::from(vec![outputs, inputs, KERNEL, KERNEL]));
+            shapes.push(Shape::from(vec![outputs]));
+        }
+        for [inputs, outputs] in architecture.connected() {
+            shapes.push(Shape::from(vec![inputs, outputs]));
+            shapes.push(Shape::from(vec![outputs]));
+        }
+        let layout = Layout::new(shapes.into_iter());
+        let mut writer = Writer::default();
+        let buffer = writer.input("parameters", &[layout.len]);
+        let segments = layout.segments.iter();
+        let parameters = segments
+            .map(|segment| writer.view(&buffer, segment.start, &segment.shape))
+            .collect();
+        Self {
+            writer,
+            architecture,
+            batch,
+            drops: model.training.dropout > 0.0,
+            layout,
+            buffer,
+            parameters,
+            saved: Vec::new(),
+            gradients: Vec::new(),
+        }
+    }
+
+    /// Images and targets.
+    fn batch(&mut self, spec: &Spec, images: usize) -> [Tensor; 2] {
+        let writer = &mut self.writer;
+        let words = gather::device_bytes(spec.shape, images) / size_of::<u32>();
+        let tensors = [
+            writer.input("images", &[words]),
+            writer.input("labels", &[images]),
+            writer.input("order", &[images]),
+            writer.input("target_values", &[spec.shape.pixels() + 1]),
+            writer.input("selection", &[gather::PARAMETERS]),
+        ];
+        let (images, targets) = gather::gpu::gather(writer, spec, self.batch, tensors.each_ref());
+        [images, targets]
+    }
+
+    /// From images to logits.
+    fn forward(&mut self, mut x: Tensor) -> Tensor {
+        let parameters = self.parameters.clone();
+        let (pairs, _) = parameters.as_chunks::<2>();
+        let blocks = self.architecture.widths.len();
+        for (number, [weight, bias]) in pairs.iter().enumerate() {
+            x = match number < blocks {
+                true => self.block(x, weight, bias),
+                false => {
+                    let is_last = number + 1 == pairs.len();
+                    self.linear(x, weight, bias, number > 0, !is_last)
+                }
+            };
+        }
+        x
+    }
+
+    fn block(&mut self, input: Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
+        let shape = BlockShape {
+            batch: self.batch,
+            in_channels: input.dims[1],
+            out_channels: bias.dims[0],
+            height: input.dims[2],
+            width: input.dims[3],
+            kernel: KERNEL,
+        };
+        let tensors = [&input, weight, bias];
+        let (output, argmax) = conv_relu_pool::gpu::forward(&mut self.writer, &shape, tensors);
+        self.saved.push(Saved::Block {
+            shape,
+            input,
+            weight: weight.clone(),
+            argmax,
+        });
+        if !self.architecture.channel_norm {
+            return output;
+        }
+        let dims = shape.output_dims();
+        let (output, factors) = channel_norm::gpu::forward(&mut self.writer, dims, &output);
+        self.saved.push(Saved::Norm {
+            dims,
+            output: output.clone(),
+            factors,
+        });
+        output
+    }
+
+    fn linear(
+        &mut self,
+        x: Tensor,
+        weight: &Tensor,
+        bias: &Tensor,
+        may_drop: bool,
+        relu: bool,
+    ) -> Tensor {
+        let shape = LinearShape {
+            batch: self.batch,
+            inputs: weight.dims[0],
+            outputs: weight.dims[1],
+        };
+        let mut input = x.reshaped(&[shape.batch, shape.inputs]);
+        if self.drops && may_drop {
+            let number = self
+                .saved
+                .iter()
+                .filter(|saved| matches!(saved, Saved::Dropout { .. }));
+            let name = format!("mask {}", number.count());
+            let mask = self.writer.input(&name, &[dropout::MASK_WORDS]);
+            let dims = input.dims.clone();
+            input = dropout::gpu::apply_mask(&mut self.writer, &dims, [&input, &mask]);
+            self.saved.push(Saved::Dropout { mask });
+        }
+        let tensors = [&input, weight, bias];
+        let output = linear::gpu::forward(&mut self.writer, &shape, tensors, relu);
+        self.saved.push(Saved::Linear {
+            shape,
+            input,
+            weight: weight.clone(),
+            relu_output: relu.then(|| output.clone()),
+        });
+        output
+    }
+
+    /// From the gradient of the logits to those of all parameters.
+    fn backward(&mut self, mut gradient: Tensor) {
+        while let Some(saved) = self.saved.pop() {
+            let is_first = self.saved.is_empty();
+            let writer = &mut self.writer;
+            gradient = match saved {
+                Saved::Linear {
+                    shape,
+                    input,
+                    weight,
+                    relu_output,
+                } => {
+                    let gradient = gradient.reshaped(&[shape.batch, shape.outputs]);
+                    let relu_output = relu_output.as_ref();
+                    let grad_input = (!is_first).then(|| {
+                        let tensors = [&weight, &gradient];
+                        linear::gpu::grad_input(writer, &shape, relu_output, tensors)
+                    });
+                    let tensors = [&input, &gradient];
+                    let (grad_weight, grad_bias) =
+                        linear::gpu::grad_weight_bias(writer, &shape, relu_output, tensors);
+                    self.gradients.extend([grad_bias, grad_weight]);
+                    grad_input.unwrap_or(gradient)
+                }
+                Saved::Dropout { mask } => {
+                    let dims = gradient.dims.clone();
+                    dropout::gpu::apply_mask(writer, &dims, [&gradient, &mask])
+                }
+                Saved::Norm {
+                    dims,
+                    output,
+                    factors,
+                } => {
+                    let gradient = gradient.reshaped(&dims);
+                    let tensors = [&output, &factors, &gradient];
+                    channel_norm::gpu::backward(writer, dims, tensors)
+                }
+                Saved::Block {
+                    shape,
+                    input,
+                    weight,
+                    argmax,
+                } => {
+                    let gradient = gradient.reshaped(&shape.output_dims());
+                    let grad_input = (!is_first).then(|| {
+                        let tensors = [&weight, &argmax, &gradient];
+                        conv_relu_pool::gpu::grad_input(writer, &shape, tensors)
+                    });
+                    let tensors = [&input, &argmax, &gradient];
+                    let (grad_weight, grad_bias) =
+                        conv_relu_pool::gpu::grad_weight_bias(writer, &shape, tensors);
+                    self.gradients.extend([grad_bias, grad_weight]);
+                    grad_input.unwrap_or(gradient)
+                }
+            };
+        }
+        self.gradients.reverse();
+    }
+
+    /// The optimizer's step.
+    fn update(&mut self, averaging: bool, most_bindings: usize) {
+        let len = [self.layout.len];
+        let writer = &mut self.writer;
+        let moments_1 = writer.input("moments_1", &len);
+        let moments_2 = writer.input("moments_2", &len);
+        let hyper = writer.input("hyper", &[adamw::STEP_NUMBERS]);
+        let averages = averaging.then(|| writer.input("averages", &len));
+        adamw::gpu::update(
+            writer,
+            &self.layout.steps(averaging, most_bindings),
+            [&self.buffer, &moments_1, &moments_2, &hyper],
+            averages.as_ref(),
+            &self.gradients,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::{FASHION_MNIST_SPEC, ImageShape, Split};
+    use crate::device::{self, BackendChoice};
+    use crate::model::ModelKind;
+    use crate::ops::wgsl::launched;
+    use crate::program::tests::assert_same;
+    use crate::train::recipe::Recipe;
+    use crate::train::{DeviceSplit, Learner, Settings, Tally};
+
+    const IMAGES: usize = 61;
+    const BATCH: usize = 48;
+
+    /// Pictures in colour whose sides and classes divide by nothing.
+    fn odd_spec() -> Spec {
+        let shape = ImageShape {
+            channels: 3,
+            height: 21,
+            width: 14,
+        };
+        Spec::new(shape, 7)
+    }
+
+    fn images(spec: Spec) -> Split {
+        let bytes = (0..IMAGES * spec.shape.values()).map(|i| (i * 31 % 251) as u8);
+        let labels = (0..IMAGES).map(|i| (i % spec.classes) as u16).collect();
+        Split::new(spec, bytes.collect(), labels).unwrap()
+    }
+
+    #[test]
+    fn a_step_is_what_the_native_path_launches() {
+        let device = device::select(BackendChoice::Wgpu, None).unwrap().device;
+        for spec in [FASHION_MNIST_SPEC, odd_spec()] {
+            let split = DeviceSplit::upload(images(spec), &device);
+            for recipe in [Recipe::Plain, Recipe::Standard, Recipe::Best] {
+                for kind in ModelKind::ALL {
+                    for class_weights in [ClassWeights::None, ClassWeights::Balanced] {
+                        let mut settings = Settings {
+                            batch_size: BATCH,
+                            ..Settings::new(recipe, &[kind], spec)
+                        };
+                        settings.models[0].training.class_weights = class_weights;
+                        let model = settings.models[0].clone();
+                        let mut learner = Learner::new(&model, &settings, &split, &device);
+                        let mut tally = Tally::default();
+                        // In the first step the optimizer gathers the parameters.
+                        for batch in [BATCH, IMAGES - BATCH] {
+                            let first = learner.batches(1).next().unwrap();
+                            learner.step(&first, 0, 1e-3, &mut tally);
+                            launched::take();
+                            let skipped = usize::from(batch < BATCH);
+                            let next = learner.batches(2).starting_at(skipped).next().unwrap();
+                            assert_eq!(next.len(), batch);
+                            learner.step(&next, 1, 1e-3, &mut tally);
+                            let native = launched::take();
+                            let all = usize::MAX;
+                            let written = program(&model, &spec, IMAGES, batch, all);
+                            assert_same(&written, &native);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_kernel_of_a_page_binds_more_than_every_device_has() {
+        for recipe in [Recipe::Standard, Recipe::Best] {
+            for kind in ModelKind::ALL {
+                let model = recipe.model(kind, FASHION_MNIST_SPEC);
+                let written = train(&model, &FASHION_MNIST_SPEC, 6_000, 128);
+                let bindings = written.launches.iter().map(|launch| launch.bindings.len());
+                assert_eq!(bindings.max(), Some(MOST_BINDINGS));
+            }
+        }
+    }
+}
