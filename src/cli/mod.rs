@@ -36,7 +36,7 @@ mod web;
 
 use std::num::NonZero;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Instant;
 
@@ -195,6 +195,22 @@ fn open_run(path: &Path) -> Result<(RunFolder, Config)> {
         quoted(&path.join(format!("seed-{}", config.settings.seed)))
     );
     Ok((folder, config))
+}
+
+/// The file of a page that is to be written to `out`: where a link leads that the user named, if it leads
+/// somewhere. Replaces nothing that is not a page by its name.
+fn named_page(out: &Path) -> Result<PathBuf> {
+    let out = match out.canonicalize() {
+        Ok(target) if out.is_symlink() => target,
+        _ => out.to_path_buf(),
+    };
+    let is_page = (out.extension()).is_some_and(|ending| ending == "html" || ending == "htm");
+    ensure!(
+        is_page || !out.is_file(),
+        "{} exists and is not a page by its name — name a file that ends in .html",
+        shown(&out)
+    );
+    Ok(out)
 }
 
 /// A number that counts something.

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use super::named_page;
 use crate::report::html::{RunData, write_report};
 use crate::run::{RunFiles, read_runs};
 use crate::util::text::shown;
@@ -26,21 +27,9 @@ pub struct ReportArgs {
 pub fn run(args: &ReportArgs) -> Result<()> {
     let out = match (&args.runs[..], &args.out) {
         ([run], None) => run.join("report.html"),
-        (_, out) => {
-            let out = out.as_deref().unwrap_or(Path::new("report.html"));
-            // A link that the user named is followed, if it leads somewhere.
-            match out.canonicalize() {
-                Ok(target) if out.is_symlink() => target,
-                _ => out.to_path_buf(),
-            }
-        }
+        (_, None) => named_page(Path::new("report.html"))?,
+        (_, Some(out)) => named_page(out)?,
     };
-    let is_page = (out.extension()).is_some_and(|ending| ending == "html" || ending == "htm");
-    ensure!(
-        is_page || !out.is_file(),
-        "{} exists and is not a report by its name — name a file that ends in .html",
-        shown(&out)
-    );
     let (runs, mut left_out) = read_runs(&args.runs);
     if let ([], [_]) = (&runs[..], &left_out[..]) {
         return Err(left_out.remove(0));

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::Args;
 
 use super::export::network;
-use super::open_run;
+use super::{named_page, open_run};
 use crate::report::summary::Summary;
 use crate::report::test_set::TestSet;
 use crate::util::text::shown;
@@ -27,15 +27,9 @@ pub struct WebArgs {
 /// Writes the models of a run as a page that recognises pictures in a browser.
 pub fn run(args: &WebArgs) -> Result<()> {
     let out = match &args.out {
-        Some(out) => out.clone(),
+        Some(out) => named_page(out)?,
         None => args.run.join("web.html"),
     };
-    let is_page = (out.extension()).is_some_and(|ending| ending == "html" || ending == "htm");
-    ensure!(
-        is_page || !out.is_file(),
-        "{} exists and is not a page by its name — name a file that ends in .html",
-        shown(&out)
-    );
     let (folder, config) = open_run(&args.run)?;
     let summary = Summary::read(&folder.file("summary.json"))?;
     let test = TestSet::read(folder.path(), &[], config.spec())?.split;

@@ -226,7 +226,11 @@ pub mod launched {
         let binding = |tensor: &&CubeTensor| {
             let memory = std::ptr::from_ref(tensor.handle.memory.descriptor()).addr();
             let first = tensor.handle.offset_start.unwrap_or(0);
-            (memory, first, tensor.shape().num_elements() * tensor.dtype.size())
+            (
+                memory,
+                first,
+                tensor.shape().num_elements() * tensor.dtype.size(),
+            )
         };
         let launch = Launched {
             name: kernel.plan.name,

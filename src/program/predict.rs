@@ -57,3 +57,69 @@ fn parameters(writer: &mut Writer, layer: usize, weight: &[usize]) -> [Tensor; 2
         writer.weights(format!("layer {layer}, bias"), &[*outputs]),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::Tensor as BurnTensor;
+
+    use super::*;
+    use crate::dataset::{FASHION_MNIST_SPEC, ImageShape, Spec};
+    use crate::device::{self, BackendChoice};
+    use crate::model::{Architecture, Classifier, KERNEL, Kernels, ModelKind};
+    use crate::ops::wgsl::launched;
+    use crate::program::tests::assert_same;
+
+    /// Layers of these sizes, whose weights are nothing.
+    fn layers(architecture: &Architecture) -> Vec<Layer> {
+        let blocks = architecture.convolutions().into_iter();
+        let mut layers: Vec<Layer> = blocks
+            .map(|[inputs, outputs]| Layer::ConvReluPool {
+                shape: [outputs, inputs, KERNEL, KERNEL],
+                weight: Vec::new(),
+                bias: vec![0.0; outputs],
+            })
+            .collect();
+        let connected = architecture.connected();
+        let last = connected.len() - 1;
+        let connected = connected.into_iter().enumerate();
+        layers.extend(connected.map(|(number, shape)| Layer::Linear {
+            shape,
+            weight: Vec::new(),
+            bias: Vec::new(),
+            relu: number < last,
+        }));
+        layers
+    }
+
+    #[test]
+    fn an_answer_is_what_the_native_path_launches() {
+        let device = device::select(BackendChoice::Wgpu, None).unwrap().device;
+        let odd = ImageShape {
+            channels: 3,
+            height: 21,
+            width: 50,
+        };
+        for spec in [FASHION_MNIST_SPEC, Spec::new(odd, 101)] {
+            for kind in ModelKind::ALL {
+                let architecture = Architecture::of(kind, spec);
+                let model = Classifier::new(&architecture, Kernels::Fused, 0, &device);
+                for batch in [1, 3, 125] {
+                    let ImageShape {
+                        channels,
+                        height,
+                        width,
+                    } = spec.shape;
+                    let dims = [batch, channels, height, width];
+                    launched::take();
+                    model.forward(BurnTensor::zeros(dims, &device));
+                    let native = launched::take();
+                    let mut program = predict(&layers(&architecture), dims);
+                    // Natively the softmax is Burn's.
+                    let softmax = program.launches.pop().unwrap();
+                    assert_eq!(program.pipelines[softmax.pipeline].name, "softmax/rows");
+                    assert_same(&program, &native);
+                }
+            }
+        }
+    }
+}

@@ -35,6 +35,7 @@ fn help_names_every_command_and_flag() {
         "predict",
         "report",
         "export",
+        "web",
         "bench",
         "data",
         "devices",

@@ -6,3 +6,4 @@ mod common;
 mod commands;
 mod messages;
 mod own_pictures;
+mod web;

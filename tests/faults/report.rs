@@ -196,7 +196,7 @@ fn a_run_counts_once_and_no_file_of_it_is_replaced() {
     let before = fs::read(&config).expect("it is there");
     let refused = report(cwd.path(), &["runs/a", "--out", "runs/a/config.json"]);
     let parts = [
-        "runs/a/config.json exists and is not a report by its name",
+        "runs/a/config.json exists and is not a page by its name",
         ".html",
     ];
     assert_failure(&refused, 1, &parts);

@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Compares what the page of `fmnist web` computes on the GPU with what the program computed.
+
+    tests/check_web_parity.py RUN [RUN ...] [--every 1]
+
+Each run has its page, web.html, beside the test images and the probabilities of its own test. The page's
+modules predict those images in Chromium, on WebGPU by SwiftShader: every prediction must be the same, and every
+probability to within 1e-5. Needs the packages `numpy` and `playwright`, and Chromium (Debian: `chromium`).
+"""
+
+import argparse
+import base64
+import gzip
+import json
+import shutil
+import struct
+import time
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import sync_playwright
+
+from check_web import SOFTWARE_GPU, data_of
+
+BOUND = 1e-5
+# Where WebGPU is allowed.
+HOST = "http://localhost"
+PAGE = Path(__file__).parent.parent / "src" / "web" / "page"
+# Predicts images, base64, by the modules of the page; the probabilities of each model.
+PREDICT = """async ({ data, images }) => {
+    const { Predictor } = await import('/predict.js');
+    const { decodeBase64 } = await import('/weights.js');
+    const predictor = new Predictor(data, () => {});
+    await predictor.start();
+    if (!predictor.isOnGpu) throw new Error(predictor.trouble);
+    const found = data.models.map(() => []);
+    for (const image of images) {
+        const answers = await predictor.predict(decodeBase64(image));
+        if (!answers.every((answer) => answer.isOnGpu)) throw new Error(predictor.trouble);
+        answers.forEach(({ probabilities }, model) => found[model].push(probabilities));
+    }
+    return found;
+}"""
+
+
+def images_of(run):
+    """The test images of a run, as bytes `[images, values]`."""
+    data = gzip.decompress((run / "test-images.gz").read_bytes())
+    dimensions = data[3]
+    sizes = struct.unpack_from(f">{dimensions}I", data, 4)
+    return np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).reshape(sizes[0], -1)
+
+
+def module(route):
+    """A module of the page, or an empty page."""
+    path = PAGE / Path(route.request.url).name
+    if path.suffix == ".js":
+        route.fulfill(body=path.read_text(encoding="utf-8"), content_type="text/javascript")
+    else:
+        route.fulfill(body="<!doctype html>", content_type="text/html")
+
+
+def check(page, run, every):
+    data = data_of(run / "web.html")
+    images = images_of(run)[::every]
+    started = time.monotonic()
+    encoded = [base64.b64encode(image.tobytes()).decode() for image in images]
+    found = page.evaluate(PREDICT, {"data": data, "images": encoded})
+    seconds = time.monotonic() - started
+    for model, probabilities in zip(data["models"], found):
+        expected = np.load(run / model["name"] / "probabilities.npy")[::every]
+        difference = np.abs(np.array(probabilities) - expected).max()
+        name = f"{run.name}, {model['name']}"
+        assert difference < BOUND, f"{name}: probabilities differ by {difference:.1e}"
+        same = (np.argmax(probabilities, 1) == expected.argmax(1)).all()
+        assert same, f"{name}: another prediction"
+        print(f"{name}: {len(images)} images, probabilities differ by {difference:.1e} at most")
+    print(f"{run.name}: {seconds:.0f} s")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
+    parser.add_argument("--every", type=int, default=1, help="take one image of so many")
+    args = parser.parse_args()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", *SOFTWARE_GPU]
+        )
+        page = browser.new_page()
+        page.set_default_timeout(0)
+        page.route(f"{HOST}/**", module)
+        page.goto(f"{HOST}/")
+        for run in args.runs:
+            check(page, run, args.every)
+
+
+if __name__ == "__main__":
+    main()
