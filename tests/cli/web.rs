@@ -94,7 +94,7 @@ fn what_makes_no_page_is_told() {
     refused(&["web", "several"], &["holds 2 runs", "several/seed-0"]);
     assert_success(&output(fmnist(cwd.path(), &["web", "several/seed-1"])));
     fs::remove_file(cwd.path().join("several/seed-0/dense/model.ckpt")).expect("it was there");
-    refused(&["web", "several/seed-0"], &["dense", "model.ckpt"]);
+    refused(&["web", "several/seed-0"], &["dense", "has not ended"]);
     refused(
         &["web", "several/seed-1", "--out", "no/such/page.html"],
         &["no/such"],
