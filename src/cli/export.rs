@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
 use super::open_run;
@@ -19,9 +19,9 @@ pub struct ExportArgs {
     /// Folder of a run
     #[arg(value_name = "RUN")]
     run: PathBuf,
-    /// Model to export
+    /// Model to export [default: the run's, if it has one only]
     #[arg(long, value_enum)]
-    model: ModelKind,
+    model: Option<ModelKind>,
     /// What the file is for
     #[arg(long, value_enum)]
     format: Format,
@@ -43,16 +43,21 @@ enum Format {
 pub fn run(args: ExportArgs) -> Result<()> {
     let (folder, config) = open_run(&args.run)?;
     let settings = config.settings.models.iter();
-    let architecture = settings
-        .map(|settings| &settings.architecture)
-        .find(|architecture| architecture.model == args.model)
-        .with_context(|| {
-            format!(
-                "{} has no {} model — choose another with --model",
-                args.run.display(),
-                args.model
-            )
-        })?;
+    let mut asked = settings.map(|settings| &settings.architecture);
+    let architecture = match (args.model, config.settings.models.len()) {
+        (None, 1) => asked.next(),
+        (None, _) => bail!(
+            "{} has several models — choose one with --model",
+            shown(&args.run)
+        ),
+        (Some(model), _) => asked.find(|architecture| architecture.model == model),
+    };
+    let architecture = architecture.with_context(|| {
+        format!(
+            "{} has no such model — choose another with --model",
+            shown(&args.run)
+        )
+    })?;
     let network = network(&folder, &config, architecture)?;
     let bytes = match args.format {
         Format::Onnx => onnx::to_bytes(&network),

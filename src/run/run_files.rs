@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use serde_json::Value;
 
+use super::split_file;
 use crate::report::confusion::draw_confusion;
 use crate::report::disagreement::draw_disagreement;
 use crate::report::evaluation::Evaluation;
@@ -55,6 +56,7 @@ pub struct RunFiles {
     evaluation: Evaluation,
     test: TestSet,
     filters: Option<Filters>,
+    pictures: Vec<String>,
 }
 
 impl RunFiles {
@@ -107,6 +109,9 @@ impl RunFiles {
             folder.join("test-images.gz").display(),
             config.dataset_label()
         );
+        let labels = test.split.labels.iter();
+        let classes = labels.map(|label| &*config.class_names[usize::from(*label)]);
+        let pictures = split_file::test_pictures(folder, classes)?;
         Ok(Self {
             name: name.to_owned(),
             config: serde_json::to_value(config)?,
@@ -115,6 +120,7 @@ impl RunFiles {
             test,
             evaluation,
             filters,
+            pictures,
         })
     }
 
@@ -128,6 +134,7 @@ impl RunFiles {
             evaluation: &self.evaluation,
             test: Some(&self.test),
             filters: self.filters.as_ref(),
+            pictures: &self.pictures,
         }
     }
 }

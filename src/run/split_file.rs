@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::inventory::{Inventory, Picture, Skipped};
+use crate::dataset::parts::Part;
 use crate::util::text::{count, first_five, is_or_are, line};
 use crate::util::whole_file;
 
@@ -70,6 +71,39 @@ fn csv_of(rows: impl Iterator<Item = impl Serialize>) -> Result<Vec<u8>> {
     Ok(writer.into_inner()?)
 }
 
+/// The lines of a run's `split.csv`; none if it has no such file.
+fn read(folder: &Path) -> Result<Vec<Row>> {
+    let path = folder.join(SPLIT);
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let bytes = whole_file::read(&path, LIMIT)?;
+    let rows: Result<Vec<Row>, csv::Error> =
+        csv::Reader::from_reader(&bytes[..]).deserialize().collect();
+    rows.with_context(|| format!("{} is damaged", path.display()))
+}
+
+/// The files of the pictures that a run was tested with, in the order of its test images, which are of these
+/// classes. None if neither the run nor the folder of the several that it is one of has a `split.csv` that
+/// fits.
+///
+/// # Errors
+///
+/// If a file is there and cannot be read.
+pub fn test_pictures<'a>(
+    folder: &Path,
+    classes: impl Iterator<Item = &'a str> + Clone,
+) -> Result<Vec<String>> {
+    for folder in [folder, &folder.join("..")] {
+        let mut rows = read(folder)?;
+        rows.retain(|row| row.part == Part::Test.name());
+        if rows.iter().map(|row| &*row.class).eq(classes.clone()) {
+            return Ok(rows.into_iter().map(|row| row.path).collect());
+        }
+    }
+    Ok(Vec::new())
+}
+
 /// What is not as `split.csv` of a run says, in words; nothing if the run has no such file.
 ///
 /// # Errors
@@ -80,14 +114,10 @@ pub fn changes(
     inventory: &Inventory,
     class_names: &[String],
 ) -> Result<Vec<String>> {
-    let path = folder.join(SPLIT);
-    if !path.exists() {
+    let rows = read(folder)?;
+    if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let bytes = whole_file::read(&path, LIMIT)?;
-    let rows: Result<Vec<Row>, csv::Error> =
-        csv::Reader::from_reader(&bytes[..]).deserialize().collect();
-    let rows = rows.with_context(|| format!("{} is damaged", path.display()))?;
     let by_path = |rows: Vec<Row>| -> BTreeMap<String, Row> {
         rows.into_iter()
             .map(|row| (row.path.clone(), row))

@@ -543,6 +543,9 @@ fn a_report_is_written_by_train_and_of_runs_that_were_moved() {
         assert_success(&short_run(cwd.path(), run, more));
         assert!(cwd.path().join(run).join("report.html").is_file());
     }
+    // The one model of a run need not be named.
+    let export = ["export", "b", "--format", "onnx", "--out", "b.onnx"];
+    assert_success(&output(fmnist(cwd.path(), &export)));
     std::fs::create_dir(cwd.path().join("moved")).expect("a folder can be made");
     for run in ["a", "b"] {
         let to = cwd.path().join("moved").join(run);

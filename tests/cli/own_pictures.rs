@@ -138,6 +138,16 @@ fn a_folder_of_pictures_is_checked_trained_on_and_used() {
         "{evaluated}"
     );
     assert_predicts_as_tested(cwd, "run", &photos);
+    // The report calls test images by their files.
+    let report = fs::read_to_string(cwd.join("run/report.html")).expect("report.html");
+    for (path, class) in pictures(cwd, "run", "test") {
+        let names = config["class_names"].as_array().expect("a list");
+        let label = names
+            .iter()
+            .position(|name| *name == *class)
+            .expect("a class");
+        assert!(report.contains(&format!("\"{path}\",{label},")), "{path}");
+    }
     run(cwd, &["report", "run", "--out", "again.html"]);
     for format in ["onnx", "safetensors"] {
         let out = format!("cnn.{format}");

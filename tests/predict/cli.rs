@@ -245,4 +245,8 @@ fn exports_are_written_once() {
         assert_failure(&output, 1, &["is not overwritten"]);
         assert_eq!(fs::read(folder.path().join(format)).unwrap(), before);
     }
+    // Of two models one has to be named.
+    let out = path(&folder.path().join("which"));
+    let output = fmnist(&["export", run(), "--format", "onnx", "--out", &out]);
+    assert_failure(&output, 1, &["has several models", "--model"]);
 }

@@ -30,6 +30,8 @@ pub struct Run {
     pub evaluation: Evaluation,
     pub test: TestSet,
     filters: Filters,
+    /// Where names have a text, images are those of pictures.
+    pictures: Vec<String>,
 }
 
 impl Run {
@@ -94,7 +96,9 @@ impl Run {
             seconds_per_epoch: 1.0,
             total_seconds: 200.0,
         };
+        let pictures = (0..test.split.len()).map(|image| format!("a{text}/{image}.jpg"));
         Self {
+            pictures: pictures.filter(|_| !text.is_empty()).collect(),
             name: format!("first{text}"),
             config: json!({
                 "learning_rate": 0.001,
@@ -171,6 +175,7 @@ impl Run {
             evaluation: &self.evaluation,
             test: Some(&self.test),
             filters: Some(&self.filters),
+            pictures: &self.pictures,
         }
     }
 }

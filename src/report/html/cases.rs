@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
+use super::RunData;
 use super::sheet::{Sheet, Sheets};
 use crate::dataset::Split;
 use crate::report::evaluation::tables::{MATRIX_CLASSES, MISTAKES};
@@ -38,10 +39,20 @@ pub struct Cases {
     counts: Vec<Vec<u32>>,
 }
 
-/// An image: its place in the [`Sheet`] and in the test set, its label, each model's answer; the
+/// An image: its place in the [`Sheet`], what it is called, its label, each model's answer; the
 /// classes that are worth a word, and each model's probabilities of these in thousandths.
 #[derive(Serialize)]
-struct Case(usize, usize, u16, Vec<u16>, Vec<u16>, Vec<Vec<Option<u16>>>);
+struct Case(usize, Name, u16, Vec<u16>, Vec<u16>, Vec<Vec<Option<u16>>>);
+
+/// What an image is called.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Name {
+    /// The picture's file.
+    File(String),
+    /// Its place in the test set.
+    Place(usize),
+}
 
 /// Some of the images that have something in common.
 #[derive(Serialize)]
@@ -163,15 +174,17 @@ impl Cases {
     /// Lists of at most `limit` images each, but for the galleries; the images go onto one of the
     /// `sheets`.
     pub fn new<'a>(
-        evaluation: &Evaluation,
+        run: &'a RunData<'_>,
         test: &'a TestSet,
         rankings: &[Ranking],
         limit: usize,
         sheets: &mut Sheets<'a>,
     ) -> Self {
+        let evaluation = run.evaluation;
         let (number, sheet) = sheets.of(test.split.spec.shape);
         let mut collector = Collector {
             test,
+            pictures: run.pictures,
             sheet,
             places: HashMap::new(),
             images: Vec::new(),
@@ -215,15 +228,24 @@ fn counts(model: &ModelEvaluation) -> Vec<u32> {
 /// Gathers the images that occur in any list, each once.
 struct Collector<'t, 'a> {
     test: &'a TestSet,
+    pictures: &'a [String],
     sheet: &'t mut Sheet<'a>,
     places: HashMap<usize, usize>,
     images: Vec<Case>,
 }
 
 impl<'a> Collector<'_, 'a> {
+    fn name_of(&self, image: usize) -> Name {
+        match self.pictures.get(image) {
+            Some(file) => Name::File(markup::clean(file)),
+            None => Name::Place(image),
+        }
+    }
+
     /// The place of a test image among [`Cases::images`].
     fn add(&mut self, image: usize) -> usize {
         let split: &'a Split = &self.test.split;
+        let name = self.name_of(image);
         *self.places.entry(image).or_insert_with(|| {
             let thousandths = |p: f32| p.is_finite().then(|| (1000.0 * p).round() as u16);
             let rows = self.test.probabilities.iter().map(|rows| rows.row(image));
@@ -237,7 +259,7 @@ impl<'a> Collector<'_, 'a> {
             };
             self.images.push(Case(
                 self.sheet.add(split.image(image)),
-                image,
+                name,
                 label,
                 answers,
                 classes.clone(),

@@ -76,6 +76,8 @@ pub struct RunData<'a> {
     pub test: Option<&'a TestSet>,
     /// Of the CNN's first layer, if it has one.
     pub filters: Option<&'a Filters>,
+    /// The files that the test images were made of, in their order; none if they are no pictures.
+    pub pictures: &'a [String],
 }
 
 /// The filters of a convolution.
@@ -251,9 +253,9 @@ fn images(runs: &[RunData]) -> Result<(Vec<Option<Cases>>, usize, String)> {
         let mut cases = Vec::new();
         for (run, rankings) in runs.iter().zip(&rankings) {
             let of_run = run.test.zip(rankings.as_ref());
-            cases.push(of_run.map(|(test, rankings)| {
-                Cases::new(run.evaluation, test, rankings, limit, &mut sheets)
-            }));
+            cases.push(
+                of_run.map(|(test, rankings)| Cases::new(run, test, rankings, limit, &mut sheets)),
+            );
         }
         let bytes = sheets.estimated_bytes()? * 4 / 3 + json(&cases)?.len();
         match (bytes <= room, limit > SHORTEST_LIST, side > SHORTEST_SIDE) {

@@ -159,9 +159,14 @@ for (const figure of document.querySelectorAll("[data-chart]")) {
 
 const percent = (thousandths) => (thousandths === null ? "–" : (thousandths / 10).toFixed(1));
 
+/** An image by its picture's file, or by its place in the test set. */
+function called(name) {
+  return typeof name === "number" ? `#${name}` : name;
+}
+
 function describe(run, [, index, label, answers]) {
   const words = answers.map((answer, m) => `${run.models[m]}: ${run.classes[answer]}`);
-  return `Test image ${index}, ${run.classes[label]}; ${words.join(", ")}`;
+  return `Test image ${called(index)}, ${run.classes[label]}; ${words.join(", ")}`;
 }
 
 function thumb(name, run, image) {
@@ -190,7 +195,7 @@ function card(run, image) {
     return element("tr", c === label ? "true" : "", name, ...cells);
   });
   const table = element("table", "", element("thead", "", head), element("tbody", "", ...body));
-  const caption = element("p", "", element("b", "", run.classes[label]), ` #${index}`);
+  const caption = element("p", "", element("b", "", run.classes[label]), ` ${called(index)}`);
   return element("div", "card", thumb("span", run, image), element("div", "", caption, table));
 }
 
