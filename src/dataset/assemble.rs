@@ -151,7 +151,8 @@ pub fn refuse_for_arrays(name: &str, preparation: &Preparation) -> Result<()> {
     for (flag, given) in flags {
         ensure!(
             !given,
-            "{flag} is for folders of pictures, and {name} holds images of one size — leave it out"
+            "{flag} is for folders of pictures, and {name} holds images of one size — name such a folder, or \
+             leave {flag} out"
         );
     }
     Ok(())

@@ -555,6 +555,20 @@ fn each_class_must_have_pictures_enough() {
              no picture to train on: emu (1 in test), owl (1 in validation, 2 in test){advice}{PARTS}"
         )
     );
+    let alike = [
+        "train/cat/1.jpg",
+        "train/cat/2.jpg",
+        "train/dog/1.jpg",
+        "train/dog/2.jpg",
+        "test/Cat/1.jpg",
+        "test/dog/3.jpg",
+    ];
+    assert_error(
+        &alike,
+        &format!(
+            "DIR has 1 class with no picture to train on: Cat (1 in test, cat is another class){advice}{PARTS}"
+        ),
+    );
 }
 
 #[test]

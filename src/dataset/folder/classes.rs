@@ -137,10 +137,15 @@ fn check(source: &Source<'_>, names: &[&OsStr], counts: &[[usize; 3]]) -> Result
     let untrained = classes().filter(|(_, counts)| counts[0] == 0 && counts.iter().any(|n| *n > 0));
     let with_counts = untrained.clone().map(|(name, counts)| {
         let parts = Part::ALL.into_iter().zip(counts).filter(|(_, n)| **n > 0);
-        let parts: Vec<_> = parts
+        let mut found: Vec<_> = parts
             .map(|(part, n)| format!("{n} in {}", part.name()))
             .collect();
-        format!("{} ({})", shown_name(name), parts.join(", "))
+        // Names of classes are told apart by case, those of parts are not.
+        let mut others = names.iter().filter(|other| *other != name);
+        if let Some(other) = others.find(|other| other.eq_ignore_ascii_case(name)) {
+            found.push(format!("{} is another class", shown_name(other)));
+        }
+        format!("{} ({})", shown_name(name), found.join(", "))
     });
     problem(
         untrained.count(),
