@@ -18,8 +18,10 @@
 struct Selection {
     first: u32,
     len: u32,
-    key: vec2<u32>,
+    key_x: u32,
+    key_y: u32,
     // The fields of `Augment`; a flag is 0 or 1.
+    crop: u32,
     flip: u32,
     shift: u32,
     erase: u32,
@@ -55,6 +57,7 @@ const ERASE: u32 = {{ erase }};
 const MIX: u32 = {{ mix }};
 const CUT: u32 = {{ cut }};
 const COLOR: u32 = {{ color }};
+const CROP: u32 = {{ crop }};
 
 @group(0) @binding(0) var<storage, read_write> images: array<u32>;
 @group(0) @binding(1) var<storage, read_write> labels: array<u32>;
@@ -66,7 +69,7 @@ const COLOR: u32 = {{ color }};
 
 // Random words for an image, from what all choices of the epoch depend on and what they are for.
 fn words(image: u32, purpose: u32) -> vec4<u32> {
-    return pcg4d(vec4<u32>(selection.key, image, purpose));
+    return pcg4d(vec4<u32>(selection.key_x, selection.key_y, image, purpose));
 }
 
 // A number below n <= 2^16 + 1 from the upper half of a random word.
@@ -95,6 +98,9 @@ fn inside(rectangle: Rectangle, position: vec2<u32>) -> vec4<bool> {
 
 // How an image is changed by itself.
 struct Pose {
+    // The columns and rows that are seen: the first, and how many, in 256ths of a pixel.
+    seen_first: vec2<u32>,
+    seen: vec2<u32>,
     flip: bool,
     shift: vec2<i32>,
     erased: Rectangle,
@@ -112,6 +118,14 @@ fn pose_of(image: u32) -> Pose {
     let random = words(image, POSE);
     let range = 2u * selection.shift + 1u;
     var pose = Pose();
+    if (selection.crop > 0u) {
+        let random = words(image, CROP);
+        let all = 256u * SIZE;
+        let most = all * selection.crop / 100u;
+        pose.seen = all - vec2<u32>(below(random.x, most.x + 1u), below(random.y, most.y + 1u));
+        let rest = all - pose.seen;
+        pose.seen_first = vec2<u32>(below(random.z, rest.x + 1u), below(random.w, rest.y + 1u));
+    }
     pose.flip = selection.flip == 1u && below(random.x, 2u) == 1u;
     pose.shift = vec2<i32>(i32(below(random.y, range)), i32(below(random.z, range))) - i32(selection.shift);
     if (below(random.w, 100u) < selection.erase) {
@@ -152,11 +166,46 @@ fn recolored(bytes: vec4<u32>, pose: Pose, channel: u32) -> vec4<u32> {
     return vec4<u32>(clamp(values, vec4<i32>(0), vec4<i32>(255)));
 }
 
+// A byte of the images.
+fn byte_at(index: u32) -> u32 {
+    return (images[index >> 2u] >> (8u * (index & 3u))) & 255u;
+}
+
+// Where the middle of a pixel of a cropped image lies in the whole one, in 256ths.
+fn place_in_whole(pose: Pose, pixel: vec2<u32>) -> vec2<u32> {
+    let middle = pose.seen_first + (2u * pixel + 1u) * pose.seen / (2u * SIZE);
+    return min(max(middle, vec2<u32>(128u)) - 128u, 256u * (SIZE - 1u));
+}
+
+// A pixel of a cropped channel: between four of the whole one, to the nearest.
+fn cropped_byte(plane: u32, pose: Pose, pixel: vec2<u32>) -> u32 {
+    let place = place_in_whole(pose, pixel);
+    let low = place >> vec2<u32>(8u);
+    let high = min(low + 1u, SIZE - 1u);
+    let part = place & vec2<u32>(255u);
+    let rows = (plane * HEIGHT + vec2<u32>(low.y, high.y)) * WIDTH;
+    let left = vec2<u32>(byte_at(rows.x + low.x), byte_at(rows.y + low.x));
+    let right = vec2<u32>(byte_at(rows.x + high.x), byte_at(rows.y + high.x));
+    let across = (256u - part.x) * left + part.x * right;
+    return ((256u - part.y) * across.x + part.y * across.y + 32768u) >> 16u;
+}
+
 // Four pixels side by side in a row of a channel, from any column on, in the colours of a pose; outside
 // it is background. `plane` counts the channels of all images.
 fn four_bytes(plane: u32, pose: Pose, row: i32, column: i32) -> vec4<u32> {
     if (row < 0 || row >= i32(HEIGHT)) {
         return vec4<u32>();
+    }
+    // The words at the ends of a row hold others' pixels too.
+    let columns = vec4<i32>(column) + vec4<i32>(0, 1, 2, 3);
+    let is_inside = (columns >= vec4<i32>(0)) & (columns < vec4<i32>(i32(WIDTH)));
+    if (selection.crop > 0u) {
+        let xs = vec4<u32>(clamp(columns, vec4<i32>(0), vec4<i32>(i32(WIDTH) - 1)));
+        var bytes: vec4<u32>;
+        for (var i = 0u; i < 4u; i++) {
+            bytes[i] = cropped_byte(plane, pose, vec2<u32>(xs[i], u32(row)));
+        }
+        return select(vec4<u32>(), recolored(bytes, pose, plane % CHANNELS), is_inside);
     }
     // The row begins within a word; columns, and words, are counted from that word's first byte on.
     let start = (plane * HEIGHT + u32(row)) * WIDTH;
@@ -174,9 +223,6 @@ fn four_bytes(plane: u32, pose: Pose, row: i32, column: i32) -> vec4<u32> {
     let bits = 8u * (u32(first) & 3u);
     let four = select((pair.x >> bits) | (pair.y << (32u - bits)), pair.x, bits == 0u);
     let bytes = (vec4<u32>(four) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(255u);
-    // The words at the ends of a row hold others' pixels too.
-    let columns = vec4<i32>(column) + vec4<i32>(0, 1, 2, 3);
-    let is_inside = (columns >= vec4<i32>(0)) & (columns < vec4<i32>(i32(WIDTH)));
     return select(vec4<u32>(), recolored(bytes, pose, plane % CHANNELS), is_inside);
 }
 

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use super::positive;
 use crate::dataset::{Dataset, Spec, Split};
 use crate::model::{Kernels, ModelKind};
-use crate::ops::gather::Normalization;
+use crate::ops::gather::{MOST_CROP, Normalization};
 use crate::train::recipe::{BATCH_SIZE, Recipe, VALIDATION_IMAGES};
 use crate::train::schedule::Decay;
 use crate::train::{ClassWeights, ModelSettings, Settings};
@@ -91,6 +91,9 @@ struct ImageArgs {
     /// What number the models see for a pixel
     #[arg(long, value_enum, help_heading = IMAGES)]
     pixels: Option<Normalization>,
+    /// Cut up to PERCENT off the width and the height of images, and enlarge what is left
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=MOST_CROP as i64), help_heading = IMAGES)]
+    crop: Option<u8>,
     /// Mirror half of the images left to right
     #[arg(long, value_name = "BOOL", help_heading = IMAGES)]
     flip: Option<bool>,
@@ -284,6 +287,7 @@ impl RecipeArgs {
             training.average_decay = (decay > 0.0).then_some(decay);
         }
         let augment = &mut training.augment;
+        set(&mut augment.crop, &self.images.crop);
         set(&mut augment.flip, &self.images.flip);
         set(&mut augment.shift, &self.images.shift);
         set(&mut augment.erase, &self.images.erase);

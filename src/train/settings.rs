@@ -12,7 +12,7 @@ use super::recipe::{BATCH_SIZE, Recipe, VALIDATION_IMAGES};
 use super::schedule::{Decay, Schedule};
 use crate::dataset::Spec;
 use crate::model::{Architecture, Kernels, ModelKind};
-use crate::ops::gather::Augment;
+use crate::ops::gather::{Augment, MOST_CROP};
 
 /// Epochs of a run at most: what their history takes stays small beside the weights.
 const MAX_EPOCHS: usize = 50_000;
@@ -240,19 +240,21 @@ impl Training {
             ensure!((0.0..most).contains(&value), "{name} cannot be {value}");
         }
         let Augment {
+            crop,
             erase,
             cutmix,
             mixup,
             color,
             ..
         } = self.augment;
-        for (name, percent) in [
-            ("erase", erase),
-            ("cutmix", cutmix),
-            ("mixup", mixup),
-            ("color", color),
+        for (name, percent, most) in [
+            ("crop", crop, MOST_CROP),
+            ("erase", erase, 100),
+            ("cutmix", cutmix, 100),
+            ("mixup", mixup, 100),
+            ("color", color, 100),
         ] {
-            ensure!(percent <= 100, "{name} cannot be {percent} percent");
+            ensure!(percent <= most, "{name} cannot be {percent} percent");
         }
         Ok(())
     }

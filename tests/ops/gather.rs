@@ -14,6 +14,7 @@ on_each_device!(
     every_augmentation_is_its_definition,
     images_of_any_size_and_classes_are_as_defined,
     an_epoch_is_shuffled_and_augmented_by_its_seed_and_number,
+    crops_are_uniform,
     flips_and_shifts_are_uniform,
     colours_change_within_their_range,
     erased_rectangles_have_their_size_and_place,
@@ -170,6 +171,7 @@ impl<'a> Definition<'a> {
         let corner =
             [(left, 0), (top, 1)].map(|(word, axis)| below(word, sides[axis] + 1 - size[axis]));
 
+        let crop = self.crop(image);
         let color = Recolored::new(augment.color, channels, self.words(image, 4));
 
         let pixel = |channel: usize, position: [isize; 2]| {
@@ -188,15 +190,35 @@ impl<'a> Definition<'a> {
             } else {
                 column
             };
-            let place = ((channel as isize * rows + row) * columns + column) as usize;
+            let plane = (channel as isize * rows * columns) as usize;
+            let byte = |x: usize, y: usize| {
+                f64::from(self.data.image(image)[plane + y * columns as usize + x])
+            };
+            let [(left, right, across), (above, below, down)] =
+                [(column, 0), (row, 1)].map(|(position, axis)| crop.at(axis, position));
+            let between = |y| (1.0 - across) * byte(left, y) + across * byte(right, y);
+            let seen = (1.0 - down) * between(above) + down * between(below);
+            let byte = (seen + 0.5).floor() as u8;
             let mean = self.data.spec.channels[channel].mean;
-            color.of(channel, self.data.image(image)[place], mean)
+            color.of(channel, byte, mean)
         };
         let channels = (0..channels)
             .flat_map(|channel| positions(sides).map(move |position| (channel, position)));
         channels
             .map(|(channel, position)| pixel(channel, position))
             .collect()
+    }
+
+    fn crop(&self, image: usize) -> Crop {
+        let sides = sides(self.data);
+        let words = self.words(image, 5);
+        let most = isize::from(self.augment.crop);
+        let len = [0, 1].map(|axis| {
+            let whole = 256 * sides[axis];
+            whole - below(words[axis], whole * most / 100 + 1)
+        });
+        let start = [0, 1].map(|axis| below(words[2 + axis], 256 * sides[axis] - len[axis] + 1));
+        Crop { sides, start, len }
     }
 
     /// A row of a batch, of which `pictures` has every image by itself, and how many parts of it each
@@ -239,6 +261,27 @@ impl<'a> Definition<'a> {
         of_class[usize::from(self.data.labels[image])] += parts;
         of_class[usize::from(self.data.labels[partner])] += pixels - parts;
         (own, of_class)
+    }
+}
+
+/// What is seen of an image, in 256ths of a pixel, first across, then down.
+struct Crop {
+    sides: [isize; 2],
+    start: [isize; 2],
+    len: [isize; 2],
+}
+
+impl Crop {
+    /// Between which pixels a pixel of the enlarged image lies, and how far behind the first.
+    fn at(&self, axis: usize, position: isize) -> (usize, usize, f64) {
+        let [start, len, side] =
+            [self.start, self.len, self.sides].map(|numbers| numbers[axis] as f64);
+        let middle = start + ((position as f64 + 0.5) * len / side).floor() - 128.0;
+        let last = self.sides[axis] - 1;
+        let place = middle.clamp(0.0, 256.0 * last as f64) / 256.0;
+        let first = place.floor() as isize;
+        let second = (first + 1).min(last);
+        (first as usize, second as usize, place.fract())
     }
 }
 
@@ -289,12 +332,13 @@ fn positions([width, height]: [isize; 2]) -> impl Iterator<Item = [isize; 2]> {
     (0..width * height).map(move |i| [i % width, i / width])
 }
 
-/// All combinations but for colours, which change where the number of the others is odd, each time by
-/// another percentage; with label smoothing in every other one.
+/// All combinations but for crops and colours, which change in a third of them and where the number of the
+/// others is odd, each time by another percentage; with label smoothing in every other one.
 fn combinations() -> impl Iterator<Item = (Augment, f64)> {
     (0..32).map(|bits: u8| {
         let on = |bit: u8, value: u8| if bits >> bit & 1 == 1 { value } else { 0 };
         let augment = Augment {
+            crop: u8::from(bits % 3 == 1) * (2 * bits + 8),
             flip: on(0, 1) == 1,
             shift: on(1, 3),
             erase: on(2, 60),
@@ -492,6 +536,39 @@ fn chi_square(counts: &[usize]) -> f64 {
 fn many(device: &Device, augment: Augment, pixel: impl Fn(usize, usize) -> u8) -> Made {
     let data = DeviceSplit::upload(split(MANY, pixel), device);
     make(data.epoch(1000, 7, 3).augmented(augment))
+}
+
+/// Of images that grow lighter by 8 from column to column, or from row to row: a crop's share of a side is the
+/// share of the lightening that is left, and its place the light that it begins with.
+fn crops_are_uniform(device: &Device) {
+    let augment = Augment { crop: 40, ..NONE };
+    for by_column in [true, false] {
+        let made = many(device, augment, |_, pixel| {
+            let place = if by_column {
+                pixel % SIDE
+            } else {
+                pixel / SIDE
+            };
+            8 * place as u8
+        });
+        let (mut shares, mut places) = (Vec::new(), Vec::new());
+        for image in &made.images {
+            let image = bytes(image);
+            // Pixels at the ends may lie beyond the middle of the image's last ones.
+            let at = |place: usize| {
+                let pixel = if by_column { place } else { place * SIDE };
+                f64::from(image[pixel])
+            };
+            let share = (at(24) - at(3)) / (21.0 * 8.0);
+            let start = at(14) / 8.0 + 0.5 - 14.5 * share;
+            shares.push(share + 0.2);
+            if share < 0.75 {
+                places.push(0.5 + start / (28.0 * (1.0 - share)));
+            }
+        }
+        assert_uniform(&shares, 0.2, 0.01);
+        assert_uniform(&places, 0.5, 0.05);
+    }
 }
 
 fn flips_and_shifts_are_uniform(device: &Device) {
@@ -778,6 +855,7 @@ fn numbers_beyond_their_range_count_as_its_end(device: &Device) {
         (made.images, made.targets)
     };
     let beyond = Augment {
+        crop: 255,
         flip: true,
         shift: 255,
         erase: 255,
@@ -787,6 +865,7 @@ fn numbers_beyond_their_range_count_as_its_end(device: &Device) {
         color: 255,
     };
     let within = Augment {
+        crop: 75,
         flip: true,
         shift: 28,
         erase: 100,
@@ -807,6 +886,7 @@ fn numbers_beyond_their_range_count_as_its_end(device: &Device) {
 #[test]
 fn an_augmentation_shows_all_its_values_in_json() {
     let augment = Augment {
+        crop: 15,
         flip: true,
         shift: 2,
         erase: 50,
@@ -816,18 +896,22 @@ fn an_augmentation_shows_all_its_values_in_json() {
         color: 20,
     };
     let json = serde_json::json!({
-        "flip": true, "shift": 2, "erase": 50, "erase_side": 12, "cutmix": 25, "mixup": 10, "color": 20
+        "crop": 15, "flip": true, "shift": 2, "erase": 50, "erase_side": 12, "cutmix": 25,
+        "mixup": 10, "color": 20
     });
     assert_eq!(serde_json::to_value(augment).unwrap(), json);
     assert_eq!(
         serde_json::from_value::<Augment>(json.clone()).unwrap(),
         augment
     );
-    // All but `color`, which earlier versions do not know.
+    // All but `color` and `crop`, which earlier versions do not know.
     let mut without = json;
-    without.as_object_mut().unwrap().remove("color");
+    for name in ["color", "crop"] {
+        without.as_object_mut().unwrap().remove(name);
+    }
     let augment = Augment {
         color: 0,
+        crop: 0,
         ..augment
     };
     assert_eq!(serde_json::to_value(augment).unwrap(), without);
@@ -849,6 +933,7 @@ fn parts_of_a_split_make_the_same_batches(device: &Device) {
     let labels = (0..len).map(|i| (i * 7 % 5) as u16).collect();
     let data = Split::new(Spec::new(shape, 5), images, labels).expect("they fit together");
     let augmented = Augment {
+        crop: 25,
         flip: true,
         shift: 3,
         erase: 50,

@@ -84,6 +84,7 @@ fn batches_are_gathered_the_same() {
         target_values: &target_values(0.1, FASHION_MNIST_SPEC),
     };
     let augmented = Augment {
+        crop: 30,
         flip: true,
         shift: 3,
         erase: 50,

@@ -137,8 +137,14 @@ fn a_configuration_that_does_not_tell_held_out_5000() {
 }
 
 #[test]
-fn percentages_of_a_configuration_are_at_most_100() {
-    for name in ["erase", "cutmix", "mixup", "color"] {
+fn percentages_of_a_configuration_have_a_limit() {
+    for (name, most) in [
+        ("crop", 75),
+        ("erase", 100),
+        ("cutmix", 100),
+        ("mixup", 100),
+        ("color", 100),
+    ] {
         let with = |percent: u8| {
             let settings = plain(&[ModelKind::Cnn], 32, 0);
             let mut json = serde_json::to_value(settings).expect("settings become JSON");
@@ -146,9 +152,12 @@ fn percentages_of_a_configuration_are_at_most_100() {
             let settings: Settings = serde_json::from_value(json).expect("it can be read");
             settings.check()
         };
-        with(100).expect("all images");
-        let error = with(101).expect_err("more than all").to_string();
-        assert!(error.contains(&format!("{name} cannot be 101")), "{error}");
+        with(most).expect("the most");
+        let error = with(most + 1).expect_err("more than that").to_string();
+        assert!(
+            error.contains(&format!("{name} cannot be {}", most + 1)),
+            "{error}"
+        );
     }
 }
 

@@ -19,6 +19,7 @@ use crate::util::text::{count, shown};
 
 /// What `show --augment` does to them.
 const SHOWN: Augment = Augment {
+    crop: 20,
     flip: true,
     shift: 3,
     erase: 50,

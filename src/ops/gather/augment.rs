@@ -6,11 +6,17 @@ use crate::dataset::ImageShape;
 
 /// Random changes to the images of a batch. The default changes nothing.
 ///
-/// An image is flipped, shifted, changed in its colours and erased in this order; then it may be mixed
+/// An image is cropped, flipped, shifted, changed in its colours and erased in this order; then it may be mixed
 /// with another image of its batch, which was changed likewise. Percentages are probabilities per
-/// image but for `color`, and what is above 100 counts as 100.
+/// image but for `crop` and `color`, and what is above 100 counts as 100.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Augment {
+    /// How much of an image's width and of its height may be cut off, in percent: what is left, a rectangle
+    /// anywhere in the image whose sides are uniform in 1 - `crop` / 100 to 1 of the image's, is enlarged to
+    /// the image's size (bilinear). Things come nearer, move, and grow wider or taller: what torchvision's
+    /// `RandomResizedCrop` does. More than [`MOST_CROP`] counts as that.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub crop: u8,
     /// Mirror left to right, with probability 1/2.
     pub flip: bool,
     /// Shift by up to so many pixels, in x and in y: uniform in `-shift..=shift`. What comes in
@@ -48,9 +54,13 @@ fn is_zero(percent: &u8) -> bool {
     *percent == 0
 }
 
+/// The largest [`crop`](Augment::crop): four times as large is not to be known again.
+pub const MOST_CROP: u8 = 75;
+
 impl Augment {
     /// Leaves the images as they are.
     pub const NONE: Self = Self {
+        crop: 0,
         flip: false,
         shift: 0,
         erase: 0,
@@ -64,6 +74,7 @@ impl Augment {
     pub(super) fn clamped(self, shape: ImageShape) -> Self {
         let side = u8::try_from(shape.height.min(shape.width)).unwrap_or(u8::MAX);
         Self {
+            crop: self.crop.min(MOST_CROP),
             shift: self.shift.min(side),
             erase: if self.erase_side == 0 { 0 } else { self.erase },
             erase_side: self.erase_side.min(side),

@@ -1,6 +1,6 @@
 //! Batches on slices.
 
-use super::random::{Choices, Mix, Pose};
+use super::random::{Choices, Mix, Pose, Span};
 use super::{Augment, Scale, Selection};
 use crate::dataset::{ImageShape, MAX_CHANNELS, Spec};
 use crate::ops::simd::{Isa, Kernel, Vector};
@@ -83,13 +83,20 @@ impl<'a> Batch<'a> {
         let len = self.window.len();
         let mut picture = vec![0; shape.values()];
         let mut other = picture.clone();
+        let mut cropped = Cropped::new(shape);
         for (row, &index) in self.window.iter().enumerate() {
             let choices = Choices {
                 key: self.key,
                 spec,
                 image: index,
             };
-            paint(self.image(row), choices, &augment, &mut picture);
+            paint(
+                self.image(row),
+                choices,
+                &augment,
+                &mut cropped,
+                &mut picture,
+            );
             let partner_row = (row + choices.distance(len)) % len;
             let partner = self.window[partner_row];
             let mix = choices.mix(&augment);
@@ -98,7 +105,8 @@ impl<'a> Batch<'a> {
                     image: partner,
                     ..choices
                 };
-                paint(self.image(partner_row), choices, &augment, &mut other);
+                let partner = self.image(partner_row);
+                paint(partner, choices, &augment, &mut cropped, &mut other);
             }
             let parts = mix_in(&other, mix, shape, &mut picture);
             normalize(&picture, shape.pixels(), &self.scales, self.images);
@@ -173,10 +181,58 @@ fn normalize(image: &[u8], pixels: usize, scales: &[Scale], images: &mut Vec<f32
     }
 }
 
-/// Flips an image, shifts it, changes its colours and erases a part.
+/// A channel of a cropped image, and what it is made with.
+struct Cropped {
+    /// `[height, width]`.
+    plane: Vec<u8>,
+    /// `[width]`: a row between two rows, in 256ths.
+    row: Vec<u32>,
+    /// `[width]`: between which two columns each column lies, and how far behind the first, in 256ths.
+    columns: Vec<(usize, usize, u32)>,
+}
+
+impl Cropped {
+    fn new(shape: ImageShape) -> Self {
+        Self {
+            plane: vec![0; shape.pixels()],
+            row: vec![0; shape.width],
+            columns: vec![(0, 0, 0); shape.width],
+        }
+    }
+
+    /// Enlarges what the spans show of `image`, a channel.
+    #[inline(always)]
+    fn fill(&mut self, image: &[u8], [across, down]: [Span; 2]) {
+        let width = self.row.len();
+        for (x, column) in self.columns.iter_mut().enumerate() {
+            *column = across.at(x);
+        }
+        for (y, cropped) in self.plane.chunks_exact_mut(width).enumerate() {
+            let (above, below, down) = down.at(y);
+            let [above, below] = [above, below].map(|y| &image[y * width..][..width]);
+            for ((between, &above), &below) in self.row.iter_mut().zip(above).zip(below) {
+                *between = (256 - down) * u32::from(above) + down * u32::from(below);
+            }
+            for (pixel, &(left, right, across)) in cropped.iter_mut().zip(&self.columns) {
+                let sum = (256 - across) * self.row[left] + across * self.row[right];
+                // To the nearest.
+                *pixel = ((sum + (1 << 15)) >> 16) as u8;
+            }
+        }
+    }
+}
+
+/// Crops an image, flips it, shifts it, changes its colours and erases a part.
 #[inline(always)]
-fn paint(image: &[u8], choices: Choices, augment: &Augment, picture: &mut [u8]) {
+fn paint(
+    image: &[u8],
+    choices: Choices,
+    augment: &Augment,
+    cropped: &mut Cropped,
+    picture: &mut [u8],
+) {
     let Pose {
+        crop,
         flip,
         shift: [right, down],
         color,
@@ -190,7 +246,11 @@ fn paint(image: &[u8], choices: Choices, augment: &Augment, picture: &mut [u8]) 
     let planes = image
         .chunks_exact(plane)
         .zip(picture.chunks_exact_mut(plane));
-    for (channel, (image, picture)) in planes.enumerate() {
+    for (channel, (mut image, picture)) in planes.enumerate() {
+        if let Some(spans) = crop {
+            cropped.fill(image, spans);
+            image = &cropped.plane;
+        }
         picture.fill(0);
         for (y, row) in image.chunks_exact(width).enumerate() {
             let y = y as i32 + down;

@@ -20,7 +20,7 @@ use burn::tensor::Int;
 
 use crate::dataset::{ImageShape, Spec};
 
-pub use augment::Augment;
+pub use augment::{Augment, MOST_CROP};
 pub use normalization::{Normalization, Scale};
 pub(crate) use plan::PARAMETERS;
 pub use random::epoch_key;

@@ -4,13 +4,13 @@
 //! binds its buffers.
 
 use super::Selection;
-use super::random::{COLOR, CUT, ERASE, MIX, POSE};
+use super::random::{COLOR, CROP, CUT, ERASE, MIX, POSE};
 use crate::dataset::{ImageShape, MAX_CHANNELS, Spec};
 use crate::ops::wgsl::{Launch, grid, template};
 
 const INVOCATIONS: usize = 64;
 /// Words of the shader's `Selection`.
-pub const PARAMETERS: usize = 13 + 3 * MAX_CHANNELS;
+pub const PARAMETERS: usize = 14 + 3 * MAX_CHANNELS;
 
 /// A batch of so many images. One pipeline serves all of a dataset: what differs is in [`parameters`].
 pub fn batch(spec: &Spec, len: usize) -> Launch {
@@ -32,6 +32,7 @@ pub fn batch(spec: &Spec, len: usize) -> Launch {
             ("mix", MIX as usize),
             ("cut", CUT as usize),
             ("color", COLOR as usize),
+            ("crop", CROP as usize),
             ("invocations", INVOCATIONS),
         ],
         grid: grid([len, 1, 1]),
@@ -51,6 +52,7 @@ pub fn parameters(selection: &Selection, spec: &Spec) -> [u32; PARAMETERS] {
         selection.len,
         selection.key[0],
         selection.key[1],
+        augment.crop.into(),
         augment.flip.into(),
         augment.shift.into(),
         augment.erase.into(),

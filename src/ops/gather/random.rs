@@ -16,6 +16,7 @@ pub const ERASE: u32 = 1;
 pub const MIX: u32 = 2;
 pub const CUT: u32 = 3;
 pub const COLOR: u32 = 4;
+pub const CROP: u32 = 5;
 
 /// A number below `n`, which is at most 2^16 + 1, from the upper half of a random word: each with the
 /// same probability but for `n` in 2^16.
@@ -55,12 +56,38 @@ impl Rectangle {
 
 /// How an image is changed by itself.
 pub struct Pose {
+    /// What is seen of the image's columns and rows, if not all.
+    pub crop: Option<[Span; 2]>,
     pub flip: bool,
     /// Pixels that it moves to the right and down.
     pub shift: [i32; 2],
     /// What becomes of each channel's bytes.
     pub color: Option<[Line; MAX_CHANNELS]>,
     pub erased: Option<Rectangle>,
+}
+
+/// A part of a side of an image, enlarged to the whole side.
+#[derive(Clone, Copy)]
+pub struct Span {
+    /// Where it begins, and its length, in 256ths of a pixel.
+    start: u32,
+    len: u32,
+    /// Pixels of the side.
+    side: u32,
+}
+
+impl Span {
+    /// Where the middle of pixel number `index` of the enlarged side lies: between which two pixels, and how
+    /// far behind the first, in 256ths.
+    #[inline(always)]
+    pub fn at(self, index: usize) -> (usize, usize, u32) {
+        let Self { start, len, side } = self;
+        let middle = start + (2 * index as u32 + 1) * len / (2 * side);
+        let last = side - 1;
+        let place = middle.saturating_sub(128).min(256 * last);
+        let first = place >> 8;
+        (first as usize, (first + 1).min(last) as usize, place & 255)
+    }
 }
 
 /// What becomes of a byte: `factor * byte + offset`, in 65536ths, rounded down to a byte.
@@ -123,11 +150,29 @@ impl Choices {
         };
         let is_erased = below(erase, 100) < u32::from(augment.erase);
         Pose {
+            crop: (augment.crop > 0).then(|| self.crop(u32::from(augment.crop))),
             flip: augment.flip && below(flip, 2) == 1,
             shift: [shift(x), shift(y)],
             color: (augment.color > 0).then(|| self.color(u32::from(augment.color))),
             erased: is_erased.then(|| self.erased(u32::from(augment.erase_side))),
         }
+    }
+
+    #[inline(always)]
+    fn crop(self, percent: u32) -> [Span; 2] {
+        let [width, height, left, top] = self.words(CROP);
+        let shape = self.spec.shape;
+        [(shape.width, width, left), (shape.height, height, top)].map(|(side, len, start)| {
+            let side = side as u32;
+            // At most 2^16.
+            let whole = 256 * side;
+            let len = whole - below(len, whole * percent / 100 + 1);
+            Span {
+                start: below(start, whole - len + 1),
+                len,
+                side,
+            }
+        })
     }
 
     #[inline(always)]
