@@ -29,8 +29,8 @@ PAGE = Path(__file__).parent.parent / "src" / "web" / "page"
 # Predicts images, base64, by the modules of the page; the probabilities of each model.
 PREDICT = """async ({ data, images }) => {
     const { Predictor } = await import('/predict.js');
-    const { decodeBase64 } = await import('/weights.js');
-    const predictor = new Predictor(data, () => {});
+    const { decodeBase64, decodePrograms } = await import('/weights.js');
+    const predictor = new Predictor(data, decodePrograms(data.programs), () => {});
     await predictor.start();
     if (!predictor.isOnGpu) throw new Error(predictor.trouble);
     const found = data.models.map(() => []);
@@ -78,19 +78,25 @@ def check(page, run, every):
     print(f"{run.name}: {seconds:.0f} s")
 
 
+def software_gpu(playwright):
+    """A page in Chromium with WebGPU in software, which can import the modules."""
+    browser = playwright.chromium.launch(
+        executable_path=shutil.which("chromium"), args=["--no-sandbox", *SOFTWARE_GPU]
+    )
+    page = browser.new_page()
+    page.set_default_timeout(0)
+    page.route(f"{HOST}/**", module)
+    page.goto(f"{HOST}/")
+    return page
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     parser.add_argument("--every", type=int, default=1, help="take one image of so many")
     args = parser.parse_args()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", *SOFTWARE_GPU]
-        )
-        page = browser.new_page()
-        page.set_default_timeout(0)
-        page.route(f"{HOST}/**", module)
-        page.goto(f"{HOST}/")
+        page = software_gpu(playwright)
         for run in args.runs:
             check(page, run, args.every)
 

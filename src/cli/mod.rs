@@ -138,8 +138,8 @@ enum Command {
     Report(report::ReportArgs),
     /// Write a model of a run as a file that other programs read
     Export(export::ExportArgs),
-    /// Write the models of a run as one HTML file that recognises pictures in a browser
-    Web(web::WebArgs),
+    /// Write models as one HTML file that recognises pictures, and trains, in a browser
+    Web(Box<web::WebArgs>),
     /// Measure how fast this machine trains, and what a training step is made of
     Bench(Box<bench::BenchArgs>),
     /// Download, check or look at the dataset
@@ -170,7 +170,7 @@ impl Cli {
             Command::Predict(args) => self.device.on_pool(|| predict::run(args, &self.device)),
             Command::Report(args) => report::run(&args),
             Command::Export(args) => export::run(args),
-            Command::Web(args) => web::run(&args),
+            Command::Web(args) => self.device.on_pool(|| web::run(&args)),
             Command::Bench(args) => {
                 let bench = || bench::run(*args, &self.device, process_start);
                 self.device.on_pool(bench)

@@ -13,7 +13,7 @@ use crate::train::{ClassWeights, ModelSettings, Settings};
 use crate::util::text::count;
 
 /// What to train and how.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug, Default, PartialEq)]
 pub struct RecipeArgs {
     /// Model to train [default: both]
     #[arg(long, value_enum)]
@@ -28,7 +28,7 @@ pub struct RecipeArgs {
     /// Images per step [default: the recipe's, 128 or 32]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(super) batch_size: Option<usize>,
-    /// Train on the first N images only
+    /// Train on the first N images only; of `fmnist web`, pack N of them into the page [default: all; 2000]
     #[arg(long, value_name = "N", value_parser = positive)]
     samples: Option<usize>,
     /// Hold the last N training images out to validate with; about N, chosen by a hash, of a dataset
@@ -86,7 +86,7 @@ pub struct RecipeArgs {
 }
 
 /// What the models see of the images.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug, Default, PartialEq)]
 struct ImageArgs {
     /// What number the models see for a pixel
     #[arg(long, value_enum, help_heading = IMAGES)]
@@ -140,6 +140,20 @@ impl Models {
 }
 
 impl RecipeArgs {
+    /// How many images to train on, if the user says it.
+    pub fn samples(&self) -> Option<usize> {
+        self.samples
+    }
+
+    /// Whether the user says nothing but how many images.
+    pub fn is_usual(&self) -> bool {
+        let usual = Self {
+            samples: self.samples,
+            ..Self::default()
+        };
+        *self == usual
+    }
+
     /// The recipe for a dataset, with what the flags change.
     ///
     /// # Errors

@@ -1,53 +1,155 @@
 //! `fmnist web`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 
+use super::dataset::DatasetArgs;
 use super::export::network;
+use super::limits::check_memory;
+use super::recipe::RecipeArgs;
 use super::{named_page, open_run};
+use crate::dataset::{Dataset, Resize, Split};
+use crate::export::Network;
 use crate::report::summary::Summary;
 use crate::report::test_set::TestSet;
-use crate::util::text::shown;
+use crate::run::{Config, RunFolder};
+use crate::train::{self, Settings};
+use crate::util::text::{bytes, shown};
 use crate::util::whole_file;
-use crate::web::{Data, page};
+use crate::web::{Contents, Data, Packed, page};
+
+/// Images to train on that a page holds, if nobody says how many.
+const PACKED: usize = 2_000;
 
 /// Flags of `fmnist web`.
 #[derive(Args, Debug)]
 pub struct WebArgs {
-    /// Folder of a run that has ended
+    /// Folder of a run that has ended; without one the models have learned nothing yet
     #[arg(value_name = "RUN")]
-    run: PathBuf,
+    run: Option<PathBuf>,
     /// File to write; an existing one is replaced if it ends in .html [default: web.html, in the folder of the run]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Leave images to train on out of the page: it trains on files that it is given
+    #[arg(long, conflicts_with = "samples")]
+    no_samples: bool,
+    #[command(flatten)]
+    recipe: RecipeArgs,
+    #[command(flatten)]
+    dataset: DatasetArgs,
 }
 
-/// Writes the models of a run as a page that recognises pictures in a browser.
+/// Writes models as a page that recognises pictures, and trains, in a browser.
 pub fn run(args: &WebArgs) -> Result<()> {
-    let out = match &args.out {
-        Some(out) => named_page(out)?,
-        None => args.run.join("web.html"),
+    let out = match (&args.out, &args.run) {
+        (Some(out), _) => named_page(out)?,
+        (None, Some(run)) => run.join("web.html"),
+        (None, None) => named_page(Path::new("web.html"))?,
     };
-    let (folder, config) = open_run(&args.run)?;
+    check_memory(0)?;
+    let page = match &args.run {
+        Some(run) => of_run(args, run)?,
+        None => of_dataset(args)?,
+    };
+    whole_file::write(&out, page.as_bytes())
+        .context("the page is not saved — name a file elsewhere with --out")?;
+    errln!("saved to {} ({})", shown(&out), bytes(page.len() as u64));
+    Ok(())
+}
+
+/// The page of a run's models.
+fn of_run(args: &WebArgs, run: &Path) -> Result<String> {
+    ensure!(
+        args.recipe.is_usual(),
+        "{} has its settings — leave out the flags that say how models are trained, or the run",
+        shown(run)
+    );
+    let (folder, config) = open_run(run)?;
     let summary = Summary::read(&folder.file("summary.json"))?;
     let test = TestSet::read(folder.path(), &[], config.spec())?.split;
+    let packed = match args.no_samples {
+        true => None,
+        false => match packed_for_run(args, &folder, &config, &test) {
+            Ok(packed) => Some(packed),
+            Err(error) => {
+                errln!(
+                    "warning: the page has no images to train on: {error:#} — or leave them out with --no-samples"
+                );
+                None
+            }
+        },
+    };
     let architectures = config
         .settings
         .models
         .iter()
         .map(|model| &model.architecture);
-    let models = architectures.map(|architecture| {
+    let trained = architectures.map(|architecture| {
         let network = network(&folder, &config, architecture)?;
         let result = summary.models.get(architecture.model.name());
         Ok((network, result.map(|result| result.test_accuracy)))
     });
-    let models: Vec<_> = models.collect::<Result<_>>()?;
-    let resize = config.preparation.as_ref().and_then(|own| own.resize);
-    let data = Data::new(&config.dataset, &config.class_names, resize, &models, &test);
-    whole_file::write(&out, page(&data)?.as_bytes())
-        .context("the page is not saved — name a file elsewhere with --out")?;
-    errln!("saved to {}", shown(&out));
-    Ok(())
+    let trained: Vec<(Network, Option<f64>)> = trained.collect::<Result<_>>()?;
+    let data = Data::new(Contents {
+        dataset: &config.dataset,
+        class_names: &config.class_names,
+        spec: config.spec(),
+        resize: config.preparation.as_ref().and_then(|own| own.resize),
+        settings: &config.settings,
+        trained,
+        test: &test,
+        packed,
+    })?;
+    page(&data)
+}
+
+fn packed_for_run(
+    args: &WebArgs,
+    folder: &RunFolder,
+    config: &Config,
+    test: &Split,
+) -> Result<Packed> {
+    let mut data = args.dataset.load_for_run(config, folder, "web", false)?;
+    let settings = Settings {
+        samples: None,
+        ..config.settings.clone()
+    };
+    let (training, validation) = train::split(&settings, &mut data)?;
+    let images = args.recipe.samples().unwrap_or(PACKED);
+    Packed::new(&training, &validation, test, images)
+}
+
+/// A page of models that are to be trained.
+fn of_dataset(args: &WebArgs) -> Result<String> {
+    let preparation = args.dataset.preparation(&args.recipe);
+    let mut data = args.dataset.load(&preparation, false)?;
+    let settings = Settings {
+        samples: None,
+        ..args.recipe.settings(&data)?
+    };
+    let (training, validation) = train::split(&settings, &mut data)?;
+    let images = args.recipe.samples().unwrap_or(PACKED);
+    let packed = match args.no_samples {
+        true => None,
+        false => Some(Packed::new(&training, &validation, &data.test, images)?),
+    };
+    let data = Data::new(Contents {
+        dataset: &data.name,
+        class_names: &data.class_names,
+        spec: training.spec,
+        resize: resize(&data),
+        settings: &settings,
+        trained: Vec::new(),
+        test: &data.test,
+        packed,
+    })?;
+    page(&data)
+}
+
+/// How a dataset's pictures were brought to their size, if they were.
+fn resize(data: &Dataset) -> Option<Resize> {
+    let preparation = data.preparation.as_ref();
+    preparation.and_then(|preparation| preparation.resize)
 }

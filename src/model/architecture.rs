@@ -1,6 +1,7 @@
 //! What a model is made of.
 
 use anyhow::{Result, ensure};
+use burn::tensor::Shape;
 use serde::{Deserialize, Serialize};
 
 use super::Kernels;
@@ -130,6 +131,19 @@ impl Architecture {
         let widths = self.widths.iter().copied();
         widths
             .map(|width| [std::mem::replace(&mut channels, width), width])
+            .collect()
+    }
+
+    /// The shapes of all parameters, layer after layer: each one's weight, then its bias.
+    pub(crate) fn parameter_shapes(&self) -> Vec<Shape> {
+        let blocks = self.convolutions().into_iter();
+        let blocks =
+            blocks.map(|[inputs, outputs]| (vec![outputs, inputs, KERNEL, KERNEL], outputs));
+        let connected = self.connected().into_iter();
+        let connected = connected.map(|[inputs, outputs]| (vec![inputs, outputs], outputs));
+        blocks
+            .chain(connected)
+            .flat_map(|(weight, outputs)| [Shape::from(weight), Shape::from([outputs])])
             .collect()
     }
 

@@ -12,9 +12,12 @@ use std::sync::Arc;
 use burn::backend::DType;
 use serde::Serialize;
 
+use crate::dataset::Spec;
+use crate::model::Architecture;
+use crate::ops::gather;
 use crate::ops::wgsl::{Launch, Queue};
 
-pub use predict::predict;
+pub use predict::{evaluate, measure, predict};
 pub use train::train;
 
 /// Launches, in their order, and what they need.
@@ -23,6 +26,7 @@ pub struct Program {
     /// What the launches bind, in the order in which it is first needed.
     pub buffers: Vec<Buffer>,
     /// The shaders.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub pipelines: Vec<Pipeline>,
     /// What is launched.
     pub launches: Vec<Dispatch>,
@@ -46,7 +50,7 @@ pub struct Buffer {
 }
 
 /// A shader.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Pipeline {
     /// Its file in `shaders`.
     pub name: &'static str,
@@ -129,6 +133,23 @@ impl Writer {
     fn output(&mut self, name: &str, tensor: &Tensor) {
         self.program.buffers[tensor.buffer].name = name.to_owned();
         self.program.outputs.insert(name.to_owned(), tensor.buffer);
+    }
+}
+
+impl Writer {
+    /// Images and targets of a batch of `batch` out of `images` on the device.
+    fn batch(&mut self, architecture: &Architecture, images: usize, batch: usize) -> [Tensor; 2] {
+        let spec = Spec::new(architecture.input, architecture.classes);
+        let words = gather::device_bytes(spec.shape, images) / size_of::<u32>();
+        let tensors = [
+            self.input("images", &[words]),
+            self.input("labels", &[images]),
+            self.input("order", &[images]),
+            self.input("target_values", &[spec.shape.pixels() + 1]),
+            self.input("selection", &[gather::PARAMETERS]),
+        ];
+        let (images, targets) = gather::gpu::gather(self, &spec, batch, tensors.each_ref());
+        [images, targets]
     }
 }
 

@@ -1,7 +1,9 @@
-//! The program of a model's answer.
+//! The programs of a trained model's answers.
 
 use super::{Program, Tensor, Writer};
-use crate::export::Layer;
+use crate::dataset::ImageShape;
+use crate::model::{Architecture, KERNEL};
+use crate::ops::channel_norm;
 use crate::ops::conv_relu_pool::{self, BlockShape};
 use crate::ops::linear::{self, LinearShape};
 use crate::ops::softmax::softmax;
@@ -12,49 +14,96 @@ use crate::ops::softmax::softmax;
 ///
 /// # Panics
 ///
-/// If the layers do not fit together, or are too large for a batch of this size.
-pub fn predict(layers: &[Layer], [batch, channels, height, width]: [usize; 4]) -> Program {
+/// If the model is too large for a batch of this size.
+pub fn predict(architecture: &Architecture, batch: usize) -> Program {
+    let ImageShape {
+        channels,
+        height,
+        width,
+    } = architecture.input;
     let mut writer = Writer::default();
-    let mut dims = [batch, channels, height, width];
-    let mut x = writer.input("image", &dims);
-    for (number, layer) in layers.iter().enumerate() {
-        match layer {
-            Layer::ConvReluPool { shape, bias, .. } => {
-                let block = BlockShape::of(dims, *shape, bias.len());
-                let [weight, bias] = parameters(&mut writer, number, shape);
-                let tensors = [&x, &weight, &bias];
-                (x, _) = conv_relu_pool::gpu::forward(&mut writer, &block, tensors);
-                dims = block.output_dims();
-            }
-            Layer::Linear { shape, relu, .. } => {
-                let [inputs, outputs] = *shape;
-                let [weight, bias] = parameters(&mut writer, number, &[inputs, outputs]);
-                x = x.reshaped(&[batch, inputs]);
-                let linear = LinearShape {
-                    batch,
-                    inputs,
-                    outputs,
-                };
-                let tensors = [&x, &weight, &bias];
-                x = linear::gpu::forward(&mut writer, &linear, tensors, *relu);
-            }
-        }
+    let images = writer.input("image", &[batch, channels, height, width]);
+    answer(writer, architecture, images)
+}
+
+/// The same of a batch out of `images` on the device, chosen by the inputs as in
+/// [`train`](super::train).
+///
+/// # Panics
+///
+/// As [`predict`].
+pub fn evaluate(architecture: &Architecture, images: usize, batch: usize) -> Program {
+    let mut writer = Writer::default();
+    let [images, _] = writer.batch(architecture, images, batch);
+    answer(writer, architecture, images)
+}
+
+/// What a training step normalises such a batch with: the outputs `factors 0`, `factors 1`, … are those of the
+/// blocks, `[channels]`, as [`channel_norm`](crate::ops::channel_norm) has them. The weights are those of the
+/// blocks, as in [`predict`].
+///
+/// # Panics
+///
+/// As [`predict`].
+pub fn measure(architecture: &Architecture, images: usize, batch: usize) -> Program {
+    let mut writer = Writer::default();
+    let [mut x, _] = writer.batch(architecture, images, batch);
+    for (number, channels) in architecture.convolutions().into_iter().enumerate() {
+        let output = block(&mut writer, number, channels, x);
+        let dims = [0, 1, 2, 3].map(|axis| output.dims[axis]);
+        let (output, factors) = channel_norm::gpu::forward(&mut writer, dims, &output);
+        writer.output(&format!("factors {number}"), &factors);
+        x = output;
     }
-    let classes = x.dims[1];
-    let probabilities = softmax(&mut writer, [batch, classes], &x);
+    writer.program
+}
+
+/// From images to probabilities.
+fn answer(mut writer: Writer, architecture: &Architecture, images: Tensor) -> Program {
+    let mut x = images;
+    let batch = x.dims[0];
+    let blocks = architecture.convolutions();
+    for (number, &channels) in blocks.iter().enumerate() {
+        x = block(&mut writer, number, channels, x);
+    }
+    let connected = architecture.connected();
+    let last = connected.len() - 1;
+    for (number, [inputs, outputs]) in connected.into_iter().enumerate() {
+        let layer = blocks.len() + number;
+        let [weight, bias] = parameters(&mut writer, layer, &[inputs, outputs], outputs);
+        x = x.reshaped(&[batch, inputs]);
+        let shape = LinearShape {
+            batch,
+            inputs,
+            outputs,
+        };
+        let tensors = [&x, &weight, &bias];
+        x = linear::gpu::forward(&mut writer, &shape, tensors, number < last);
+    }
+    let probabilities = softmax(&mut writer, [batch, architecture.classes], &x);
     writer.output("probabilities", &probabilities);
     writer.program
 }
 
+fn block(
+    writer: &mut Writer,
+    number: usize,
+    [inputs, outputs]: [usize; 2],
+    input: Tensor,
+) -> Tensor {
+    let dims = [0, 1, 2, 3].map(|axis| input.dims[axis]);
+    let weight_dims = [outputs, inputs, KERNEL, KERNEL];
+    let shape = BlockShape::of(dims, weight_dims, outputs);
+    let [weight, bias] = parameters(writer, number, &weight_dims, outputs);
+    let tensors = [&input, &weight, &bias];
+    conv_relu_pool::gpu::forward(writer, &shape, tensors).0
+}
+
 /// Weight and bias of a layer.
-fn parameters(writer: &mut Writer, layer: usize, weight: &[usize]) -> [Tensor; 2] {
-    let outputs = match weight {
-        [_, outputs] => outputs,
-        _ => &weight[0],
-    };
+fn parameters(writer: &mut Writer, layer: usize, weight: &[usize], outputs: usize) -> [Tensor; 2] {
     [
         writer.weights(format!("layer {layer}, weight"), weight),
-        writer.weights(format!("layer {layer}, bias"), &[*outputs]),
+        writer.weights(format!("layer {layer}, bias"), &[outputs]),
     ]
 }
 
@@ -63,33 +112,11 @@ mod tests {
     use burn::Tensor as BurnTensor;
 
     use super::*;
-    use crate::dataset::{FASHION_MNIST_SPEC, ImageShape, Spec};
+    use crate::dataset::{FASHION_MNIST_SPEC, Spec};
     use crate::device::{self, BackendChoice};
-    use crate::model::{Architecture, Classifier, KERNEL, Kernels, ModelKind};
+    use crate::model::{Classifier, Kernels, ModelKind};
     use crate::ops::wgsl::launched;
     use crate::program::tests::assert_same;
-
-    /// Layers of these sizes, whose weights are nothing.
-    fn layers(architecture: &Architecture) -> Vec<Layer> {
-        let blocks = architecture.convolutions().into_iter();
-        let mut layers: Vec<Layer> = blocks
-            .map(|[inputs, outputs]| Layer::ConvReluPool {
-                shape: [outputs, inputs, KERNEL, KERNEL],
-                weight: Vec::new(),
-                bias: vec![0.0; outputs],
-            })
-            .collect();
-        let connected = architecture.connected();
-        let last = connected.len() - 1;
-        let connected = connected.into_iter().enumerate();
-        layers.extend(connected.map(|(number, shape)| Layer::Linear {
-            shape,
-            weight: Vec::new(),
-            bias: Vec::new(),
-            relu: number < last,
-        }));
-        layers
-    }
 
     #[test]
     fn an_answer_is_what_the_native_path_launches() {
@@ -113,7 +140,7 @@ mod tests {
                     launched::take();
                     model.forward(BurnTensor::zeros(dims, &device));
                     let native = launched::take();
-                    let mut program = predict(&layers(&architecture), dims);
+                    let mut program = predict(&architecture, batch);
                     // Natively the softmax is Burn's.
                     let softmax = program.launches.pop().unwrap();
                     assert_eq!(program.pipelines[softmax.pipeline].name, "softmax/rows");

@@ -1,15 +1,12 @@
 //! The program of a training step.
 
-use burn::tensor::Shape;
-
 use super::{Program, Tensor, Writer};
-use crate::dataset::Spec;
 use crate::model::{Architecture, KERNEL};
 use crate::ops::adamw::{self, Layout};
 use crate::ops::conv_relu_pool::{self, BlockShape};
 use crate::ops::linear::{self, LinearShape};
 use crate::ops::wgsl::Queue;
-use crate::ops::{channel_norm, cross_entropy, dropout, gather};
+use crate::ops::{channel_norm, cross_entropy, dropout};
 use crate::train::{ClassWeights, ModelSettings};
 
 /// Buffers that a kernel binds in every implementation of WebGPU.
@@ -27,27 +24,21 @@ const MOST_BINDINGS: usize = 8;
 /// # Panics
 ///
 /// If the model is too large for a batch of this size.
-pub fn train(model: &ModelSettings, spec: &Spec, images: usize, batch: usize) -> Program {
-    program(model, spec, images, batch, MOST_BINDINGS)
+pub fn train(model: &ModelSettings, images: usize, batch: usize) -> Program {
+    program(model, images, batch, MOST_BINDINGS)
 }
 
-fn program(
-    model: &ModelSettings,
-    spec: &Spec,
-    images: usize,
-    batch: usize,
-    most_bindings: usize,
-) -> Program {
+fn program(model: &ModelSettings, images: usize, batch: usize, most_bindings: usize) -> Program {
     let mut step = Step::new(model, batch);
-    let batch_of = step.batch(spec, images);
+    let classes = model.architecture.classes;
+    let [x, targets] = step.writer.batch(&model.architecture, images, batch);
     let class_weights = match model.training.class_weights {
         ClassWeights::None => None,
-        ClassWeights::Balanced => Some(step.writer.input("class_weights", &[spec.classes])),
+        ClassWeights::Balanced => Some(step.writer.input("class_weights", &[classes])),
     };
-    let [x, targets] = batch_of;
     let logits = step.forward(x);
     let tensors = [&logits, &targets];
-    let dims = [batch, spec.classes];
+    let dims = [batch, classes];
     let weights = class_weights.as_ref();
     let losses = cross_entropy::gpu::forward_backward(&mut step.writer, dims, tensors, weights);
     step.writer.output("tally", &losses.tally);
@@ -100,16 +91,7 @@ enum Saved {
 impl<'a> Step<'a> {
     fn new(model: &'a ModelSettings, batch: usize) -> Self {
         let architecture = &model.architecture;
-        let mut shapes = Vec::new();
-        for [inputs, outputs] in architecture.convolutions() {
-            shapes.push(Shape::from(vec![outputs, inputs, KERNEL, KERNEL]));
-            shapes.push(Shape::from(vec![outputs]));
-        }
-        for [inputs, outputs] in architecture.connected() {
-            shapes.push(Shape::from(vec![inputs, outputs]));
-            shapes.push(Shape::from(vec![outputs]));
-        }
-        let layout = Layout::new(shapes.into_iter());
+        let layout = Layout::new(architecture.parameter_shapes().into_iter());
         let mut writer = Writer::default();
         let buffer = writer.input("parameters", &[layout.len]);
         let segments = layout.segments.iter();
@@ -127,21 +109,6 @@ impl<'a> Step<'a> {
             saved: Vec::new(),
             gradients: Vec::new(),
         }
-    }
-
-    /// Images and targets.
-    fn batch(&mut self, spec: &Spec, images: usize) -> [Tensor; 2] {
-        let writer = &mut self.writer;
-        let words = gather::device_bytes(spec.shape, images) / size_of::<u32>();
-        let tensors = [
-            writer.input("images", &[words]),
-            writer.input("labels", &[images]),
-            writer.input("order", &[images]),
-            writer.input("target_values", &[spec.shape.pixels() + 1]),
-            writer.input("selection", &[gather::PARAMETERS]),
-        ];
-        let (images, targets) = gather::gpu::gather(writer, spec, self.batch, tensors.each_ref());
-        [images, targets]
     }
 
     /// From images to logits.
@@ -307,7 +274,7 @@ impl<'a> Step<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::{FASHION_MNIST_SPEC, ImageShape, Split};
+    use crate::dataset::{FASHION_MNIST_SPEC, ImageShape, Spec, Split};
     use crate::device::{self, BackendChoice};
     use crate::model::ModelKind;
     use crate::ops::wgsl::launched;
@@ -361,7 +328,7 @@ mod tests {
                             learner.step(&next, 1, 1e-3, &mut tally);
                             let native = launched::take();
                             let all = usize::MAX;
-                            let written = program(&model, &spec, IMAGES, batch, all);
+                            let written = program(&model, IMAGES, batch, all);
                             assert_same(&written, &native);
                         }
                     }
@@ -375,7 +342,7 @@ mod tests {
         for recipe in [Recipe::Standard, Recipe::Best] {
             for kind in ModelKind::ALL {
                 let model = recipe.model(kind, FASHION_MNIST_SPEC);
-                let written = train(&model, &FASHION_MNIST_SPEC, 6_000, 128);
+                let written = train(&model, 6_000, 128);
                 let bindings = written.launches.iter().map(|launch| launch.bindings.len());
                 assert_eq!(bindings.max(), Some(MOST_BINDINGS));
             }

@@ -1,7 +1,10 @@
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 
-use serde_json::Value;
+use base64::prelude::{BASE64_STANDARD, Engine};
+use flate2::read::ZlibDecoder;
+use serde_json::{Value, json};
 
 use crate::common::process::{assert_failure, assert_success, fmnist, output};
 
@@ -42,6 +45,22 @@ fn page(path: &Path) -> (Value, usize) {
     (data, before.len() + after.len())
 }
 
+/// The buffers begin with all weights, one after the other.
+fn assert_begins_with_all_weights(program: &Value, model: &Value) {
+    let weights = model["weights"].as_str().expect("base64").len() / 4 * 3 / 4;
+    let mut next = 0;
+    for buffer in program["buffers"].as_array().expect("a list") {
+        if let Some(first) = buffer["weights"].as_u64() {
+            assert_eq!(first, next);
+            next += buffer["bytes"].as_u64().expect("a size") / 4;
+        }
+    }
+    assert!(
+        next as usize == weights && weights > 0,
+        "{next} of {weights}"
+    );
+}
+
 #[test]
 fn a_run_becomes_a_page_of_its_models() {
     let cwd = tempfile::tempdir().expect("a folder can be made");
@@ -54,22 +73,14 @@ fn a_run_becomes_a_page_of_its_models() {
     let models = data["models"].as_array().expect("a list");
     let names: Vec<_> = models.iter().map(|model| &model["name"]).collect();
     assert_eq!(names, ["dense", "cnn"]);
+    bytes += data["programs"].as_str().map_or(0, str::len);
+    let programs: Value = serde_json::from_slice(&unpacked(&data["programs"])).expect("JSON");
     for model in models {
-        let program = &model["predict"];
-        let weights = model["weights"].as_str().expect("base64").len() / 4 * 3 / 4;
-        // The buffers begin with all weights, one after the other.
-        let mut next = 0;
-        for buffer in program["buffers"].as_array().expect("a list") {
-            if let Some(first) = buffer["weights"].as_u64() {
-                assert_eq!(first, next);
-                next += buffer["bytes"].as_u64().expect("a size") / 4;
-            }
+        let programs = &programs["models"][model["name"].as_str().expect("a name")];
+        for what in ["predict", "evaluate"] {
+            assert_begins_with_all_weights(&programs[what], model);
         }
-        assert!(
-            next as usize == weights && weights > 0,
-            "{next} of {weights}"
-        );
-        bytes += program.to_string().len();
+        assert!(programs["train"]["outputs"]["tally"].is_u64());
     }
     assert!(bytes < MOST_BYTES, "{bytes} bytes");
 
@@ -99,4 +110,98 @@ fn what_makes_no_page_is_told() {
         &["web", "several/seed-1", "--out", "no/such/page.html"],
         &["no/such"],
     );
+}
+
+/// What was packed: zlib, in base64.
+fn unpacked(text: &Value) -> Vec<u8> {
+    let packed = BASE64_STANDARD.decode(text.as_str().expect("a text"));
+    let mut bytes = Vec::new();
+    ZlibDecoder::new(&packed.expect("base64")[..])
+        .read_to_end(&mut bytes)
+        .expect("zlib");
+    bytes
+}
+
+#[test]
+fn a_page_without_a_run_has_what_it_takes_to_train() {
+    let cwd = tempfile::tempdir().expect("a folder can be made");
+    let args = [
+        "web",
+        "--dataset",
+        "synthetic",
+        "--samples",
+        "80",
+        "--recipe",
+        "best",
+        "--model",
+        "cnn",
+    ];
+    assert_success(&output(fmnist(cwd.path(), &args)));
+    let (data, _) = page(&cwd.path().join("web.html"));
+    assert_eq!(data["models"], json!([]));
+    let training = &data["training"];
+    assert_eq!(training["recipe"], "best");
+    assert_eq!(training["models"][0]["name"], "cnn");
+    for (part, len) in [("train", 80), ("validation", 20), ("test", 20)] {
+        let part = &training["packed"][part];
+        assert_eq!(part["len"], len);
+        let bytes = unpacked(&part["bytes"]);
+        let (images, labels) = bytes.split_at(784 * len);
+        assert!(images.iter().any(|&byte| byte > 0));
+        let (labels, rest) = labels.as_chunks::<2>();
+        assert!(labels.len() == len && rest.is_empty());
+        let mut classes = [0; 10];
+        for label in labels {
+            classes[usize::from(u16::from_le_bytes(*label))] += 1;
+        }
+        let missing = classes.iter().filter(|&&images| images == 0).count();
+        assert!(missing == 0 || len < 80, "{classes:?}");
+    }
+
+    let args = [
+        "web",
+        "--dataset",
+        "synthetic",
+        "--no-samples",
+        "--out",
+        "bare.html",
+    ];
+    assert_success(&output(fmnist(cwd.path(), &args)));
+    let (data, _) = page(&cwd.path().join("bare.html"));
+    assert_eq!(data["training"]["packed"], Value::Null);
+    assert_eq!(data["training"]["models"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn a_run_keeps_its_settings_and_gives_its_images_where_they_are() {
+    let cwd = tempfile::tempdir().expect("a folder can be made");
+    run(cwd.path(), "run", &["--model", "dense"]);
+    let refused = output(fmnist(cwd.path(), &["web", "run", "--epochs", "3"]));
+    assert_failure(
+        &refused,
+        1,
+        &["run has its settings", "leave out the flags"],
+    );
+    let told = output(fmnist(
+        cwd.path(),
+        &["web", "run", "--dataset", "synthetic", "--samples", "8"],
+    ));
+    assert_success(&told);
+    let packed = |path: &str| page(&cwd.path().join(path)).0["training"]["packed"].clone();
+    assert_eq!(packed("run/web.html")["train"]["len"], 8);
+
+    // As of a run on a folder that nobody names.
+    let config = cwd.path().join("run/config.json");
+    let text = fs::read_to_string(&config).expect("it is there");
+    let name = r#""dataset": "synthetic (stand-in)""#;
+    assert!(text.contains(name), "{text}");
+    fs::write(&config, text.replace(name, r#""dataset": "holidays""#)).expect("it can be written");
+    let told = output(fmnist(cwd.path(), &["web", "run"]));
+    assert_success(&told);
+    let warning = String::from_utf8_lossy(&told.stderr);
+    assert!(
+        warning.contains("no images to train on") && warning.contains("--data-dir"),
+        "{warning}"
+    );
+    assert_eq!(packed("run/web.html"), Value::Null);
 }

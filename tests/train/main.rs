@@ -8,6 +8,7 @@ mod checkpoint;
 mod class_weights;
 mod fused_training;
 mod learns;
+mod page;
 mod parity;
 mod recipes;
 mod resume;

@@ -51,7 +51,9 @@ export async function openGpu(needs) {
   }
   let device;
   try {
-    device = await adapter.requestDevice({ requiredLimits: needs });
+    const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+    // Images to train on may take all there is.
+    device = await adapter.requestDevice({ requiredLimits: { ...needs, maxBufferSize, maxStorageBufferBindingSize } });
   } catch (error) {
     throw new NoGpu(`The GPU cannot be used (${error.message}). Reload the page to try again.`);
   }
@@ -77,6 +79,34 @@ async function checked(device, what, work) {
   return result;
 }
 
+/** The shaders of a page on a device: each is compiled once, when it is first needed. */
+export class Shaders {
+  #shaders;
+  #pipelines = new Map();
+
+  constructor(device, shaders) {
+    this.device = device;
+    this.#shaders = shaders;
+  }
+
+  /** @returns {Promise<GPUComputePipeline>} */
+  pipeline(number) {
+    if (!this.#pipelines.has(number)) this.#pipelines.set(number, this.#compile(this.#shaders[number]));
+    return this.#pipelines.get(number);
+  }
+
+  #compile({ name, code }) {
+    const { device } = this;
+    return checked(device, name, () =>
+      device.createComputePipelineAsync({
+        label: name,
+        layout: 'auto',
+        compute: { module: device.createShaderModule({ label: name, code }), entryPoint: 'main' },
+      }),
+    );
+  }
+}
+
 /** Buffers, and kernels that are launched on them one after the other: always the same ones. */
 export class Program {
   #device;
@@ -93,32 +123,33 @@ export class Program {
   }
 
   /**
-   * Makes a program of its description in the page's data. `weights` are what its buffers begin with.
-   * @param {GPUDevice} device
-   * @param {Float32Array} weights
+   * Makes a program of its description in the page's data. `shared` are buffers that stand for inputs of these names,
+   * of whatever size.
+   * @param {Shaders} shaders
+   * @param {Object<string, GPUBuffer>} shared
    * @returns {Promise<Program>}
    */
-  static async compile(device, description, weights) {
-    const pipelines = await Promise.all(
-      description.pipelines.map(({ name, code }) =>
-        checked(device, name, () =>
-          device.createComputePipelineAsync({
-            label: name,
-            layout: 'auto',
-            compute: { module: device.createShaderModule({ label: name, code }), entryPoint: 'main' },
-          }),
-        ),
-      ),
-    );
+  static async compile(shaders, description, shared = {}) {
+    const numbers = [...new Set(description.launches.map(({ pipeline }) => pipeline))];
+    const compiled = await Promise.all(numbers.map((number) => shaders.pipeline(number)));
+    const pipelines = new Map(numbers.map((number, index) => [number, compiled[index]]));
+    const { device } = shaders;
     return checked(device, 'Buffers', () => {
-      const buffers = description.buffers.map((buffer) => madeBuffer(device, buffer, weights));
+      const others = new Map(
+        Object.entries(shared)
+          .filter(([name]) => name in description.inputs)
+          .map(([name, buffer]) => [description.inputs[name], buffer]),
+      );
+      const buffers = description.buffers.map(
+        ({ name, bytes }, index) => others.get(index) ?? madeBuffer(device, name, bytes),
+      );
       const launches = description.launches.map(({ pipeline, bindings, grid }) => ({
-        pipeline: pipelines[pipeline],
+        pipeline: pipelines.get(pipeline),
         bindings: device.createBindGroup({
-          layout: pipelines[pipeline].getBindGroupLayout(0),
-          entries: bindings.map(([buffer, offset, size], binding) => ({
+          layout: pipelines.get(pipeline).getBindGroupLayout(0),
+          entries: bindings.map(([index, offset, size], binding) => ({
             binding,
-            resource: { buffer: buffers[buffer], offset, size },
+            resource: others.has(index) ? { buffer: buffers[index] } : { buffer: buffers[index], offset, size },
           })),
         }),
         grid,
@@ -127,29 +158,21 @@ export class Program {
     });
   }
 
-  /**
-   * Writes the inputs, launches the kernels and reads the outputs, all by name.
-   * @param {Object<string, Float32Array>} inputs
-   * @param {string[]} outputs
-   * @returns {Promise<Object<string, Float32Array>>}
-   */
-  async run(inputs, outputs) {
-    const readable = await checked(this.#device, 'A run', () => this.#submit(inputs, outputs));
-    const results = {};
-    for (const [name, buffer] of readable) {
-      await buffer.mapAsync(GPUMapMode.READ);
-      results[name] = new Float32Array(buffer.getMappedRange().slice(0));
-      buffer.destroy();
-    }
-    return results;
+  /** Fills the buffers that begin with weights. */
+  setWeights(weights) {
+    this.#description.buffers.forEach(({ weights: first, bytes }, index) => {
+      if (first !== undefined) this.#device.queue.writeBuffer(this.#buffers[index], 0, weights, first, bytes / 4);
+    });
   }
 
-  /** Gives the device all of a run's work; returns the buffers that the outputs will be in. */
-  #submit(inputs, outputs) {
-    for (const [name, values] of Object.entries(inputs)) {
-      this.#device.queue.writeBuffer(this.#buffers[this.#description.inputs[name]], 0, values);
-    }
-    const encoder = this.#device.createCommandEncoder();
+  /** The buffer of an input or output; undefined if there is none of this name. */
+  buffer(name) {
+    const { inputs, outputs } = this.#description;
+    return this.#buffers[inputs[name] ?? outputs[name]];
+  }
+
+  /** Launches all kernels in a pass of their own. */
+  launch(encoder) {
     const pass = encoder.beginComputePass();
     for (const { pipeline, bindings, grid } of this.#launches) {
       pass.setPipeline(pipeline);
@@ -157,21 +180,68 @@ export class Program {
       pass.dispatchWorkgroups(...grid);
     }
     pass.end();
-    const readable = outputs.map((name) => {
-      const from = this.#buffers[this.#description.outputs[name]];
-      const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
-      const to = this.#device.createBuffer({ size: from.size, usage });
-      encoder.copyBufferToBuffer(from, 0, to, 0, from.size);
-      return [name, to];
+  }
+
+  /**
+   * Writes the inputs, launches the kernels and reads the outputs, all by name.
+   * @param {Object<string, Float32Array | Uint32Array>} inputs
+   * @param {string[]} outputs
+   * @returns {Promise<Object<string, Float32Array>>}
+   */
+  async run(inputs, outputs) {
+    const read = await checked(this.#device, 'A run', () => {
+      for (const [name, values] of Object.entries(inputs)) {
+        this.#device.queue.writeBuffer(this.buffer(name), 0, values);
+      }
+      const encoder = this.#device.createCommandEncoder();
+      this.launch(encoder);
+      const readings = outputs.map((name) => {
+        const reading = new Reading(this.#device, this.buffer(name).size);
+        reading.add(encoder, this.buffer(name));
+        return reading;
+      });
+      this.#device.queue.submit([encoder.finish()]);
+      return readings;
     });
-    this.#device.queue.submit([encoder.finish()]);
-    return readable;
+    const values = await Promise.all(read.map((reading) => reading.values()));
+    return Object.fromEntries(outputs.map((name, index) => [name, values[index]]));
   }
 }
 
-function madeBuffer(device, { name, bytes, weights: first }, weights) {
+/** Values that are copied, one behind the other, to where the page can read them. */
+export class Reading {
+  #buffer;
+  #end = 0;
+
+  constructor(device, bytes) {
+    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+    this.#buffer = device.createBuffer({ size: bytes, usage });
+  }
+
+  /** Copies a buffer's values, as they are when the device comes to it. */
+  add(encoder, buffer) {
+    encoder.copyBufferToBuffer(buffer, 0, this.#buffer, this.#end, buffer.size);
+    this.#end += buffer.size;
+  }
+
+  /** All of them, when the device has come so far. @returns {Promise<Float32Array>} */
+  async values() {
+    await this.#buffer.mapAsync(GPUMapMode.READ);
+    const values = new Float32Array(this.#buffer.getMappedRange().slice(0));
+    this.#buffer.destroy();
+    return values;
+  }
+}
+
+/** A buffer for kernels, of zeros. */
+export function madeBuffer(device, label, size) {
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-  const buffer = device.createBuffer({ label: name, size: bytes, usage });
-  if (first !== undefined) device.queue.writeBuffer(buffer, 0, weights, first, bytes / 4);
+  return device.createBuffer({ label, size, usage });
+}
+
+/** A buffer for kernels that holds these values. */
+export function filledBuffer(device, label, values) {
+  const buffer = madeBuffer(device, label, values.byteLength);
+  device.queue.writeBuffer(buffer, 0, values);
   return buffer;
 }

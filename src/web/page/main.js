@@ -6,7 +6,7 @@ import { readPicture } from './pictures.js';
 import { Predictor } from './predict.js';
 import { prepare } from './prepare.js';
 import { aboutDevice, element, errorItem, gpuTrouble, imageCanvas, madeOf, namesOf, resultItem, sampleSource } from './view.js';
-import { decodeBase64 } from './weights.js';
+import { decodeBase64, decodePrograms } from './weights.js';
 
 // The first answer does not wait longer for the GPU.
 const PATIENCE = 500;
@@ -17,7 +17,8 @@ const { class_names: classNames, shape, resize, samples } = data;
 // Images that are light on dark because preparation turned them around are shown as their pictures are.
 const isNegative = shape.channels === 1 && resize === null;
 
-const predictor = new Predictor(data, showDevice);
+const programs = decodePrograms(data.programs);
+const predictor = new Predictor(data, programs, showDevice);
 
 function showDevice() {
   at('about').querySelector('div').replaceChildren(aboutDevice(predictor));

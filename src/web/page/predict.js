@@ -1,8 +1,8 @@
 // From an image's bytes to each model's probabilities: by the GPU, or by the script reference where there is none.
 
-import { needsOf, NoGpu, openGpu, Program } from './device.js';
+import { needsOf, NoGpu, openGpu, Program, Shaders } from './device.js';
 import { referencePredict } from './reference.js';
-import { decodeBase64, decodeModel } from './weights.js';
+import { decodeBase64, decodeModel, decodePrograms } from './weights.js';
 
 // Probabilities that differ more than this from the reference's are wrong; those of a GPU differ by some 1e-6.
 const TOLERANCE = 1e-3;
@@ -33,14 +33,22 @@ export class Predictor {
   difference = null;
   /** Milliseconds from asking for a GPU until the programs were ready. */
   startMilliseconds = null;
-  #programs = null;
+  /** What the GPU must be able to do, by the names of its limits. */
+  needs = {};
+  #programs;
+  #shaders = null;
+  // By the models' names.
+  #compiled = {};
+  #isOnGpu = false;
   #changed;
 
-  /** `changed` is called whenever what is computed on has changed. */
-  constructor({ models, samples, shape }, changed) {
+  /**
+   * `programs` are what `decodePrograms` promises; `changed` is called whenever what is computed on has changed.
+   */
+  constructor({ models, samples, shape }, programs, changed) {
+    this.#programs = programs;
     this.#changed = changed;
     this.models = models.map(decodeModel);
-    this.needs = needsOf(models.map((model) => model.predict));
     this.sample = samples.length
       ? decodeBase64(samples[0].pixels)
       : new Uint8Array(shape.channels * shape.height * shape.width);
@@ -48,30 +56,41 @@ export class Predictor {
 
   /** Whether predictions are computed on the GPU from now on. */
   get isOnGpu() {
-    return this.#programs !== null;
+    return this.#isOnGpu;
   }
 
   /** Gets the GPU ready. Until it is, and for ever if it cannot be, the reference predicts. */
   async start() {
     const start = performance.now();
     try {
+      const { shaders, models } = await this.#programs;
+      this.needs = needsOf(Object.values(models).map(({ predict }) => predict));
       this.gpu = await openGpu(this.needs);
       const { device } = this.gpu;
       device.lost.then(({ message }) => {
         this.#fallBack(`The GPU was lost (${message || 'no reason given'}). Reload the page to use it again.`);
       });
-      const programs = await Promise.all(
-        this.models.map((model) => Program.compile(device, model.predict, model.weights)),
-      );
-      await this.#check(programs);
+      this.#shaders = new Shaders(device, shaders);
+      this.difference = 0;
+      await Promise.all(this.models.map((model) => this.#compile(model)));
       this.startMilliseconds = performance.now() - start;
       if (this.trouble) return;
-      this.#programs = programs;
+      this.#isOnGpu = true;
       this.#changed();
     } catch (error) {
       if (error instanceof NoGpu) this.#fallBack(error.message, error.advice);
       else this.#fallBack(`The GPU failed. ${error.message}`);
     }
+  }
+
+  /** Predicts with this model from now on, instead of one of the same name or besides the others. */
+  async use(model) {
+    if (this.#isOnGpu) {
+      await this.#compile(model).catch((error) => this.#fallBack(`The GPU failed. ${error.message}`));
+    }
+    const others = this.models.findIndex(({ name }) => name === model.name);
+    if (others < 0) this.models.push(model);
+    else this.models[others] = model;
   }
 
   /**
@@ -81,11 +100,11 @@ export class Predictor {
    */
   async predict(pixels) {
     const answers = [];
-    for (const [index, model] of this.models.entries()) {
+    for (const model of this.models) {
       const image = normalised(pixels, model.scales);
-      if (this.#programs) {
+      if (this.#isOnGpu) {
         try {
-          answers.push(await timed(true, () => gpuPredict(this.#programs[index], image)));
+          answers.push(await timed(true, () => gpuPredict(this.#compiled[model.name], image)));
           continue;
         } catch (error) {
           this.#fallBack(`The GPU failed. ${error.message}`);
@@ -96,29 +115,33 @@ export class Predictor {
     return answers;
   }
 
-  /** Compares what the programs and the reference make of the first sample: not every driver computes as it should. */
-  async #check(programs) {
-    this.difference = 0;
-    for (const [index, model] of this.models.entries()) {
-      const image = normalised(this.sample, model.scales);
-      const expected = referencePredict(model, image);
-      const found = await gpuPredict(programs[index], image);
-      const differences = found.map((value, label) =>
-        Object.is(value, expected[label]) ? 0 : Math.abs(value - expected[label]),
-      );
-      this.difference = Math.max(this.difference, ...differences);
-    }
+  /**
+   * Makes a model's program, and compares what it and the reference make of the first sample: not every driver
+   * computes as it should.
+   */
+  async #compile(model) {
+    const { models } = await this.#programs;
+    const program = await Program.compile(this.#shaders, models[model.name].predict);
+    program.setWeights(model.weights);
+    const image = normalised(this.sample, model.scales);
+    const expected = referencePredict(model, image);
+    const found = await gpuPredict(program, image);
+    const differences = found.map((value, label) =>
+      Object.is(value, expected[label]) ? 0 : Math.abs(value - expected[label]),
+    );
+    this.difference = Math.max(this.difference, ...differences);
     // Nor is NaN right, where the reference has none.
     if (!(this.difference <= TOLERANCE)) {
       throw new Error(`Its probabilities are wrong by up to ${this.difference.toPrecision(2)}.`);
     }
+    this.#compiled[model.name] = program;
   }
 
   /** Leaves the GPU. The first trouble is the one to tell: others follow from it. */
   #fallBack(trouble, advice = []) {
     if (this.trouble) return;
     [this.trouble, this.advice] = [trouble, advice];
-    this.#programs = null;
+    this.#isOnGpu = false;
     this.#changed();
   }
 }

@@ -191,10 +191,8 @@ export function aboutDevice({ gpu, trouble, difference, startMilliseconds, needs
       pairs.push([limit, `${gpu.limits[limit].toLocaleString('en')}, needed ${need.toLocaleString('en')}`]);
     }
   }
-  for (const { name, weights, predict } of models) {
-    const { launches, pipelines } = predict;
-    const size = `${weights.length.toLocaleString('en')} weights`;
-    pairs.push([`Model ${name}`, `${size}, ${launches.length} launches of ${pipelines.length} kernels`]);
+  for (const { name, weights } of models) {
+    pairs.push([`Model ${name}`, `${weights.length.toLocaleString('en')} weights`]);
   }
   pairs.push(['Browser', navigator.userAgent]);
   const items = pairs.map(([term, text]) => element('div', '', element('dt', '', term), element('dd', '', text)));

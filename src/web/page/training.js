@@ -1,0 +1,321 @@
+// A training on one page: both models in turns, epoch by epoch, with pauses, and what is shown of it.
+
+import { filledBuffer, needsOf, openGpu, Shaders } from './device.js';
+import { Learner } from './learner.js';
+import { likeliest } from './predict.js';
+import { shuffled } from './random.js';
+import { measuredChannels } from './step.js';
+import { decodeModel } from './weights.js';
+
+// Milliseconds of work that the device is given at a time; twice as much waits at most.
+const PORTION = 100;
+// Steps at a time at most.
+const MOST_STEPS = 256;
+
+/** A training that can be paused. `state` says how far it is, and is changed in place. */
+export class Training {
+  #programs;
+  #data;
+  #dataset;
+  #changed;
+  #run;
+  #start;
+  #gpu = null;
+  #lost = null;
+  #learners = [];
+  // Of each model: sums of the epoch so far, steps at a time, seconds of a step and of an evaluation.
+  #work;
+  // Of each model, after its last whole epoch.
+  #saved = [];
+  #isPausing = false;
+
+  /**
+   * @param {Promise<object>} programs what `decodePrograms` promises
+   * @param {object} data the page's
+   * @param {Dataset} dataset
+   * @param {{epochs: number, start: 'scratch' | 'trained', models: string[]}} options
+   * @param {() => void} changed called whenever `state` has changed, some times a second
+   */
+  constructor(programs, data, dataset, { epochs, start, models }, changed) {
+    this.#programs = programs;
+    this.#data = data;
+    this.#dataset = dataset;
+    this.#changed = changed;
+    this.#start = start;
+    const { batch_size: batchSize, evaluation_batch: evaluationBatch, seed } = data.training;
+    this.#run = {
+      epochs,
+      batchSize,
+      evaluationBatch,
+      seed,
+      shape: data.shape,
+      classes: data.class_names.length,
+      channels: dataset.channels ?? (start === 'trained' ? data.channels : measuredChannels(dataset.train, data.shape)),
+      labels: dataset.train.labels,
+    };
+    const steps = Math.floor(dataset.train.len / batchSize);
+    this.state = {
+      phase: 'ready',
+      trouble: null,
+      canGoOn: true,
+      model: models[0],
+      secondsLeft: null,
+      models: models.map((name) => (
+        { name, epochs, epoch: 0, step: 0, steps, imagesPerSecond: null, curve: [], history: [], test: null }
+      )),
+    };
+    this.#work = models.map(() => ({ sums: NO_SUMS, count: 1, stepSeconds: null, evaluationSeconds: null }));
+  }
+
+  /** Trains until the end, a pause or an error. Called again, it goes on. */
+  async run() {
+    this.#isPausing = false;
+    this.state.trouble = null;
+    try {
+      if (!this.#gpu) await this.#open();
+      await this.#trainAll();
+    } catch (error) {
+      this.state.phase = 'failed';
+      this.state.canGoOn = !(error instanceof Diverged);
+      this.state.trouble = this.#lost ?? error.message;
+      if (this.#lost) this.#gpu = null;
+    }
+    this.#changed();
+  }
+
+  /** Makes `run` come to an end soon. */
+  pause() {
+    this.#isPausing = true;
+  }
+
+  /** A model as it was measured last: as the page's trained ones are. */
+  trained(name) {
+    const index = this.state.models.findIndex((model) => model.name === name);
+    const { layers } = this.#modelData(name);
+    const { test } = this.state.models[index];
+    const { weights, scales } = this.#learners[index];
+    return { name, layers, scales, weights, test_accuracy: test?.accuracy ?? null };
+  }
+
+  /** Gives the memory of the device back. */
+  close() {
+    this.#gpu?.device.destroy();
+    this.#gpu = null;
+  }
+
+  #modelData(name) {
+    return this.#data.training.models.find((model) => model.name === name);
+  }
+
+  #enter(phase, model) {
+    this.state.phase = phase;
+    this.state.model = model.name;
+    this.#changed();
+  }
+
+  async #open() {
+    const { shaders, models } = await this.#programs;
+    const { state } = this;
+    this.#enter('compiling', state.models[0]);
+    this.#lost = null;
+    const needs = needsOf(state.models.flatMap(({ name }) => Object.values(models[name])));
+    const { device } = await openGpu(needs);
+    device.lost.then(({ reason, message }) => {
+      if (reason === 'destroyed') return;
+      this.#lost = `The GPU was lost (${message || 'no reason given'}) — go on: it continues after the last whole epoch`;
+    });
+    const gpu = { device, shaders: new Shaders(device, shaders), ...this.#upload(device) };
+    const trained = this.#start === 'trained' ? this.#data.models.map(decodeModel) : [];
+    this.#learners = await Promise.all(
+      state.models.map(({ name }) => {
+        const weights = trained.find((model) => model.name === name)?.weights;
+        return Learner.compile(gpu, this.#modelData(name), models[name], this.#run, weights);
+      }),
+    );
+    state.models.forEach((model, index) => this.#returnTo(model, index));
+    this.#gpu = gpu;
+  }
+
+  /** Puts a model where its last whole epoch left it. */
+  #returnTo(model, index) {
+    model.step = 0;
+    model.curve = model.curve.filter(({ at }) => at <= model.epoch);
+    this.#work[index].sums = NO_SUMS;
+    if (this.#saved[index]) this.#learners[index].restore(this.#saved[index]);
+  }
+
+  /** All images with their labels, those to train on first, and their indices. */
+  #upload(device) {
+    const parts = this.#parts();
+    const values = parts[0].images.length / parts[0].len;
+    const len = parts.reduce((sum, part) => sum + part.len, 0);
+    const bytes = Math.ceil((len * values) / 4) * 4;
+    const most = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
+    if (bytes > most) {
+      const [mine, its] = [bytes, most].map((number) => Math.ceil(number / 2 ** 20));
+      throw new Error(`The images take ${mine} MiB, and this GPU takes ${its} at once — give it fewer images`);
+    }
+    const images = new Uint8Array(bytes);
+    const labels = new Uint32Array(len);
+    let at = 0;
+    for (const part of parts) {
+      images.set(part.images, at * values);
+      labels.set(part.labels, at);
+      at += part.len;
+    }
+    // The last batch of an evaluation reaches beyond the end.
+    const inOrder = Uint32Array.from({ length: len + this.#run.evaluationBatch }, (_, index) => Math.min(index, len - 1));
+    return {
+      images: filledBuffer(device, 'images', images),
+      labels: filledBuffer(device, 'labels', labels),
+      inOrder: filledBuffer(device, 'indices in order', inOrder),
+    };
+  }
+
+  #parts() {
+    const { train, validation, test } = this.#dataset;
+    return [train, validation, test].filter(Boolean);
+  }
+
+  async #trainAll() {
+    const { models } = this.state;
+    for (;;) {
+      const epoch = Math.min(...models.map((model) => model.epoch));
+      if (epoch === this.#run.epochs) break;
+      const index = models.findIndex((model) => model.epoch === epoch);
+      if (!(await this.#trainEpoch(index))) return this.#enter('paused', models[index]);
+    }
+    for (const [index, model] of models.entries()) {
+      if (model.test || !this.#dataset.test) continue;
+      this.#enter('testing', model);
+      const { train, validation, test } = this.#dataset;
+      model.test = await this.#evaluate(index, test, train.len + validation.len);
+      if (!model.test) return this.#enter('paused', model);
+    }
+    this.state.secondsLeft = 0;
+    this.#enter('done', models[0]);
+  }
+
+  /** The rest of a model's epoch, and its validation; false if that was paused. */
+  async #trainEpoch(index) {
+    const model = this.state.models[index];
+    const work = this.#work[index];
+    const learner = this.#learners[index];
+    this.#enter('training', model);
+    if (model.step === 0) {
+      work.sums = NO_SUMS;
+      learner.setOrder(shuffled(this.#run.labels.length, this.#run.seed, model.epoch + 1));
+    }
+    await this.#trainSteps(index);
+    if (model.step < model.steps) return false;
+    this.#enter('validating', model);
+    const { train, validation } = this.#dataset;
+    const validated = await this.#evaluate(index, validation, train.len);
+    if (!validated) return false;
+    const { loss, right, images, seconds } = work.sums;
+    model.epoch++;
+    model.step = 0;
+    model.history.push({
+      epoch: model.epoch,
+      train_loss: loss / images,
+      train_accuracy: right / images,
+      validation_loss: validated.loss,
+      validation_accuracy: validated.accuracy,
+      seconds,
+    });
+    this.#saved[index] = await learner.state();
+    this.#tellTimeLeft();
+    return true;
+  }
+
+  /** Steps until the end of the epoch or a pause. While the device does some, it is given the next ones. */
+  async #trainSteps(index) {
+    const model = this.state.models[index];
+    const work = this.#work[index];
+    let clock = performance.now();
+    let submitted = model.step;
+    const waiting = [];
+    while (waiting.length || (submitted < model.steps && !this.#isPausing)) {
+      if (waiting.length < 2 && submitted < model.steps && !this.#isPausing) {
+        const count = Math.min(work.count, model.steps - submitted);
+        waiting.push([count, this.#learners[index].submitSteps(model.epoch + 1, submitted, count)]);
+        submitted += count;
+        continue;
+      }
+      const [count, tallies] = waiting.shift();
+      const values = await tallies;
+      const seconds = (performance.now() - clock) / 1000;
+      clock = performance.now();
+      this.#count(index, count, values, seconds);
+    }
+  }
+
+  /** Takes in what the device says of some steps. */
+  #count(index, count, tallies, seconds) {
+    const model = this.state.models[index];
+    const work = this.#work[index];
+    let [loss, right] = [0, 0];
+    for (let i = 0; i < count; i++) {
+      const [losses, hits, isFinite] = tallies.subarray(3 * i, 3 * i + 3);
+      const at = `step ${model.step + i + 1} of epoch ${model.epoch + 1}`;
+      if (!Number.isFinite(losses)) {
+        throw new Diverged(`The loss of the ${model.name} model is no longer a number (${at}) — start again`);
+      }
+      if (isFinite !== 1) throw new Error(`The GPU left out ${at} — reload the page`);
+      loss += losses;
+      right += hits;
+    }
+    const images = count * this.#run.batchSize;
+    const { sums } = work;
+    work.sums = {
+      loss: sums.loss + loss,
+      right: sums.right + right,
+      images: sums.images + images,
+      seconds: sums.seconds + seconds,
+    };
+    work.stepSeconds = seconds / count;
+    const fitting = Math.round((count * PORTION) / 1000 / seconds) || 1;
+    work.count = Math.min(fitting, 2 * work.count, MOST_STEPS);
+    model.step += count;
+    model.imagesPerSecond = work.sums.images / work.sums.seconds;
+    model.curve.push({ at: model.epoch + model.step / model.steps, loss: loss / images, accuracy: right / images });
+    this.#tellTimeLeft();
+    this.#changed();
+  }
+
+  /** Loss, accuracy and confusion matrix on a part whose images begin at `first`; null if that was paused. */
+  async #evaluate(index, { labels, len }, first) {
+    const clock = performance.now();
+    const { classes } = this.#run;
+    const probabilities = await this.#learners[index].predict(first, len, () => !this.#isPausing);
+    if (!probabilities) return null;
+    this.#work[index].evaluationSeconds = (performance.now() - clock) / 1000;
+    const confusion = Array.from({ length: classes }, () => new Array(classes).fill(0));
+    let [loss, right] = [0, 0];
+    for (let image = 0; image < len; image++) {
+      const row = probabilities.subarray(image * classes, (image + 1) * classes);
+      const label = labels[image];
+      const prediction = likeliest(row);
+      loss -= Math.log(Math.max(row[label], SMALLEST));
+      right += Number(prediction === label);
+      confusion[label][prediction]++;
+    }
+    return { loss: loss / len, accuracy: right / len, confusion };
+  }
+
+  #tellTimeLeft() {
+    const seconds = this.state.models.map(({ epoch, epochs, step, steps }, index) => {
+      const { stepSeconds, evaluationSeconds } = this.#work[index];
+      if (stepSeconds === null || evaluationSeconds === null) return NaN;
+      return ((epochs - epoch) * steps - step) * stepSeconds + (epochs - epoch) * evaluationSeconds;
+    });
+    const sum = seconds.reduce((a, b) => a + b);
+    this.state.secondsLeft = Number.isFinite(sum) ? sum : null;
+  }
+}
+
+const NO_SUMS = { loss: 0, right: 0, images: 0, seconds: 0 };
+// The smallest normal number of 32 bits: what is less may be 0 on a GPU.
+const SMALLEST = 2 ** -126;
+
+class Diverged extends Error {}
