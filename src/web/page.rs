@@ -29,6 +29,14 @@ const MODULES: &[&str] = &[
     include_str!("page/camera.js"),
     include_str!("page/drawing.js"),
     include_str!("page/view.js"),
+    include_str!("page/idx.js"),
+    include_str!("page/folder.js"),
+    include_str!("page/dataset.js"),
+    include_str!("page/dropped.js"),
+    include_str!("page/curves.js"),
+    include_str!("page/downloads.js"),
+    include_str!("page/train_view.js"),
+    include_str!("page/train_main.js"),
     include_str!("page/main.js"),
 ];
 
@@ -63,14 +71,24 @@ pub fn page(data: &Data) -> Result<String> {
     ))
 }
 
-/// All modules in one: nothing is imported or exported any more.
+/// All modules in one: nothing is imported or exported any more, and comments are left out.
 fn script() -> String {
     let lines = MODULES.iter().flat_map(|module| module.lines());
-    let lines = lines.filter(|line| !line.starts_with("import "));
-    let mut script = String::new();
+    let lines = lines.filter(|line| !line.starts_with("import ") && !is_comment(line));
+    let mut script = "// With comments: the modules in src/web/page of fmnist.\n".to_owned();
     for line in lines {
         script += line.strip_prefix("export ").unwrap_or(line);
         script.push('\n');
     }
     script
+}
+
+/// Whether people alone read a line of a module.
+fn is_comment(line: &str) -> bool {
+    let line = line.trim_start();
+    ["//", "/**", "* ", "*/"]
+        .iter()
+        .any(|start| line.starts_with(start))
+        || line == "*"
+        || line.is_empty()
 }

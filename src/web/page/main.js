@@ -1,10 +1,13 @@
 // The page at work: what the user gives becomes pictures, these become results.
 
 import { setUpCamera } from './camera.js';
+import { isDataset } from './dataset.js';
 import { setUpDrawing } from './drawing.js';
+import { droppedFiles } from './dropped.js';
 import { readPicture } from './pictures.js';
 import { Predictor } from './predict.js';
 import { prepare } from './prepare.js';
+import { setUpTraining } from './train_main.js';
 import { aboutDevice, element, errorItem, gpuTrouble, imageCanvas, madeOf, namesOf, resultItem, sampleSource } from './view.js';
 import { decodeBase64, decodePrograms } from './weights.js';
 
@@ -115,11 +118,12 @@ function setUpFiles() {
     mark(true);
   };
   document.ondragleave = (event) => mark(event.relatedTarget !== null);
-  document.ondrop = (event) => {
+  document.ondrop = async (event) => {
     event.preventDefault();
     mark(false);
-    const { files } = event.dataTransfer;
-    if (files.length) takeFiles(files);
+    const files = await droppedFiles(event.dataTransfer);
+    if (isDataset(files)) training.takeFiles(files);
+    else if (files.length) takeFiles(files.map(({ file }) => file));
     else refuse('Only files can be dropped here: save the picture, and drop its file.');
   };
 
@@ -171,8 +175,19 @@ setUpFiles();
 setUpSamples();
 setUpCamera(at('photograph'), (picture) => enqueue(async () => resultOf(picture)));
 setUpPaper();
-showDevice();
+
+// Before a model was trained there is nothing to predict with.
+function showModels() {
+  at('give').hidden = at('answers').hidden = predictor.models.length === 0;
+  showDevice();
+}
+
+const training = setUpTraining(data, programs, async (model) => {
+  await predictor.use(model);
+  showModels();
+});
+showModels();
 
 const started = predictor.start();
 await Promise.race([started, new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
-if (samples.length) enqueue(() => sampleResult(samples[0]), false);
+if (samples.length && predictor.models.length) enqueue(() => sampleResult(samples[0]), false);

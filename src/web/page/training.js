@@ -57,6 +57,7 @@ export class Training {
     this.state = {
       phase: 'ready',
       trouble: null,
+      advice: [],
       canGoOn: true,
       model: models[0],
       secondsLeft: null,
@@ -78,6 +79,7 @@ export class Training {
       this.state.phase = 'failed';
       this.state.canGoOn = !(error instanceof Diverged);
       this.state.trouble = this.#lost ?? error.message;
+      this.state.advice = error.advice ?? [];
       if (this.#lost) this.#gpu = null;
     }
     this.#changed();

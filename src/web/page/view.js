@@ -17,16 +17,16 @@ export function element(name, className, ...children) {
 }
 
 /** A model's or a class's name: whatever it is written in leaves the text around it alone. */
-function named(name) {
+export function named(name) {
   return element('bdi', '', name);
 }
 
-function inPercent(fraction, decimals) {
+export function inPercent(fraction, decimals) {
   return `${(100 * fraction).toFixed(decimals)}\u00a0%`;
 }
 
 /** Puts a comma, or what is given, between items. */
-function joined(items, between = ', ') {
+function withCommas(items, between = ', ') {
   return items.flatMap((item, index) => (index ? [between, item] : [item])).flat();
 }
 
@@ -63,9 +63,9 @@ function answerOf(predictions, models, classNames) {
       const share = inPercent(predictions[index].probabilities[label], 1);
       return models.length > 1 ? [`${share} (`, named(models[index].name), ')'] : [share];
     });
-    return [named(classNames[label]), ', ', ...joined(shares)];
+    return [named(classNames[label]), ', ', ...withCommas(shares)];
   });
-  return joined(parts, '; ');
+  return withCommas(parts, '; ');
 }
 
 /** The labels to show, the likeliest to all models together first. */
@@ -111,7 +111,7 @@ function timesOf(predictions, models) {
   const time = ({ milliseconds }) => `${milliseconds.toFixed(milliseconds < 10 ? 1 : 0)}\u00a0ms`;
   const place = ({ isOnGpu }) => (isOnGpu ? ' on the GPU' : ' in plain script');
   if (models.length === 1) return [time(predictions[0]), place(predictions[0])];
-  return joined(
+  return withCommas(
     predictions.map((prediction, index) => {
       const isLastThere = predictions[index + 1]?.isOnGpu !== prediction.isOnGpu;
       return [named(models[index].name), ` ${time(prediction)}`, isLastThere ? place(prediction) : ''];
@@ -150,7 +150,7 @@ export function errorItem(message) {
 
 /** Names as a list in a sentence. */
 export function namesOf(names) {
-  return joined(names.map((name) => [named(name)]));
+  return withCommas(names.map((name) => [named(name)]));
 }
 
 /** Where a test image comes from, and what it is. */
@@ -163,9 +163,10 @@ export function madeOf({ version, dataset, models }) {
   const accuracies = models
     .filter((model) => model.test_accuracy !== null)
     .map((model) => [named(model.name), ` ${inPercent(model.test_accuracy, 2)}`]);
+  if (!models.length) return [`Made by fmnist ${version} for ${dataset}. This file needs nothing but itself.`];
   return [
     `Made by fmnist ${version} of models trained on ${dataset}. `,
-    ...(accuracies.length ? ['Accuracy on its test images: ', ...joined(accuracies), '. '] : []),
+    ...(accuracies.length ? ['Accuracy on its test images: ', ...withCommas(accuracies), '. '] : []),
     'This file needs nothing but itself.',
   ];
 }

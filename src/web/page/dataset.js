@@ -1,0 +1,107 @@
+// What a page trains on: images packed into it, IDX files, or a folder of pictures.
+
+import { folderParts } from './folder.js';
+import { idxName, readIdx } from './idx.js';
+import { unpacked } from './weights.js';
+
+/**
+ * @typedef {{len: number, images: Uint8Array, labels: Uint32Array}} Part images `[len, channels, height, width]`
+ * @typedef {{name: string, notes: string[], channels?: {mean: number, std: number}[], train: Part, validation: Part,
+ *            test: Part | null}} Dataset
+ */
+
+// Images that are held out of those to train on, to validate with, at most.
+const MOST_VALIDATION = 5000;
+
+/** The images that lie in the page. @returns {Promise<Dataset>} */
+export async function packedDataset({ dataset, channels, shape, training: { packed } }) {
+  const part = async (part) => {
+    if (!part) return null;
+    const bytes = await unpacked(part.bytes);
+    const end = part.len * shape.channels * shape.height * shape.width;
+    const labels = Uint32Array.from(new Uint16Array(bytes.slice(end).buffer));
+    return { len: part.len, images: bytes.subarray(0, end), labels };
+  };
+  const [train, validation, test] = await Promise.all([packed.train, packed.validation, packed.test].map(part));
+  return { name: dataset, notes: [], channels, train, validation, test };
+}
+
+/** Whether these files are to be trained on, not pictures to look at. */
+export function isDataset(files) {
+  return files.some(({ path }) => path.includes('/') || idxName(path));
+}
+
+/**
+ * What files hold: those of a folder for each class, or IDX files. Calls `tell(done, all)` while pictures are decoded.
+ *
+ * Throws an error for the user if that cannot be trained on.
+ * @param {{path: string, file: File}[]} files
+ * @returns {Promise<Dataset>}
+ */
+export async function datasetOfFiles(files, data, tell) {
+  const idx = files.filter(({ file }) => idxName(file.name));
+  const dataset = idx.length ? await idxDataset(idx, data) : await folderParts(files, data, tell);
+  const { batch_size: least } = data.training;
+  if (dataset.train.len < least) {
+    throw new Error(`There are ${dataset.train.len} images to train on — give it at least ${least}, a batch`);
+  }
+  return dataset;
+}
+
+async function idxDataset(files, data) {
+  const part = async (part) => {
+    const find = (kind) => files.find(({ file }) => {
+      const name = idxName(file.name);
+      return name.part === part && name.kind === kind;
+    })?.file;
+    const [images, labels] = [find('images'), find('labels')];
+    if (!images && !labels) return null;
+    const stem = part === 'train' ? 'train' : 't10k';
+    if (!images) throw new Error(`${labels.name} has no images beside it — also give it ${stem}-images-idx3-ubyte.gz`);
+    if (!labels) throw new Error(`${images.name} has no labels beside it — also give it ${stem}-labels-idx1-ubyte.gz`);
+    return idxPart(images, labels, data);
+  };
+  const train = await part('train');
+  if (!train) throw new Error('There is nothing to train on — also give it the two files that begin with “train”');
+  const test = await part('test');
+  const notes = test ? [] : ['There are no test images: files that begin with “t10k” or “test” would be.'];
+  const held = Math.max(1, Math.min(MOST_VALIDATION, Math.floor(train.len / 10)));
+  notes.push(`The last ${held.toLocaleString('en')} images to train on are held out to validate with.`);
+  return { name: 'IDX files', notes, ...heldOut(train, held), test };
+}
+
+async function idxPart(imagesFile, labelsFile, { shape, class_names: classNames }) {
+  const [images, labels] = await Promise.all([readIdx(imagesFile), readIdx(labelsFile)]);
+  const [len, ...sizes] = images.dims;
+  const sees = [shape.channels, shape.height, shape.width].slice(shape.channels === 1 && sizes.length === 2 ? 1 : 0);
+  if (sizes.join() !== sees.join()) {
+    throw new Error(
+      `${imagesFile.name} has images of ${sizes.join('×')}, this page's models see ${sees.join('×')} — write a page ` +
+        'for them with `fmnist web --data-dir DIR`',
+    );
+  }
+  if (labels.dims.length !== 1 || labels.dims[0] !== len) {
+    throw new Error(
+      `${labelsFile.name} has ${labels.dims.join('×')} labels, ${imagesFile.name} ${len} images — give it two files ` +
+        'that belong together',
+    );
+  }
+  const most = labels.values.reduce((a, b) => Math.max(a, b), 0);
+  if (most >= classNames.length) {
+    throw new Error(
+      `${labelsFile.name} has a class ${most}, this page's models know ${classNames.length}, from 0 on — write a page ` +
+        'for them with `fmnist web --data-dir DIR`',
+    );
+  }
+  return { len, images: images.values, labels: Uint32Array.from(labels.values) };
+}
+
+/** A part without its last images, and these. */
+function heldOut({ len, images, labels }, held) {
+  const rest = len - held;
+  const end = (images.length / len) * rest;
+  return {
+    train: { len: rest, images: images.subarray(0, end), labels: labels.subarray(0, rest) },
+    validation: { len: held, images: images.subarray(end), labels: labels.subarray(rest) },
+  };
+}

@@ -1,0 +1,115 @@
+// What is shown of a training: elements made of its state.
+
+import { element, inPercent, named } from './view.js';
+
+// A larger confusion matrix is not read: the most frequent mistakes are told instead.
+const MATRIX_CLASSES = 12;
+const MISTAKES = 10;
+
+const whole = (number) => number.toLocaleString('en', { maximumFractionDigits: 0 });
+
+/** Where a model is, in a line. */
+export function progressText({ epoch, epochs, step, imagesPerSecond, curve, history, test }) {
+  if (!epoch && !step) return `${epochs} epochs to go`;
+  const parts = [`epoch ${Math.min(epoch + (step ? 1 : 0), epochs)} of ${epochs}`];
+  const now = curve.at(-1);
+  const validated = history.at(-1);
+  if (imagesPerSecond) parts.push(`${whole(imagesPerSecond)} images/s`);
+  if (now) parts.push(`loss ${now.loss.toFixed(3)}`, `accuracy ${inPercent(now.accuracy, 1)}`);
+  if (validated) parts.push(`validation ${inPercent(validated.validation_accuracy, 1)}`);
+  if (test) parts.push(`test ${inPercent(test.accuracy, 2)}`);
+  return parts.join(' · ');
+}
+
+/** What goes on, in a sentence. */
+export function phaseText({ phase, model, secondsLeft, models }) {
+  const left = secondsLeft === null ? '' : `, ${durationText(secondsLeft)} left`;
+  const told = {
+    ready: '',
+    compiling: 'Making the GPU ready…',
+    training: `Training ${model}${left}`,
+    validating: `Validating ${model}${left}`,
+    testing: `Testing ${model}`,
+    paused: 'Paused',
+    failed: '',
+    done: `Done: ${models.map(({ name, test, history }) => {
+      const accuracy = test?.accuracy ?? history.at(-1)?.validation_accuracy ?? 0;
+      return `${name} ${inPercent(accuracy, 2)}`;
+    }).join(', ')} ${models[0].test ? 'of the test images' : 'of the images held out'} right`,
+  };
+  return told[phase];
+}
+
+/** Seconds as people say them. */
+export function durationText(seconds) {
+  if (seconds < 90) return `${Math.max(1, Math.round(seconds))}\u00a0s`;
+  if (seconds < 90 * 60) return `${Math.round(seconds / 60)}\u00a0min`;
+  return `${(seconds / 3600).toFixed(1)}\u00a0h`;
+}
+
+/** All epochs of all models. */
+export function historyTable(models) {
+  const titles = ['epoch', 'model', 'loss', 'accuracy', 'validation loss', 'validation accuracy', 'seconds'];
+  const rows = models.flatMap(({ name, history }) => history.map((record) => ({ name, ...record })));
+  rows.sort((a, b) => a.epoch - b.epoch);
+  return table('Each epoch', titles, rows.map((row) => [
+    String(row.epoch),
+    named(row.name),
+    row.train_loss.toFixed(4),
+    inPercent(row.train_accuracy, 2),
+    row.validation_loss.toFixed(4),
+    inPercent(row.validation_accuracy, 2),
+    row.seconds.toFixed(2),
+  ]));
+}
+
+/** Which classes a model takes for which, on the test images. */
+export function confusionOf({ name, test: { confusion, accuracy } }, classNames) {
+  const title = element('h4', '', named(name), `: ${inPercent(accuracy, 2)} of the test images right`);
+  if (confusion.length > MATRIX_CLASSES) return [title, mistakesOf(confusion, classNames)];
+  const rows = confusion.map((row, label) => {
+    const all = Math.max(1, row.reduce((sum, count) => sum + count, 0));
+    return [named(classNames[label]), ...row.map((count, other) => {
+      const cell = element('span', label === other ? 'hit' : 'miss', count ? String(count) : '·');
+      cell.style.setProperty('--share', `${Math.round((100 * count) / all)}%`);
+      return cell;
+    })];
+  });
+  const made = table('Rows: what an image is. Columns: what the model takes it for.', ['', ...classNames.map(named)], rows);
+  made.classList.add('confusion');
+  return [title, element('div', 'scroll', made)];
+}
+
+function mistakesOf(confusion, classNames) {
+  const mistakes = confusion.flatMap((row, label) =>
+    row.flatMap((count, other) => (count && other !== label ? [{ count, label, other }] : [])),
+  );
+  mistakes.sort((a, b) => b.count - a.count);
+  const rows = mistakes.slice(0, MISTAKES);
+  return table('The most frequent mistakes', ['images of', 'taken for', 'how often'], rows.map(({ count, label, other }) => [
+    named(classNames[label]),
+    named(classNames[other]),
+    String(count),
+  ]));
+}
+
+function table(caption, titles, rows) {
+  const head = titles.map((title) => {
+    const cell = element(title === '' ? 'td' : 'th', '', title);
+    if (title !== '') cell.scope = 'col';
+    return cell;
+  });
+  const body = rows.map((row) => {
+    const [first, ...others] = row;
+    const cell = element('th', '', first);
+    cell.scope = 'row';
+    return element('tr', '', cell, ...others.map((text) => element('td', '', text)));
+  });
+  return element(
+    'table',
+    'numbers',
+    element('caption', '', caption),
+    element('thead', '', element('tr', '', ...head)),
+    element('tbody', '', ...body),
+  );
+}
