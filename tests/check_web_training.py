@@ -1,150 +1,291 @@
 #!/usr/bin/env python3
-"""Compares the first steps of a training in the page of `fmnist web` with those of the program.
+"""Trains in a page of `fmnist web` as a visitor does, in a real Chromium, and holds it against the program.
 
-    cargo test --release --test train -- page && tests/check_web_training.py target/tmp/steps
+    FMNIST_DATA_DIR=… tests/check_web_training.py FMNIST
 
-In the folder are pages, each with what both backends made of its steps (tests/train/page.rs). The page's modules take
-the same steps in Chromium, on WebGPU by SwiftShader, from the same weights and images in the same order: batches
-must be equal bit for bit, all else to the tolerance that the backends have among each other. Needs the packages
-`numpy` and `playwright`, and Chromium (Debian: `chromium`).
+6,000 images of Fashion-MNIST are trained on by the program, and then in the page, which is given them as IDX files,
+is paused, goes on, and loses its GPU on the way: it must reach the same test accuracy within a point, and so must
+the weights that it gives away, computed by numpy. Then it is given what it cannot train on. Needs the packages
+`numpy`, `playwright` and `axe-playwright-python`, and Chromium (Debian: `chromium`), whose WebGPU is SwiftShader.
 """
 
 import argparse
-import base64
+import csv
+import gzip
 import json
+import os
+import shutil
+import struct
+import subprocess
+import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import sync_playwright
 
-from check_web import data_of
-from check_web_parity import software_gpu
+from check_web import SOFTWARE_GPU, WIDTHS, WITHOUT_WEBGPU, Visit, check_layout, png, until
 
-LOSS_BOUND = 1e-4
-# Takes the steps by the modules of the page.
-STEPS = """async ({ data, name, beginning, order, steps }) => {
-    const { filledBuffer, needsOf, openGpu, Program, Shaders } = await import('/device.js');
-    const { Learner } = await import('/learner.js');
-    const { decodeBase64, decodePrograms, unpacked } = await import('/weights.js');
-    const { scalesOf, selectionNumbers, targetValues } = await import('/step.js');
-    const { shape, channels, class_names: { length: classes }, training } = data;
-    const { epochs, seed, batch_size: batchSize, evaluation_batch: evaluationBatch, packed } = training;
-    const model = training.models.find((model) => model.name === name);
-    const { shaders: texts, models } = await decodePrograms(data.programs);
-    const { device } = await openGpu(needsOf(Object.values(models[name])));
-    const shaders = new Shaders(device, texts);
-
-    const { len } = packed.train;
-    const bytes = await unpacked(packed.train.bytes);
-    const values = shape.channels * shape.height * shape.width;
-    const labels = Uint32Array.from(new Uint16Array(bytes.slice(len * values).buffer));
-    const inOrder = Uint32Array.from({ length: len + evaluationBatch }, (_, index) => Math.min(index, len - 1));
-    const gpu = {
-        device,
-        shaders,
-        images: filledBuffer(device, 'images', bytes.slice(0, len * values)),
-        labels: filledBuffer(device, 'labels', labels),
-        inOrder: filledBuffer(device, 'order', inOrder),
-    };
-    const text = (values) => {
-        const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-        let text = '';
-        for (let at = 0; at < bytes.length; at += 2 ** 15) {
-            text += String.fromCharCode(...bytes.subarray(at, at + 2 ** 15));
-        }
-        return btoa(text);
-    };
-
-    // The batch, by the first launch of a step alone.
-    const { train } = models[name];
-    const [gather] = train.launches;
-    const [images, targets] = gather.bindings.slice(5).map(([buffer]) => buffer);
-    const alone = { ...train, launches: [gather], outputs: { made: images, targets } };
-    const orderBuffer = filledBuffer(device, 'order', Uint32Array.from(order));
-    const batchOf = await Program.compile(shaders, alone, { images: gpu.images, labels: gpu.labels, order: orderBuffer });
-    const scales = scalesOf(model.pixels, channels);
-    const { augment } = model.learning;
-    const batch = await batchOf.run({
-        target_values: targetValues(model.learning, shape, classes),
-        selection: selectionNumbers({ first: 0, len: batchSize, seed, epoch: 1, augment, scales, channels, shape }),
-    }, ['made', 'targets']);
-
-    const weights = new Float32Array(decodeBase64(beginning).buffer);
-    const run = { epochs, batchSize, evaluationBatch, seed, shape, classes, channels, labels };
-    const learner = await Learner.compile(gpu, model, models[name], run, weights);
-    learner.setOrder(Uint32Array.from(order));
-    const first = await learner.submitSteps(1, 0, 1);
-    const moments = await learner.read('moments_1');
-    const others = await learner.submitSteps(1, 1, steps - 1);
-    const end = await learner.read('parameters');
-    const probabilities = await learner.predict(0, len, () => true);
-    device.destroy();
-    return {
-        images: text(batch.made), targets: text(batch.targets), sums: text(Float32Array.of(...first, ...others)),
-        gradients: text(moments), end: text(end), probabilities: text(probabilities), starts: model.starts,
-    };
-}"""
+IMAGES, TEST_IMAGES = 6_000, 10_000
+EPOCHS = 3
+# Small ones: the GPU is software.
+MODELS = ["--hidden", "64", "--widths", "8,16", "--cnn-hidden", "32"]
+POINT = 0.01
+PATIENCE = 1200
+# Devices as the page gets them, to take one away.
+CATCH_DEVICES = """
+    globalThis.devices = [];
+    const request = GPUAdapter.prototype.requestDevice;
+    GPUAdapter.prototype.requestDevice = async function (...given) {
+        const device = await request.apply(this, given);
+        globalThis.devices.push(device);
+        return device;
+    };"""
 
 
-def floats(text):
-    return np.frombuffer(base64.b64decode(text), "<f4")
+def idx(values):
+    return bytes([0, 0, 8, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape) + values.tobytes()
 
 
-def relative_error(found, expected):
-    return np.abs(found - expected).max() / np.abs(expected).max()
+def real(folder, name, sizes):
+    data = gzip.decompress((folder / f"{name}.gz").read_bytes())
+    return np.frombuffer(data, np.uint8, offset=8 + 4 * len(sizes)).reshape(-1, *sizes)
 
 
-def sizes_of(layers):
-    for layer in layers:
-        inputs = layer["inputs"] if layer["kind"] == "linear" else layer["in_channels"] * layer["kernel"] ** 2
-        outputs = layer["outputs"] if layer["kind"] == "linear" else layer["out_channels"]
-        yield from [inputs * outputs, outputs]
+def make_dataset(real_folder, folder):
+    """The first images of Fashion-MNIST as IDX files; the test images and their labels."""
+    folder.mkdir()
+    files = [("train-images-idx3-ubyte", [28, 28], IMAGES), ("train-labels-idx1-ubyte", [], IMAGES)]
+    files += [("t10k-images-idx3-ubyte", [28, 28], TEST_IMAGES), ("t10k-labels-idx1-ubyte", [], TEST_IMAGES)]
+    parts = []
+    for index, (name, sizes, count) in enumerate(files):
+        parts.append(real(real_folder, name, sizes)[:count])
+        # Packed or not.
+        data, ending = (idx(parts[-1]), "") if index % 2 else (gzip.compress(idx(parts[-1])), ".gz")
+        (folder / f"{name}{ending}").write_bytes(data)
+    return parts[2:]
 
 
-def check(page, path):
-    data = data_of(path)
-    expected = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    # JavaScript's numbers hold no more; the seed is below.
-    assert data["training"]["seed"] < 2**53
-    for model, native in zip(data["training"]["models"], expected["models"]):
-        what = f"{path.stem}, {model['name']}"
-        arguments = {
-            "data": data,
-            "name": model["name"],
-            "beginning": native["beginning"],
-            "order": expected["order"],
-            "steps": expected["steps"],
-        }
-        found = page.evaluate(STEPS, arguments)
-        for batch in ("images", "targets"):
-            assert found[batch] == native[batch], f"{what}: other {batch} in the batch"
-        sums, native_sums = (floats(text["sums"]).reshape(-1, 3) for text in (found, native))
-        # Correct predictions of a loss that is the same to rounding.
-        error = np.abs(sums[:, 0] - native_sums[:, 0]).max() / data["training"]["batch_size"]
-        assert error < LOSS_BOUND, f"{what}: losses differ by {error:.1e}"
-        said = [f"losses by {error:.1e}"]
-        for name, bound in expected["bounds"].items():
-            values = floats(found[name])
-            if name != "probabilities":
-                # A step's buffer has gaps.
-                sizes = sizes_of(model["layers"])
-                values = np.concatenate([values[start:][:size] for start, size in zip(model["starts"], sizes)])
-            error = relative_error(values, floats(native[name]))
-            assert error <= bound, f"{what}: {name} differ by {error:.1e}"
-            said.append(f"{name} by {error:.1e}")
-        print(f"{what}: batches are equal; {', '.join(said)}")
+def accuracy_of(path, images, labels):
+    """The share of the images that the net in a safetensors file gets right, in numpy."""
+    header, weights = read_safetensors(path)
+    metadata = header["__metadata__"]
+    mean, std = float(metadata["pixel_mean"]), float(metadata["pixel_std"])
+    x = ((images.astype(np.float32) / 255 - mean) / std)[:, None]
+    names = sorted((name for name in weights if name.endswith("weight")), key=lambda name: int(name.split(".")[0]))
+    for name in names:
+        weight, bias = weights[name], weights[name.replace("weight", "bias")]
+        if weight.ndim == 4:
+            around = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+            windows = np.lib.stride_tricks.sliding_window_view(around, (3, 3), (2, 3))
+            x = np.einsum("ncyxkl,ockl->noyx", windows, weight, optimize=True) + bias[:, None, None]
+            side = x.shape[2] // 2
+            x = np.maximum(x.reshape(len(x), -1, side, 2, side, 2).max((3, 5)), 0)
+        else:
+            x = x.reshape(len(x), -1) @ weight.T + bias
+            x = x if name == names[-1] else np.maximum(x, 0)
+    return (x.argmax(1) == labels).mean()
+
+
+def read_safetensors(path):
+    data = path.read_bytes()
+    (length,) = struct.unpack_from("<Q", data)
+    header = json.loads(data[8 : 8 + length])
+    values = data[8 + length :]
+    weights = {
+        name: np.frombuffer(values[slice(*entry["data_offsets"])], "<f4").reshape(entry["shape"])
+        for name, entry in header.items()
+        if name != "__metadata__"
+    }
+    return header, weights
+
+
+def phase(page):
+    return page.locator("#train-phase").inner_text()
+
+
+def trouble(page):
+    box = page.locator("#train-trouble")
+    until("a word about what is wrong", box.is_visible, PATIENCE)
+    return box.inner_text()
+
+
+def give(page, chooser, files):
+    """Gives the page files to train on; what it then says of them."""
+    page.locator(chooser).set_input_files(files)
+    told = page.locator("#images-told")
+    until("images", lambda: "Reading" not in told.inner_text(), PATIENCE)
+    return told.inner_text()
+
+
+def check_training(page, idx_folder, run, folder, test):
+    told = give(page, "#idx-files", sorted(idx_folder.iterdir()))
+    assert told == "IDX files: 5,400 images to train on, 600 to validate, 10,000 to test", told
+    page.locator("#train-epochs").fill(str(EPOCHS))
+    page.locator("#train-epochs").press("Enter")
+
+    until("the first steps", lambda: "images/s" in page.locator("#train-progress").inner_text(), PATIENCE)
+    page.locator("#train-go").click()
+    until("the pause", lambda: phase(page) == "Paused", 60)
+    before = page.locator("#train-progress").inner_text()
+    time.sleep(1)
+    assert page.locator("#train-progress").inner_text() == before, "it goes on while it is paused"
+    page.locator("#train-go").click()
+
+    until("two epochs", lambda: page.locator("#train-epochs-told tbody tr").count() >= 2, PATIENCE)
+    page.evaluate("globalThis.devices.at(-1).destroy()")
+    said = trouble(page)
+    assert "The GPU was lost" in said, said
+    page.locator("#train-go").click()
+
+    longest = 0
+    end = time.monotonic() + PATIENCE
+    while not phase(page).startswith("Done"):
+        assert time.monotonic() < end, phase(page)
+        # How long the page takes to answer.
+        started = time.monotonic()
+        page.evaluate("0")
+        longest = max(longest, time.monotonic() - started)
+        time.sleep(0.05)
+    print(f"the page answered within {longest:.2f} s while it trained")
+    assert page.locator("#train-epochs-told tbody tr").count() == 2 * EPOCHS
+
+    summary = json.loads((run / "summary.json").read_text())
+    for number, name in enumerate(["dense", "cnn"]):
+        with page.expect_download() as saved:
+            page.get_by_text(f"Download {name}'s weights").click()
+        path = folder / f"{name}.safetensors"
+        saved.value.save_as(path)
+        own = accuracy_of(path, *test)
+        said = page.locator("#train-results h4").nth(number).inner_text()
+        assert f"{100 * own:.2f}" in said, f"{name}: the page says {said}, numpy {own:.4f}"
+        native = summary["models"][name]["test_accuracy"]
+        print(f"{name}: test accuracy {own:.4f} in the page, {native:.4f} by the program")
+        assert abs(own - native) <= POINT, name
+        header, _ = read_safetensors(path)
+        expected, _ = read_safetensors(run / f"{name}.safetensors")
+        assert header == expected, f"{name}: {header}"
+    with page.expect_download() as saved:
+        page.get_by_text("Download history").click()
+    saved.value.save_as(folder / "history.csv")
+    own, native = (list(csv.reader((place / "history.csv").open())) for place in (folder, run))
+    assert own[0] == native[0] and len(own) == len(native), own
+
+    # What it learned, it predicts with.
+    page.locator("#choose").wait_for()
+    result = page.locator(".result").count()
+    page.locator(".sample").first.click()
+    until("a prediction", lambda: page.locator(".result").count() > result)
+
+
+def check_looks(page, name, screenshots):
+    if page.locator("#train-epochs-told").is_visible():
+        page.locator("#train-epochs-told summary").click()
+    for scheme in ["light", "dark"]:
+        for width_name, width in WIDTHS.items():
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size({"width": width, "height": 800})
+            if screenshots:
+                page.screenshot(path=screenshots / f"{name}-{scheme}-{width_name}.png", full_page=True)
+            check_layout(page, f"{name}, {scheme}, {width_name}")
+
+
+def check_refusals(page, idx_folder, folder, images):
+    """What cannot be trained on, and what can."""
+    bad = folder / "bad"
+    bad.mkdir()
+    names = {path.name.split("-idx")[0]: path for path in idx_folder.iterdir()}
+    train = [names["train-images"], names["train-labels"]]
+
+    def refused(files, *parts, chooser="#idx-files"):
+        assert give(page, chooser, files) == ""
+        said = trouble(page)
+        assert all(part in said for part in parts), said
+        assert page.locator("#train-go").is_disabled()
+
+    def changed(name, data):
+        path = bad / name
+        path.write_bytes(data)
+        return path
+
+    labels = names["train-labels"].read_bytes()
+    refused(train[:1], "train-images-idx3-ubyte.gz has no labels", "train-labels-idx1-ubyte.gz")
+    refused([names["t10k-images"], names["t10k-labels"]], "nothing to train on")
+    cut = changed("train-images-idx3-ubyte.gz", names["train-images"].read_bytes()[:-1000])
+    refused([cut, train[1]], "train-images-idx3-ubyte.gz", "get the file again")
+    refused([train[0], changed("train-labels-idx1-ubyte", labels[:-5])], "is not whole", "get the file again")
+    liar = labels[:4] + struct.pack(">I", 2**31) + labels[8:]
+    refused([train[0], changed("train-labels-idx1-ubyte", liar)], "says that it has", "and has not")
+    refused([train[0], changed("train-labels-idx1-ubyte", labels[:-1] + b"\x0a")], "a class 10", "fmnist web --data-dir")
+    refused([train[0], changed("train-labels-idx1-ubyte", b"PK" + labels[2:])], "is no IDX file")
+    few = changed("train-labels-idx1-ubyte", idx(np.zeros(50, np.uint8)))
+    refused([train[0], few], "50 labels", "6000 images", "belong together")
+    small = changed("train-images-idx3-ubyte", idx(np.zeros((6000, 14, 14), np.uint8)))
+    refused([small, train[1]], "14×14", "28×28", "fmnist web --data-dir")
+    fifty = changed("train-images-idx3-ubyte", idx(np.zeros((50, 28, 28), np.uint8)))
+    refused([fifty, few], "45 images", "at least 128")
+
+    pictures = folder / "pictures"
+    for index, image in enumerate(images[:200]):
+        path = pictures / "all" / str(index % 10) / f"{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png(np.repeat(255 - image[:, :, None], 3, 2)))
+    (pictures / "all" / "3" / "notes.txt").write_text("no picture")
+    (pictures / "all" / "3" / ".hidden").write_text("no picture")
+    told = give(page, "#folder", pictures)
+    assert "160 images to train on, 20 to validate, 20 to test" in told, told
+    notes = page.locator("#images-notes").inner_text()
+    assert "1 of 201 files cannot be read as pictures" in notes and "notes.txt" in notes, notes
+    assert "A tenth of the pictures" in notes, notes
+    (pictures / "all" / "3").rename(pictures / "all" / "three")
+    refused(pictures, "three", "none of the classes", "fmnist web --data-dir", chooser="#folder")
+    page.locator("#use-packed").click()
+    until("the page's images", lambda: "400 images to train on" in page.locator("#images-told").inner_text())
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("fmnist", type=Path)
+    parser.add_argument("--screenshots", type=Path)
     args = parser.parse_args()
-    paths = sorted(args.folder.glob("*.html"))
-    assert paths, f"{args.folder} holds no pages"
+    program = args.fmnist.resolve()
+    folder = Path(tempfile.mkdtemp())
+    idx_folder, run = folder / "idx", folder / "run"
+    images, labels = make_dataset(Path(os.environ["FMNIST_DATA_DIR"]), idx_folder)
+
+    def fmnist(*words):
+        subprocess.run([program, *words], check=True, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    data = ["--data-dir", idx_folder]
+    fmnist("--backend", "cpu", "train", "--quiet", *data, *MODELS, "--epochs", str(EPOCHS), "--out", run)
+    fmnist("web", run, *data, "--samples", "400", "--out", "page.html")
+    for name in ["dense", "cnn"]:
+        fmnist("export", run, "--model", name, "--format", "safetensors", "--out", run / f"{name}.safetensors")
+    diverging = ["--learning-rate", "1e30", "--model", "dense", "--recipe", "plain"]
+    fmnist("web", *data, *diverging, "--samples", "400", "--out", "diverging.html")
+
     with sync_playwright() as playwright:
-        page = software_gpu(playwright)
-        for path in paths:
-            check(page, path)
+        arguments = ["--no-sandbox", *SOFTWARE_GPU]
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
+        with Visit(browser, folder / "page.html", script=CATCH_DEVICES) as page:
+            check_training(page, idx_folder, run, folder, (images, labels))
+            check_looks(page, "trained", args.screenshots)
+        with Visit(browser, folder / "page.html") as page:
+            check_refusals(page, idx_folder, folder, images)
+            check_looks(page, "untrained", args.screenshots)
+        with Visit(browser, folder / "diverging.html") as page:
+            page.locator("#train-go").click()
+            assert "no longer a number" in trouble(page)
+            assert page.locator("#train-go").is_hidden()
+            page.locator("#train-anew").click()
+            assert page.locator("#train-go").is_enabled()
+        with Visit(browser, folder / "page.html", script=WITHOUT_WEBGPU) as page:
+            page.locator("#train-go").click()
+            said = trouble(page)
+            assert all(name in said for name in ["no WebGPU", "Chrome", "Firefox", "Safari"]), said
+        browser.close()
+    shutil.rmtree(folder)
+    print("training in the page is as it should be")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-//! What the page of `fmnist web` must compute in its first steps: written for `tests/check_web_training.py`, with what
+//! What the page of `fmnist web` must compute in its first steps: written for `tests/check_web_steps.py`, with what
 //! both backends make of them.
 
 use std::fs;

@@ -141,7 +141,8 @@ impl Layout {
             let end = start + len.next_multiple_of(ALIGNMENT) / 4;
             let element = if len.is_multiple_of(4) {
                 declare(&name, "vec4<f32>");
-                format!("if (at < {}u) {{ return {name}[at]; }}", len / 4)
+                let len = len / 4;
+                format!("if (at < {len}u) {{ return {name}[at]; }} return vec4<f32>();")
             } else {
                 declare(&name, "f32");
                 let lanes = (0..4).map(|lane| {
@@ -154,7 +155,7 @@ impl Layout {
             // Writing to a string does not fail.
             let _ = writeln!(
                 cases,
-                "    if (i < {end}u) {{ let at = i - {start}u; {element} return vec4<f32>(); }}"
+                "    if (i < {end}u) {{ let at = i - {start}u; {element} }}"
             );
         }
         format!(

@@ -11,12 +11,14 @@ const MOST_POINTS = 300;
  * @param {'loss' | 'accuracy'} quantity
  */
 export function plot(models, quantity, label) {
-  const lines = models.map(({ curve, history }) => ({
-    training: curve.map((point) => [point.at, point[quantity]]),
+  const lines = models.map(({ color, curve, history }) => ({
+    color,
+    training: thinned(curve.map((point) => [point.at, point[quantity]])),
     validation: history.map((record) => [record.epoch, record[`validation_${quantity}`]]),
   }));
   const epochs = Math.max(...models.map((model) => model.epochs));
-  const values = lines.flatMap(({ training, validation }) => [...training, ...validation]).map(([, value]) => value);
+  const points = lines.flatMap(({ training, validation }) => [...training, ...validation]);
+  const values = points.length ? points.map(([, value]) => value) : [0, 1];
   const ticks = quantity === 'accuracy' ? ticksOf(Math.min(1, ...values), 1) : ticksOf(0, Math.max(1e-3, ...values));
   const [low, high] = [ticks[0], ticks.at(-1)];
   const { width, height, left, right, top, bottom } = SIZE;
@@ -24,7 +26,8 @@ export function plot(models, quantity, label) {
   const y = (value) => top + ((height - top - bottom) * (high - value)) / (high - low);
   const svg = drawn('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': label, class: 'plot' });
   for (const value of ticks) {
-    const text = quantity === 'accuracy' ? `${Math.round(100 * value)} %` : String(Number(value.toPrecision(3)));
+    const round = (number) => Number(number.toPrecision(4));
+    const text = quantity === 'accuracy' ? `${round(100 * value)} %` : String(round(value));
     svg.append(drawn('line', { x1: left, x2: width - right, y1: y(value), y2: y(value), class: 'grid' }));
     svg.append(drawn('text', { x: left - 6, y: y(value) + 4, 'text-anchor': 'end' }, text));
   }
@@ -32,14 +35,14 @@ export function plot(models, quantity, label) {
     svg.append(drawn('text', { x: x(at), y: height - bottom + 16, 'text-anchor': 'middle' }, String(at)));
   }
   svg.append(drawn('text', { x: (left + width) / 2, y: height - 3, 'text-anchor': 'middle' }, 'epoch'));
-  lines.forEach(({ training, validation }, index) => {
-    for (const [points, kind] of [[thinned(training), 'training'], [validation, 'validation']]) {
+  for (const { color, training, validation } of lines) {
+    for (const [points, kind] of [[training, 'training'], [validation, 'validation']]) {
       const text = points.map(([at, value]) => `${x(at).toFixed(1)},${y(value).toFixed(1)}`).join(' ');
-      svg.append(drawn('polyline', { points: text, class: `${kind} line${index}` }));
+      svg.append(drawn('polyline', { points: text, class: `${kind} c${color}` }));
     }
     const last = validation.at(-1);
-    if (last) svg.append(drawn('circle', { cx: x(last[0]), cy: y(last[1]), r: 3.5, class: `dot${index}` }));
-  });
+    if (last) svg.append(drawn('circle', { cx: x(last[0]), cy: y(last[1]), r: 3.5, class: `c${color}` }));
+  }
   return svg;
 }
 

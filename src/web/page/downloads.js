@@ -14,9 +14,13 @@ export function download(name, parts, type) {
 /** `history.csv` as the program writes it. */
 export function historyCsv(models) {
   const columns = ['epoch', 'train_loss', 'train_accuracy', 'validation_loss', 'validation_accuracy', 'seconds'];
-  const rows = models.flatMap(({ name, history }) =>
-    history.map((record) => [name, ...columns.map((column) => record[column])].join()),
-  );
+  const records = models.flatMap(({ name, history }) => history.map((record) => ({ name, ...record })));
+  // As the epochs ended.
+  records.sort((a, b) => a.epoch - b.epoch);
+  const rows = records.map((record) => {
+    const [epoch, ...values] = columns.map((column) => record[column]);
+    return [record.name, epoch, ...values.map(inJson)].join();
+  });
   return [['model', ...columns].join(), ...rows, ''].join('\n');
 }
 
@@ -33,44 +37,38 @@ export function safetensors({ layers, scales, weights }, classNames) {
   const add = (name, shape, part) => {
     const start = end;
     end += part.byteLength;
-    values.push(part);
+    values.push([start, part]);
     header[name] = { data_offsets: [start, end], dtype: 'F32', shape };
   };
   for (const layer of layers) {
     const { weight, bias } = sizesOf(layer);
     const own = weights.slice(layer.weight, layer.weight + weight);
-    const biases = weights.slice(layer.bias, layer.bias + bias);
-    if (layer.kind === 'linear' && !isFlat) {
+    const isLinear = layer.kind === 'linear';
+    if (isLinear && !isFlat) {
       isFlat = true;
       place++;
     }
-    if (layer.kind === 'linear') {
+    if (isLinear) {
       add(`${place}.weight`, [layer.outputs, layer.inputs], transposed(own, layer.inputs, layer.outputs));
     } else {
       add(`${place}.weight`, [layer.out_channels, layer.in_channels, layer.kernel, layer.kernel], own);
     }
-    add(`${place}.bias`, [bias], biases);
+    add(`${place}.bias`, [bias], weights.slice(layer.bias, layer.bias + bias));
     // Behind it come a ReLU, and after a convolution a pool.
-    place += layer.kind === 'linear' ? 2 : 3;
+    place += isLinear ? 2 : 3;
   }
-  const [mean, std] = [scales.map(({ offset }) => offset), scales.map(({ factor }) => Math.round(1 / factor))].map(
-    (bytes) => bytes.map((byte) => shortest(byte / 255)),
-  );
+  const mean = scales.map(({ offset }) => shortest(offset / 255));
+  const std = scales.map(({ factor }) => shortest(Math.round(1 / factor) / 255));
   const text = (numbers) => (numbers.length === 1 ? String(numbers[0]) : `[${numbers.map(inJson).join()}]`);
   header.__metadata__ = { class_names: JSON.stringify(classNames), pixel_mean: text(mean), pixel_std: text(std) };
-  const names = Object.keys(header).sort();
-  const json = `{${names.map((name) => `${JSON.stringify(name)}:${JSON.stringify(header[name])}`).join()}}`;
-  const bytes = new TextEncoder().encode(json);
+  const sorted = Object.fromEntries(Object.entries(header).sort());
+  const bytes = new TextEncoder().encode(JSON.stringify(sorted));
   const length = Math.ceil(bytes.length / 8) * 8;
   const file = new Uint8Array(8 + length + end);
   new DataView(file.buffer).setBigUint64(0, BigInt(length), true);
   file.fill(32, 8, 8 + length);
   file.set(bytes, 8);
-  let at = 8 + length;
-  for (const part of values) {
-    file.set(new Uint8Array(part.buffer), at);
-    at += part.byteLength;
-  }
+  for (const [start, part] of values) file.set(new Uint8Array(part.buffer), 8 + length + start);
   return file;
 }
 

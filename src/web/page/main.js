@@ -121,7 +121,8 @@ function setUpFiles() {
   document.ondrop = async (event) => {
     event.preventDefault();
     mark(false);
-    const files = await droppedFiles(event.dataTransfer);
+    const files = await droppedFiles(event.dataTransfer).catch(({ message }) => refuse(`The folder cannot be read: ${message}`));
+    if (!files) return;
     if (isDataset(files)) training.takeFiles(files);
     else if (files.length) takeFiles(files.map(({ file }) => file));
     else refuse('Only files can be dropped here: save the picture, and drop its file.');

@@ -2,8 +2,9 @@
 
 import { plot } from './curves.js';
 import { datasetOfFiles, packedDataset } from './dataset.js';
+import { openGpu } from './device.js';
 import { download, historyCsv, safetensors } from './downloads.js';
-import { confusionOf, durationText, historyTable, phaseText, progressText } from './train_view.js';
+import { confusionOf, historyTable, phaseText, progressText } from './train_view.js';
 import { Training } from './training.js';
 import { element, named } from './view.js';
 
@@ -14,13 +15,16 @@ import { element, named } from './view.js';
  * @returns {{takeFiles: (files: {path: string, file: File}[]) => Promise<void>}}
  */
 export function setUpTraining(data, programs, onTrained) {
-  const part = new TrainingPart(data, programs, onTrained);
-  return { takeFiles: (files) => part.takeFiles(files) };
+  return new TrainingPart(data, programs, onTrained);
 }
 
 const byId = (id) => document.getElementById(id);
-const filesOfInput = (input) =>
-  [...input.files].map((file) => ({ path: file.webkitRelativePath || file.name, file }));
+
+/** How far a model is. */
+function barOf({ name, color }) {
+  const bar = Object.assign(element('progress', ''), { ariaLabel: `${name}: progress` });
+  return element('div', `learner c${color}`, element('h3', '', named(name)), bar, element('p', 'small'));
+}
 
 class TrainingPart {
   #data;
@@ -29,6 +33,8 @@ class TrainingPart {
   #dataset = null;
   #training = null;
   #isRunning = false;
+  // The latest reading of images: what others come to does not count.
+  #reading = null;
   #told = '';
 
   constructor(data, programs, onTrained) {
@@ -38,8 +44,7 @@ class TrainingPart {
     const { training, models } = data;
     byId('train-models').append(
       ...training.models.map(({ name }) => {
-        const box = element('input', '');
-        Object.assign(box, { type: 'checkbox', name: 'model', value: name, checked: true });
+        const box = Object.assign(element('input', ''), { type: 'checkbox', value: name, checked: true });
         return element('label', '', box, ' ', named(name));
       }),
     );
@@ -51,7 +56,7 @@ class TrainingPart {
     byId('use-packed').onclick = () => this.#usePacked();
     for (const input of [byId('folder'), byId('idx-files')]) {
       input.onchange = () => {
-        const files = filesOfInput(input);
+        const files = [...input.files].map((file) => ({ path: file.webkitRelativePath || file.name, file }));
         input.value = '';
         this.takeFiles(files);
       };
@@ -60,18 +65,26 @@ class TrainingPart {
       event.preventDefault();
       this.#go();
     };
-    byId('train-anew').onclick = () => this.#forget();
+    byId('train-anew').onclick = () => {
+      this.#forget();
+      byId('train-go').focus();
+    };
     this.#usePacked();
+    // Told before anything is chosen in vain.
+    openGpu({}).then(
+      ({ device }) => device.destroy(),
+      ({ message, advice }) => this.#showTrouble({ message: `Training needs the GPU. ${message}`, advice }),
+    );
   }
 
   /** Trains on these files from now on. */
   async takeFiles(files) {
-    const tell = (done, all) => {
-      byId('images-told').textContent = `Reading pictures: ${done} of ${all}…`;
-    };
     byId('training').scrollIntoView({ block: 'nearest' });
+    if (this.#isRunning) {
+      return this.#showTrouble(new Error('A training is running — pause it, then give the page other images'));
+    }
     byId('images-told').textContent = `Reading ${files.length} files…`;
-    await this.#take(() => datasetOfFiles(files, this.#data, tell));
+    await this.#take((tell) => datasetOfFiles(files, this.#data, tell));
     byId('use-packed').hidden = !this.#data.training.packed;
   }
 
@@ -84,19 +97,26 @@ class TrainingPart {
 
   async #take(read) {
     this.#showTrouble(null);
-    this.#forget();
     this.#dataset = null;
-    this.#showControls();
+    this.#forget();
+    const reading = (this.#reading = {});
+    const isLatest = () => this.#reading === reading;
+    const tell = (done, all) => {
+      if (isLatest()) byId('images-told').textContent = `Reading pictures: ${done} of ${all}…`;
+    };
     try {
-      this.#dataset = await read();
-      const { name, notes, train, validation, test } = this.#dataset;
+      const dataset = await read(tell);
+      if (!isLatest()) return;
+      this.#dataset = dataset;
+      const { name, notes, train, validation, test } = dataset;
       const count = (part) => part.len.toLocaleString('en');
       const tested = test ? `, ${count(test)} to test` : '';
-      byId('images-told').replaceChildren(
-        ...[named(name), `: ${count(train)} images to train on, ${count(validation)} to validate${tested}`],
-      );
+      const said = `: ${count(train)} images to train on, ${count(validation)} to validate${tested}`;
+      byId('images-told').replaceChildren(named(name), said);
       byId('images-notes').replaceChildren(...notes.map((note) => element('p', 'small', note)));
+      byId('train-told').textContent = byId('images-told').textContent;
     } catch (error) {
+      if (!isLatest()) return;
       byId('images-told').textContent = '';
       byId('images-notes').replaceChildren();
       this.#showTrouble(error);
@@ -106,7 +126,6 @@ class TrainingPart {
 
   /** Leaves a training: the next one begins anew. */
   #forget() {
-    this.#training?.pause();
     this.#training?.close();
     this.#training = null;
     byId('train-state').hidden = true;
@@ -125,21 +144,22 @@ class TrainingPart {
     this.#show(training);
     await training.run();
     this.#isRunning = false;
-    if (training !== this.#training) return this.#showControls();
     const { state } = training;
-    if (state.phase === 'failed') this.#showTrouble({ message: state.trouble, advice: state.advice });
-    if (state.phase === 'done') {
-      const models = state.models.map(({ name }) => training.trained(name));
-      training.close();
-      this.#showResults(models, state);
-      for (const model of models) await this.#onTrained(model);
+    if (state.phase === 'failed') {
+      // Where nothing was learned, nothing goes on.
+      if (state.canGoOn && !state.models.some(({ epoch, step }) => epoch || step)) this.#forget();
+      this.#showTrouble({ message: state.trouble, advice: state.advice });
     }
     this.#show(training);
+    if (state.phase !== 'done') return;
+    const models = state.models.map(({ name }) => training.trained(name));
+    training.close();
+    this.#showResults(models, state);
+    for (const model of models) await this.#onTrained(model);
   }
 
   #newTraining() {
-    const boxes = [...byId('train-models').querySelectorAll('input:checked')];
-    const models = boxes.map((box) => box.value);
+    const models = [...byId('train-models').querySelectorAll('input:checked')].map((box) => box.value);
     if (!models.length) {
       this.#showTrouble(new Error('No model is chosen — choose one at least'));
       return null;
@@ -151,16 +171,20 @@ class TrainingPart {
       models,
     };
     const training = new Training(this.#programs, this.#data, this.#dataset, options, () => this.#show(training));
+    byId('train-progress').replaceChildren(...training.state.models.map(barOf));
     return training;
   }
 
   #showControls() {
     const state = this.#training?.state;
-    const hasEnded = state?.phase === 'done' || state?.canGoOn === false;
+    const hasEnded = !this.#isRunning && (state?.phase === 'done' || state?.canGoOn === false);
     const go = byId('train-go');
+    const hadFocus = document.activeElement === go;
     go.textContent = this.#isRunning ? 'Pause' : state ? 'Go on' : 'Start';
     go.disabled = !this.#dataset || hasEnded;
+    go.hidden = hasEnded;
     byId('train-anew').hidden = this.#isRunning || !state;
+    if (hasEnded && hadFocus) byId('train-anew').focus();
     for (const input of byId('train-form').querySelectorAll('input, select')) input.disabled = Boolean(state);
     for (const id of ['choose-folder', 'choose-idx', 'use-packed']) byId(id).disabled = this.#isRunning;
   }
@@ -179,44 +203,39 @@ class TrainingPart {
     const { state } = training;
     this.#showControls();
     byId('train-phase').textContent = phaseText(state);
-    const bars = state.models.map((model, index) => {
-      const bar = element('progress', '');
-      bar.max = model.epochs;
-      bar.value = model.epoch + model.step / model.steps;
-      bar.setAttribute('aria-label', `${model.name}: epochs`);
-      const title = element('h3', '', named(model.name));
-      return element('div', `learner c${index}`, title, bar, element('p', 'small', progressText(model)));
+    state.models.forEach((model, index) => {
+      const [, bar, text] = byId('train-progress').children[index].children;
+      bar.value = (model.epoch + model.step / model.steps) / model.epochs;
+      text.textContent = progressText(model);
     });
-    byId('train-progress').replaceChildren(...bars);
     byId('plots').replaceChildren(
-      ...['loss', 'accuracy'].map((quantity) => {
-        const title = quantity === 'loss' ? 'Loss' : 'Accuracy';
+      ...['Loss', 'Accuracy'].map((title) => {
         const caption = element('figcaption', '', `${title}: thin in training, thick in validation`);
-        return element('figure', '', plot(state.models, quantity, `${title} over the epochs`), caption);
+        const label = `${title} over the epochs: in numbers under “Each epoch”`;
+        return element('figure', '', plot(state.models, title.toLowerCase(), label), caption);
       }),
     );
-    const epochs = historyTable(state.models);
-    byId('train-epochs-told').querySelector('div').replaceChildren(epochs);
+    const epochs = state.models.reduce((sum, { history }) => sum + history.length, 0);
+    const told = byId('train-epochs-told');
+    told.hidden = !epochs;
+    if (epochs !== told.querySelectorAll('tbody tr').length) {
+      told.querySelector('div').replaceChildren(historyTable(state.models));
+    }
     this.#tell(state);
   }
 
   /** What a screen reader says: each epoch, and each turn of events. */
-  #tell({ phase, models, secondsLeft }) {
-    const epochs = models.map(({ name, epoch }) => `${name}: ${epoch} epochs`).join(', ');
-    const turn = ['training', 'validating'].includes(phase) ? 'training' : phase;
+  #tell(state) {
+    const epochs = state.models.map(({ name, epoch, epochs }) => `${name} ${epoch} of ${epochs} epochs`).join(', ');
+    const turn = state.phase === 'validating' ? 'training' : state.phase;
     if (this.#told === turn + epochs) return;
     this.#told = turn + epochs;
-    const left = secondsLeft ? `, ${durationText(secondsLeft)} left` : '';
-    byId('train-told').textContent = `${turn}; ${epochs}${left}`;
+    byId('train-told').textContent = `${phaseText(state)}. ${epochs}`;
   }
 
   #showResults(models, { models: courses }) {
     const { class_names: classNames } = this.#data;
-    const save = (text, click) => {
-      const button = element('button', 'way', text);
-      Object.assign(button, { type: 'button', onclick: click });
-      return button;
-    };
+    const save = (text, onclick) => Object.assign(element('button', 'way', text), { type: 'button', onclick });
     const weights = models.map((model) =>
       save(`Download ${model.name}'s weights`, () => {
         download(`${model.name}.safetensors`, [safetensors(model, classNames)], 'application/octet-stream');

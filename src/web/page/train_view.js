@@ -10,7 +10,7 @@ const whole = (number) => number.toLocaleString('en', { maximumFractionDigits: 0
 
 /** Where a model is, in a line. */
 export function progressText({ epoch, epochs, step, imagesPerSecond, curve, history, test }) {
-  if (!epoch && !step) return `${epochs} epochs to go`;
+  if (!epoch && !step) return `${epochs} ${epochs === 1 ? 'epoch' : 'epochs'} to go`;
   const parts = [`epoch ${Math.min(epoch + (step ? 1 : 0), epochs)} of ${epochs}`];
   const now = curve.at(-1);
   const validated = history.at(-1);
@@ -24,20 +24,22 @@ export function progressText({ epoch, epochs, step, imagesPerSecond, curve, hist
 /** What goes on, in a sentence. */
 export function phaseText({ phase, model, secondsLeft, models }) {
   const left = secondsLeft === null ? '' : `, ${durationText(secondsLeft)} left`;
-  const told = {
+  if (phase === 'done') {
+    return `Done: ${models.map(reached).join(', ')} of the ${models[0].test ? 'test images' : 'images held out'} right`;
+  }
+  return {
     ready: '',
     compiling: 'Making the GPU ready…',
     training: `Training ${model}${left}`,
     validating: `Validating ${model}${left}`,
     testing: `Testing ${model}`,
     paused: 'Paused',
-    failed: '',
-    done: `Done: ${models.map(({ name, test, history }) => {
-      const accuracy = test?.accuracy ?? history.at(-1)?.validation_accuracy ?? 0;
-      return `${name} ${inPercent(accuracy, 2)}`;
-    }).join(', ')} ${models[0].test ? 'of the test images' : 'of the images held out'} right`,
-  };
-  return told[phase];
+    failed: 'Stopped',
+  }[phase];
+}
+
+function reached({ name, test, history }) {
+  return `${name} ${inPercent(test?.accuracy ?? history.at(-1).validation_accuracy, 2)}`;
 }
 
 /** Seconds as people say them. */
@@ -52,7 +54,7 @@ export function historyTable(models) {
   const titles = ['epoch', 'model', 'loss', 'accuracy', 'validation loss', 'validation accuracy', 'seconds'];
   const rows = models.flatMap(({ name, history }) => history.map((record) => ({ name, ...record })));
   rows.sort((a, b) => a.epoch - b.epoch);
-  return table('Each epoch', titles, rows.map((row) => [
+  return table(titles, rows.map((row) => [
     String(row.epoch),
     named(row.name),
     row.train_loss.toFixed(4),
@@ -65,8 +67,16 @@ export function historyTable(models) {
 
 /** Which classes a model takes for which, on the test images. */
 export function confusionOf({ name, test: { confusion, accuracy } }, classNames) {
+  const isSmall = confusion.length <= MATRIX_CLASSES;
+  const made = (isSmall ? matrixOf : mistakesOf)(confusion, classNames);
+  const said = isSmall ? 'Rows: what an image is. Columns: what the model takes it for.' : 'The most frequent mistakes';
+  const region = element('div', 'scroll', made);
+  Object.assign(region, { tabIndex: 0, role: 'region', ariaLabel: `Answers of ${name} to the test images` });
   const title = element('h4', '', named(name), `: ${inPercent(accuracy, 2)} of the test images right`);
-  if (confusion.length > MATRIX_CLASSES) return [title, mistakesOf(confusion, classNames)];
+  return [title, element('p', 'small', said), region];
+}
+
+function matrixOf(confusion, classNames) {
   const rows = confusion.map((row, label) => {
     const all = Math.max(1, row.reduce((sum, count) => sum + count, 0));
     return [named(classNames[label]), ...row.map((count, other) => {
@@ -75,9 +85,9 @@ export function confusionOf({ name, test: { confusion, accuracy } }, classNames)
       return cell;
     })];
   });
-  const made = table('Rows: what an image is. Columns: what the model takes it for.', ['', ...classNames.map(named)], rows);
+  const made = table(['', ...classNames.map(named)], rows);
   made.classList.add('confusion');
-  return [title, element('div', 'scroll', made)];
+  return made;
 }
 
 function mistakesOf(confusion, classNames) {
@@ -86,30 +96,20 @@ function mistakesOf(confusion, classNames) {
   );
   mistakes.sort((a, b) => b.count - a.count);
   const rows = mistakes.slice(0, MISTAKES);
-  return table('The most frequent mistakes', ['images of', 'taken for', 'how often'], rows.map(({ count, label, other }) => [
+  return table(['images of', 'taken for', 'how often'], rows.map(({ count, label, other }) => [
     named(classNames[label]),
     named(classNames[other]),
     String(count),
   ]));
 }
 
-function table(caption, titles, rows) {
-  const head = titles.map((title) => {
-    const cell = element(title === '' ? 'td' : 'th', '', title);
-    if (title !== '') cell.scope = 'col';
-    return cell;
-  });
-  const body = rows.map((row) => {
-    const [first, ...others] = row;
-    const cell = element('th', '', first);
-    cell.scope = 'row';
+function table(titles, rows) {
+  const head = titles.map((title) =>
+    title === '' ? element('td', '') : Object.assign(element('th', '', title), { scope: 'col' }),
+  );
+  const body = rows.map(([first, ...others]) => {
+    const cell = Object.assign(element('th', '', first), { scope: 'row' });
     return element('tr', '', cell, ...others.map((text) => element('td', '', text)));
   });
-  return element(
-    'table',
-    'numbers',
-    element('caption', '', caption),
-    element('thead', '', element('tr', '', ...head)),
-    element('tbody', '', ...body),
-  );
+  return element('table', 'numbers', element('thead', '', element('tr', '', ...head)), element('tbody', '', ...body));
 }

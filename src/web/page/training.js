@@ -28,6 +28,7 @@ export class Training {
   // Of each model, after its last whole epoch.
   #saved = [];
   #isPausing = false;
+  #isClosed = false;
 
   /**
    * @param {Promise<object>} programs what `decodePrograms` promises
@@ -61,9 +62,12 @@ export class Training {
       canGoOn: true,
       model: models[0],
       secondsLeft: null,
-      models: models.map((name) => (
-        { name, epochs, epoch: 0, step: 0, steps, imagesPerSecond: null, curve: [], history: [], test: null }
-      )),
+      models: models.map((name) => ({
+        name,
+        // Its number among all models of the page.
+        color: data.training.models.findIndex((model) => model.name === name),
+        ...{ epochs, epoch: 0, step: 0, steps, imagesPerSecond: null, curve: [], history: [], test: null },
+      })),
     };
     this.#work = models.map(() => ({ sums: NO_SUMS, count: 1, stepSeconds: null, evaluationSeconds: null }));
   }
@@ -74,8 +78,10 @@ export class Training {
     this.state.trouble = null;
     try {
       if (!this.#gpu) await this.#open();
-      await this.#trainAll();
+      if (!this.#isClosed) await this.#trainAll();
     } catch (error) {
+      // That the device is lost may be told after what fails of it.
+      await new Promise((resolve) => setTimeout(resolve, 100));
       this.state.phase = 'failed';
       this.state.canGoOn = !(error instanceof Diverged);
       this.state.trouble = this.#lost ?? error.message;
@@ -101,6 +107,7 @@ export class Training {
 
   /** Gives the memory of the device back. */
   close() {
+    this.#isClosed = true;
     this.#gpu?.device.destroy();
     this.#gpu = null;
   }
@@ -122,8 +129,8 @@ export class Training {
     this.#lost = null;
     const needs = needsOf(state.models.flatMap(({ name }) => Object.values(models[name])));
     const { device } = await openGpu(needs);
-    device.lost.then(({ reason, message }) => {
-      if (reason === 'destroyed') return;
+    device.lost.then(({ message }) => {
+      if (this.#isClosed) return;
       this.#lost = `The GPU was lost (${message || 'no reason given'}) — go on: it continues after the last whole epoch`;
     });
     const gpu = { device, shaders: new Shaders(device, shaders), ...this.#upload(device) };
@@ -136,6 +143,7 @@ export class Training {
     );
     state.models.forEach((model, index) => this.#returnTo(model, index));
     this.#gpu = gpu;
+    if (this.#isClosed) this.close();
   }
 
   /** Puts a model where its last whole epoch left it. */
@@ -261,7 +269,7 @@ export class Training {
       const [losses, hits, isFinite] = tallies.subarray(3 * i, 3 * i + 3);
       const at = `step ${model.step + i + 1} of epoch ${model.epoch + 1}`;
       if (!Number.isFinite(losses)) {
-        throw new Diverged(`The loss of the ${model.name} model is no longer a number (${at}) — start again`);
+        throw new Diverged(`The loss of the ${model.name} model is no longer a number (${at}) — start anew`);
       }
       if (isFinite !== 1) throw new Error(`The GPU left out ${at} — reload the page`);
       loss += losses;
