@@ -8,7 +8,10 @@ use super::Data;
 use crate::util::markup::{self, fill, json};
 
 const TEMPLATE: &str = include_str!("page/index.html");
-const STYLE: &str = include_str!("page/style.css");
+const STYLE: &str = concat!(
+    include_str!("../util/palette.css"),
+    include_str!("page/style.css")
+);
 
 /// The modules of the script, each after those that it imports.
 const MODULES: &[&str] = &[

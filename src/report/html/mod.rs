@@ -39,7 +39,10 @@ use chart::Readout;
 use sheet::{COLUMNS, Sheets};
 
 const TEMPLATE: &str = include_str!("template.html");
-const STYLE: &str = include_str!("style.css");
+const STYLE: &str = concat!(
+    include_str!("../../util/palette.css"),
+    include_str!("style.css")
+);
 const SCRIPT: &str = include_str!("script.js");
 
 /// Colours of the style sheet, for models or runs.
