@@ -112,11 +112,12 @@ mod tests {
     use burn::Tensor as BurnTensor;
 
     use super::*;
-    use crate::dataset::{FASHION_MNIST_SPEC, Spec};
+    use crate::dataset::{FASHION_MNIST_SPEC, Spec, Split};
     use crate::device::{self, BackendChoice};
     use crate::model::{Classifier, Kernels, ModelKind};
     use crate::ops::wgsl::launched;
     use crate::program::tests::assert_same;
+    use crate::train::DeviceSplit;
 
     #[test]
     fn an_answer_is_what_the_native_path_launches() {
@@ -147,6 +148,38 @@ mod tests {
                     assert_same(&program, &native);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn an_evaluation_and_a_measurement_are_what_the_native_path_launches() {
+        let device = device::select(BackendChoice::Wgpu, None).unwrap().device;
+        let shape = ImageShape {
+            channels: 3,
+            height: 22,
+            width: 15,
+        };
+        let (spec, images, batch) = (Spec::new(shape, 7), 61, 48);
+        let split = Split::new(spec, vec![1; images * shape.values()], vec![3; images]).unwrap();
+        let split = DeviceSplit::upload(split, &device);
+        for kind in ModelKind::ALL {
+            let architecture = Architecture::of(kind, spec);
+            let model = Classifier::new(&architecture, Kernels::Fused, 0, &device);
+            launched::take();
+            let x = split.batches(batch).next().unwrap().images;
+            model.forward(x);
+            let native = launched::take();
+            let mut program = evaluate(&architecture, images, batch);
+            program.launches.pop();
+            assert_same(&program, &native);
+
+            let x = split.batches(batch).next().unwrap().images;
+            let blocks = model.blocks.iter();
+            blocks.fold(x, |x, block| channel_norm::channel_norm(block.forward(x)));
+            let program = measure(&architecture, images, batch);
+            assert_same(&program, &launched::take());
+            let factors = architecture.widths.len();
+            assert_eq!(program.outputs.len(), factors);
         }
     }
 }
