@@ -27,7 +27,7 @@ pub fn predict(architecture: &Architecture, batch: usize) -> Program {
 }
 
 /// The same of a batch out of `images` on the device, chosen by the inputs as in
-/// [`train`](super::train).
+/// [`train`](super::train()).
 ///
 /// # Panics
 ///
@@ -39,7 +39,7 @@ pub fn evaluate(architecture: &Architecture, images: usize, batch: usize) -> Pro
 }
 
 /// What a training step normalises such a batch with: the outputs `factors 0`, `factors 1`, … are those of the
-/// blocks, `[channels]`, as [`channel_norm`](crate::ops::channel_norm) has them. The weights are those of the
+/// blocks, `[channels]`, as [`channel_norm`] has them. The weights are those of the
 /// blocks, as in [`predict`].
 ///
 /// # Panics
