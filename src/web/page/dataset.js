@@ -41,25 +41,28 @@ export function isDataset(files) {
 export async function datasetOfFiles(files, data, tell) {
   const idx = files.filter(({ file }) => idxName(file.name));
   const dataset = idx.length ? await idxDataset(idx, data) : await folderParts(files, data, tell);
+  const { train, validation, test } = dataset;
   const { batch_size: least } = data.training;
-  if (dataset.train.len < least) {
-    throw new Error(`There are ${dataset.train.len} images to train on — give it at least ${least}, a batch`);
+  if (train.len < least) {
+    throw new Error(`There are ${train.len} images to train on — give it at least ${least}, a batch`);
+  }
+  if (!validation.len || test?.len === 0) {
+    throw new Error(
+      'No pictures are left to validate or to test with — give it three different ones of a class at least',
+    );
   }
   return dataset;
 }
 
 async function idxDataset(files, data) {
+  const { prefix, roles } = idxRoles(files);
   const part = async (part) => {
-    const find = (kind) => files.find(({ file }) => {
-      const name = idxName(file.name);
-      return name.part === part && name.kind === kind;
-    })?.file;
-    const [images, labels] = [find('images'), find('labels')];
+    const [images, labels] = [roles[`${part} images`]?.file, roles[`${part} labels`]?.file];
     if (!images && !labels) return null;
-    const stem = part === 'train' ? 'train' : 't10k';
+    const stem = (prefix && `${prefix}-`) + (part === 'train' ? 'train' : 't10k');
     if (!images) throw new Error(`${labels.name} has no images beside it — also give it ${stem}-images-idx3-ubyte.gz`);
     if (!labels) throw new Error(`${images.name} has no labels beside it — also give it ${stem}-labels-idx1-ubyte.gz`);
-    return idxPart(images, labels, data);
+    return idxPart(images, labels, prefix, data);
   };
   const train = await part('train');
   if (!train) throw new Error('There is nothing to train on — also give it the two files that begin with “train”');
@@ -70,10 +73,31 @@ async function idxDataset(files, data) {
   return { name: 'IDX files', notes, ...heldOut(train, held), test };
 }
 
-async function idxPart(imagesFile, labelsFile, { shape, class_names: classNames }) {
+/** Which file is for what: `roles` has `train images`, `train labels` and the same with `test`, if they are there. */
+function idxRoles(files) {
+  const roles = {};
+  for (const { path, file } of files) {
+    const { prefix, part, kind } = idxName(file.name);
+    const role = `${part} ${kind}`;
+    // Unpacking may leave a file in a folder of its name.
+    const folder = path.split('/').slice(0, -1).filter((name) => !idxName(name)).join('/');
+    const isOther = (one) => one.prefix !== prefix || (one.role === role && one.folder !== folder);
+    const other = Object.values(roles).find(isOther);
+    if (other) throw new Error(`${other.path} and ${path} are of two datasets — give it the files of one`);
+    roles[role] ??= { path, file, prefix, role, folder };
+  }
+  return { prefix: Object.values(roles)[0].prefix, roles };
+}
+
+async function idxPart(imagesFile, labelsFile, prefix, { shape, class_names: classNames }) {
   const [images, labels] = await Promise.all([readIdx(imagesFile), readIdx(labelsFile)]);
   const [len, ...sizes] = images.dims;
-  const sees = [shape.channels, shape.height, shape.width].slice(shape.channels === 1 && sizes.length === 2 ? 1 : 0);
+  if (!len || !sizes.length) throw new Error(`${imagesFile.name} has no images — give it the file that belongs there`);
+  // EMNIST's images are turned, and its letters count from 1.
+  const isEmnist = prefix.startsWith('emnist');
+  if (isEmnist) sizes.push(...sizes.splice(-2).reverse());
+  const first = isEmnist && prefix.includes('letters') ? 1 : 0;
+  const sees = [shape.channels, shape.height, shape.width].slice(shape.channels === 1 && sizes.length < 3 ? 1 : 0);
   if (sizes.join() !== sees.join()) {
     throw new Error(
       `${imagesFile.name} has images of ${sizes.join('×')}, this page's models see ${sees.join('×')} — write a page ` +
@@ -86,14 +110,29 @@ async function idxPart(imagesFile, labelsFile, { shape, class_names: classNames 
         'that belong together',
     );
   }
-  const most = labels.values.reduce((a, b) => Math.max(a, b), 0);
-  if (most >= classNames.length) {
+  const wrong = labels.values.find((label) => label < first || label >= first + classNames.length);
+  if (wrong !== undefined) {
     throw new Error(
-      `${labelsFile.name} has a class ${most}, this page's models know ${classNames.length}, from 0 on — write a page ` +
-        'for them with `fmnist web --data-dir DIR`',
+      `${labelsFile.name} has a class ${wrong}, this page's models know ${classNames.length}, from ${first} on — ` +
+        'write a page for them with `fmnist web --data-dir DIR`',
     );
   }
-  return { len, images: images.values, labels: Uint32Array.from(labels.values) };
+  return {
+    len,
+    images: isEmnist ? turned(images.values, shape) : images.values,
+    labels: Uint32Array.from(labels.values, (label) => label - first),
+  };
+}
+
+/** Images of this shape, of such with rows for columns. */
+function turned(images, { height, width }) {
+  const made = new Uint8Array(images.length);
+  for (let start = 0, to = 0; start < images.length; start += height * width) {
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) made[to++] = images[start + x * height + y];
+    }
+  }
+  return made;
 }
 
 /** A part without its last images, and these. */

@@ -7,12 +7,12 @@ const PARTS = { train: /^train(ing)?$/i, validation: /^(val|valid|validation|dev
 const IGNORED = /^(\.|thumbs\.db$|desktop\.ini$|__macosx$)/i;
 // Milliseconds after which the page gets a turn.
 const TURN = 50;
-// Names of pictures that cannot be read, in full.
+// Names of files that are left out, in full.
 const NAMED = 5;
 
 /** Images of pictures in the classes that the page knows, and in which part each is. @returns {Promise<Dataset>} */
 export async function folderParts(files, data, tell) {
-  const pictures = placed(files, data.class_names);
+  const { pictures, outside } = placed(files, data.class_names);
   const unread = [];
   const read = [];
   let turn = performance.now();
@@ -31,38 +31,72 @@ export async function folderParts(files, data, tell) {
   }
   const notes = [];
   if (unread.length) {
-    const names = unread.slice(0, NAMED).join(', ') + (unread.length > NAMED ? ', …' : '');
-    notes.push(`${unread.length} of ${pictures.length} files cannot be read as pictures and are left out: ${names}.`);
+    const count = `${unread.length} of ${pictures.length} files`;
+    notes.push(`${count} cannot be read as pictures and are left out: ${listed(unread, NAMED)}.`);
+  }
+  if (outside.length) {
+    const [count, verb] = outside.length > 1 ? [`${outside.length} files`, 'are'] : ['1 file', 'is'];
+    notes.push(`${count} outside of the folders of classes ${verb} left out: ${listed(outside, NAMED)}.`);
   }
   notes.push(...fillParts(read, data.class_names.length));
   const part = (name) => joined(read.filter((picture) => picture.part === name), data.shape);
-  return { name: 'a folder of pictures', notes, train: part('train'), validation: part('validation'), test: part('test') };
+  const [train, validation, test] = ['train', 'validation', 'test'].map(part);
+  return { name: 'a folder of pictures', notes, train, validation, test };
 }
 
-/** The files in folders of classes, each with its label, and its part if a folder says it. */
+/**
+ * The files in folders of classes, each with its label, and its part if a folder says it; and the paths of files that
+ * are in none of these.
+ */
 function placed(files, classNames) {
   const labels = new Map(classNames.map((name, label) => [name.trim(), label]));
+  const namesIn = (path) => path.split('/').map((name) => name.trim()).filter(Boolean);
+  const all = files.map(({ path, file }) => ({ path, file, names: namesIn(path) }));
+  const seen = all.filter(({ names }) => !names.some((name) => IGNORED.test(name)));
+  for (const { names } of seen) names.pop();
+  const { depth, isDivided } = layoutOf(seen, labels);
   const others = new Set();
+  const outside = [];
   const pictures = [];
-  for (const { path, file } of files) {
-    const folders = path.split('/').filter(Boolean);
-    if (folders.some((name) => IGNORED.test(name))) continue;
-    folders.pop();
-    const at = folders.findIndex((name) => labels.has(name.trim()));
-    if (at < 0) {
-      if (folders.length) others.add(folders.at(-1));
-      continue;
-    }
-    const parts = Object.entries(PARTS).filter(([, pattern]) => folders.slice(0, at).some((name) => pattern.test(name)));
-    pictures.push({ path, file, label: labels.get(folders[at].trim()), part: parts[0]?.[0] ?? null });
+  for (const { path, file, names } of seen) {
+    const part = isDivided ? partNamed(names[depth]) : null;
+    const name = names[part ? depth + 1 : depth];
+    const label = isDivided && !part ? undefined : labels.get(name);
+    if (name === undefined) outside.push(path);
+    else if (label === undefined) others.add(name);
+    else pictures.push({ path, file, label, part });
   }
-  if (!others.size && pictures.length) return pictures;
-  const list = (names) => names.slice(0, 10).join(', ') + (names.length > 10 ? ', …' : '');
-  const found = others.size ? `The folder ${list([...others])} is none of the classes` : 'There is no folder of a class';
+  if (!others.size && pictures.length) return { pictures, outside };
+  const names = [...others].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  const [noun, verb] = names.length > 1 ? ['folders', 'are'] : ['folder', 'is'];
+  const found = `The ${noun} ${listed(names, 10)} ${verb} none of the classes`;
   throw new Error(
-    `${found} that this page's models know: ${list(classNames)} — name the folders like the classes, or write a page ` +
-      'for them with `fmnist web --data-dir DIR`',
+    `${names.length ? found : 'There is no folder of a class'} that this page's models know: ${listed(classNames, 10)} — ` +
+      'name the folders like the classes, or write a page for them with `fmnist web --data-dir DIR`',
   );
+}
+
+/** How many folders are around those of the classes or parts, and whether they are those of parts. */
+function layoutOf(files, labels) {
+  const namesAt = (depth) => [...new Set(files.map(({ names }) => names[depth]).filter(Boolean))];
+  const isKnown = (name) => labels.has(name) || partNamed(name);
+  for (let depth = 0; ; depth++) {
+    const [names, inner] = [namesAt(depth), namesAt(depth + 1)];
+    const [name] = names;
+    const isEnd = partNamed(name) ? !inner.some(partNamed) : labels.has(name) && !inner.some(isKnown);
+    if (names.length === 1 && inner.length && !isEnd) continue;
+    // A class may be called like a part.
+    return { depth, isDivided: names.some(partNamed) && !names.every((name) => labels.has(name)) };
+  }
+}
+
+/** The part that a folder's name stands for, if any. */
+function partNamed(name) {
+  return Object.keys(PARTS).find((part) => PARTS[part].test(name)) ?? null;
+}
+
+function listed(names, most) {
+  return names.slice(0, most).join(', ') + (names.length > most ? ', …' : '');
 }
 
 /** Says of each picture in which part it is, and tells what was decided. Pictures of the same pixels stay together. */
@@ -71,15 +105,19 @@ function fillParts(pictures, classes) {
   const isDivided = pictures.some(({ part }) => part);
   for (const picture of pictures) picture.part ??= 'train';
   const missing = ['test', 'validation'].filter((part) => !has(part));
+  const own = pictures.filter(({ part }) => part === 'train');
+  const parts = new Map();
   for (let label = 0; label < classes; label++) {
-    const own = pictures.filter((picture) => picture.part === 'train' && picture.label === label);
-    const hashes = [...new Set(own.map(({ hash }) => hash))].sort((a, b) => a - b);
+    const found = new Set(own.filter((picture) => picture.label === label).map(({ hash }) => hash));
+    // Where a picture has two labels, the first decides.
+    const hashes = [...found].filter((hash) => !parts.has(hash)).sort((a, b) => a - b);
     const tenth = hashes.length < 3 ? 0 : Math.max(1, Math.round(hashes.length / 10));
+    for (const hash of hashes) parts.set(hash, 'train');
     missing.forEach((part, index) => {
-      const chosen = new Set(hashes.slice(index * tenth, (index + 1) * tenth));
-      for (const picture of own) if (chosen.has(picture.hash)) picture.part = part;
+      for (const hash of hashes.slice(index * tenth, (index + 1) * tenth)) parts.set(hash, part);
     });
   }
+  for (const picture of own) picture.part = parts.get(picture.hash);
   if (!missing.length) return [];
   const what = missing.map((part) => (part === 'test' ? 'test' : 'validate')).join(' and to ');
   const from = isDivided ? 'of those to train on' : 'of the pictures';

@@ -2,13 +2,17 @@
 
 // What a file may take when it is unpacked.
 const MOST_BYTES = 2 ** 30;
-const NAME = /^(train|t10k|test)-(images|labels)[-.]idx\d-ubyte(\.gz)?$/i;
+const NAME = /^(?:([^.].*)-)?(train|t10k|test)-(images|labels)[-.]idx\d-ubyte(\.gz)?$/;
 
-/** What a file holds by its name, `{part: 'train' | 'test', kind: 'images' | 'labels'}`; null if it is none of them. */
+/**
+ * What a file holds by its name, `{prefix, part: 'train' | 'test', kind: 'images' | 'labels'}`, the prefix often empty;
+ * null if it is none of them.
+ */
 export function idxName(name) {
-  const found = NAME.exec(name);
+  const found = NAME.exec(name.toLowerCase());
   if (!found) return null;
-  return { part: found[1].toLowerCase() === 'train' ? 'train' : 'test', kind: found[2].toLowerCase() };
+  const [, prefix = '', part, kind] = found;
+  return { prefix, part: part === 'train' ? 'train' : 'test', kind };
 }
 
 /**
@@ -20,17 +24,19 @@ export function idxName(name) {
  */
 export async function readIdx(file) {
   const damaged = (what) => new Error(`${file.name} ${what} — get the file again`);
-  const [first, second] = new Uint8Array(await file.slice(0, 2).arrayBuffer());
-  const isPacked = first === 0x1f && second === 0x8b;
+  let isPacked = false;
+  const failed = () => {
+    throw damaged(`is damaged: it cannot be ${isPacked ? 'unpacked' : 'read'}`);
+  };
+  const [first, second] = new Uint8Array(await file.slice(0, 2).arrayBuffer().catch(failed));
+  isPacked = first === 0x1f && second === 0x8b;
   const stream = isPacked ? file.stream().pipeThrough(new DecompressionStream('gzip')) : file.stream();
   const reader = stream.getReader();
   let bytes = new Uint8Array(0);
   let [end, need] = [0, 4];
   let dims = null;
   for (;;) {
-    const { done, value } = await reader.read().catch(() => {
-      throw damaged('is damaged: it cannot be unpacked');
-    });
+    const { done, value } = await reader.read().catch(failed);
     if (done) break;
     if (end + value.length > bytes.length) {
       const more = new Uint8Array(Math.max(dims ? need : 2 * end, end + value.length));
