@@ -14,7 +14,7 @@ use fmnist::train::{self, Callback, DeviceSplit, Learner, Settings, Step};
 struct Printer;
 
 impl Callback for Printer {
-    fn after_step(&mut self, learner: &Learner, step: &Step) -> Result<()> {
+    fn after_step(&mut self, learner: &mut Learner, step: &Step) -> Result<()> {
         if let Some(running) = step.running {
             let number = learner.position().steps;
             println!(
@@ -26,7 +26,7 @@ impl Callback for Printer {
         Ok(())
     }
 
-    fn after_epoch(&mut self, _: &Learner, history: &History) -> Result<()> {
+    fn after_epoch(&mut self, _: &mut Learner, history: &History) -> Result<()> {
         let Some(epoch) = history.records.last() else {
             return Ok(());
         };

@@ -46,6 +46,10 @@
 
 #![recursion_limit = "256"]
 
+// What unit tests share with those in `tests`.
+#[cfg(test)]
+extern crate self as fmnist;
+
 #[cfg(feature = "cli")]
 pub mod bench;
 #[cfg(feature = "cli")]

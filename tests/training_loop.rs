@@ -23,7 +23,7 @@ fn reading_changes_nothing_and_memory_stays() {
     }
 }
 
-fn weights(learner: &Learner) -> Vec<u8> {
+fn weights(learner: &mut Learner) -> Vec<u8> {
     let record = learner.model().into_record();
     record.into_bytes().expect("weights become bytes").to_vec()
 }
@@ -55,14 +55,14 @@ fn reading_metrics_back_changes_no_weight(device: &Device) {
     for (step, batch) in epochs.collect::<Vec<_>>().iter().enumerate() {
         blind.step(batch, step, schedule.learning_rate(step), &mut tally);
     }
-    assert_eq!(weights(&reading), weights(&blind));
+    assert_eq!(weights(&mut reading), weights(&mut blind));
 }
 
 /// Reads the state after each step, as a checkpoint does.
 struct Saving;
 
 impl Callback for Saving {
-    fn after_step(&mut self, learner: &Learner, _: &Step) -> Result<()> {
+    fn after_step(&mut self, learner: &mut Learner, _: &Step) -> Result<()> {
         learner.state().map(drop)
     }
 }

@@ -13,8 +13,8 @@ fn load_gradient(row: u32, column: u32) -> vec4<f32> {
             let at = (row * OUTPUTS + column + i) / LANES;
             // The output of a ReLU is never negative. NaN is active: it is not equal to zero (but
             // `!=` is translated to a comparison that is false for NaN as well).
-            let inactive = output[at] == Element();
-            values = insert(values, i, select(grad_output[at], Element(), inactive));
+            let inactive = output[at] == Element(0.0);
+            values = insert(values, i, select(grad_output[at], Element(0.0), inactive));
         }
     }
     return values;

@@ -13,7 +13,7 @@ fn store(element: u32, sum: Element) {
     var value = sum;
     // `max` may turn NaN into 0.
     if (RELU) {
-        value = select(sum, Element(), sum <= Element());
+        value = select(sum, Element(0.0), sum <= Element(0.0));
     }
     product[element] = value;
 }

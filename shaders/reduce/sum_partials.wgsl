@@ -27,7 +27,7 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     let element = workgroup.x * ELEMENTS + local % ELEMENTS;
-    var sum = Element();
+    var sum = Element(0.0);
     if (element < LENGTH) {
         for (var row = local / ELEMENTS; row < ROWS; row += STRIDE) {
             sum += partials[row * LENGTH + element];

@@ -8,8 +8,7 @@ use burn::tensor::Device;
 use super::{DeviceMemory, Spread};
 use crate::device;
 use crate::device::recorder::{self, Record};
-use crate::train::{Batch, Batches, DeviceSplit};
-use crate::train::{Learner, ModelSettings, Settings, Tally};
+use crate::train::{Batches, DeviceSplit, Learner, ModelSettings, Settings};
 
 /// Before anything is measured: pipelines, memory pools, caches and clocks settle.
 const WARM_UP_STEPS: usize = 10;
@@ -18,6 +17,9 @@ const WARM_UP_SECONDS: f64 = 0.5;
 const MEASURED_SECONDS: f64 = 3.0;
 /// The steps measured are divided into so many samples, between which the device is waited for.
 const SAMPLES: usize = 20;
+/// Steps that an idle device is asked for, to see how long the host takes: as many as are submitted together.
+const ENQUEUED_SECONDS: f64 = 0.03;
+const ENQUEUED_STEPS: usize = 16;
 /// How long to look at single kernels.
 const RECORDED_SECONDS: f64 = 1.0;
 const RECORDED_STEPS: [usize; 2] = [2, 20];
@@ -67,6 +69,7 @@ pub fn measure(
     }
     let estimate = warm_up.elapsed().as_secs_f64() / warmed_up as f64;
     let fitting = |seconds: f64| (seconds / estimate) as usize;
+    trainer.learner.expect(estimate);
 
     let steps = steps.unwrap_or_else(|| fitting(MEASURED_SECONDS).max(SAMPLES));
     let mut step_seconds = Vec::new();
@@ -74,10 +77,11 @@ pub fn measure(
         step_seconds.push(trainer.timed(steps)? / steps as f64);
     }
     let mut enqueue_seconds = Vec::new();
+    let together = fitting(ENQUEUED_SECONDS).clamp(1, ENQUEUED_STEPS);
     for _ in 0..SAMPLES.min(steps) {
         let started = Instant::now();
-        trainer.run(1);
-        enqueue_seconds.push(started.elapsed().as_secs_f64());
+        trainer.run(together);
+        enqueue_seconds.push(started.elapsed().as_secs_f64() / together as f64);
         device::wait(trainer.device)?;
     }
     let [fewest, most] = RECORDED_STEPS;
@@ -109,7 +113,6 @@ fn samples(steps: usize) -> impl Iterator<Item = usize> {
 /// A model in training.
 struct Trainer<'a> {
     learner: Learner,
-    tally: Tally,
     device: &'a Device,
     batch_size: usize,
     learning_rate: f64,
@@ -128,7 +131,6 @@ impl<'a> Trainer<'a> {
     ) -> Self {
         Self {
             learner: Learner::new(model, settings, images, device),
-            tally: Tally::default(),
             device,
             batch_size: settings.batch_size,
             learning_rate: model.training.learning_rate,
@@ -141,24 +143,19 @@ impl<'a> Trainer<'a> {
     /// Asks the device for `steps` whole steps, each with a full batch of its own.
     fn run(&mut self, steps: usize) {
         for _ in 0..steps {
-            let batch = self.full_batch();
-            let step = self.steps;
+            let (learner, epoch) = (&mut self.learner, &mut self.epoch);
+            let is_whole = |batches: &Batches| batches.images_ahead() >= self.batch_size;
+            let mut batches = self.batches.take().filter(is_whole).unwrap_or_else(|| {
+                // What was queued is of the epoch before.
+                learner.submit();
+                *epoch += 1;
+                learner.batches(*epoch)
+            });
+            learner.advance(&mut batches, self.steps, self.learning_rate);
             self.steps += 1;
-            self.learner
-                .step(&batch, step, self.learning_rate, &mut self.tally);
+            self.batches = Some(batches);
         }
-    }
-
-    fn full_batch(&mut self) -> Batch {
-        loop {
-            match self.batches.as_mut().and_then(Iterator::next) {
-                Some(batch) if batch.len() == self.batch_size => return batch,
-                _ => {
-                    self.epoch += 1;
-                    self.batches = Some(self.learner.batches(self.epoch));
-                }
-            }
-        }
+        self.learner.submit();
     }
 
     /// Seconds for `steps` steps, until the device has finished them.

@@ -1,19 +1,23 @@
 //! `fmnist bench`.
 
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
 
-use super::limits::{CEILINGS, check_batch_size, check_memory};
+use super::limits::{CEILINGS, check_batch_size, check_counted, check_memory};
 use super::recipe::{RecipeArgs, usual_recipe};
 use super::{DeviceArgs, dataset::DatasetArgs, positive};
 use crate::bench::{self, UntilReport, table, until_table};
 use crate::dataset::{DatasetChoice, SearchPaths, Split, synthetic};
 use crate::device::advise_without_memory;
+use crate::model::Kernels;
+use crate::program::{MOST_BINDINGS, Program};
 use crate::train::recipe::{BATCH_SIZE, Recipe};
-use crate::train::{self, DeviceSplit, Diverged};
-use crate::util::text::count;
+use crate::train::{self, DeviceSplit, Diverged, Settings};
+use crate::util::text::{count, shown};
+use crate::util::whole_file;
 
 /// Flags of `fmnist bench`.
 #[derive(Args, Debug)]
@@ -29,6 +33,10 @@ pub struct BenchArgs {
     /// Runs to the accuracy, with seeds counted up from --seed
     #[arg(long, value_name = "N", value_parser = positive, default_value_t = 1, requires = "until_accuracy")]
     runs: usize,
+    /// Measure nothing: write the launches of a training step, in their order, each a shader's text and its
+    /// grid, as JSON
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["steps", "until_accuracy", "json"])]
+    dump_step: Option<PathBuf>,
     #[command(flatten)]
     dataset: DatasetArgs,
     /// Print one JSON object instead of a table
@@ -54,6 +62,9 @@ pub fn run(args: BenchArgs, device: &DeviceArgs, process_start: Instant) -> Resu
         count(images.len(), "training image"),
         images.len()
     );
+    if let Some(path) = &args.dump_step {
+        return dump_step(&settings, images.len(), path);
+    }
     let selected = device.select(say)?;
     check_batch_size(&settings, images.len(), &selected)?;
     let report = bench::run(
@@ -70,6 +81,24 @@ pub fn run(args: BenchArgs, device: &DeviceArgs, process_start: Instant) -> Resu
     } else {
         outln!("{}", table(&report).trim_end())?;
     }
+    Ok(())
+}
+
+/// Writes down what a GPU is given in a step of each model.
+fn dump_step(settings: &Settings, images: usize, path: &Path) -> Result<()> {
+    ensure!(
+        settings.kernels == Kernels::Fused,
+        "--dump-step writes this program's own launches — leave out --no-fused"
+    );
+    check_counted(settings, 1)?;
+    let programs = settings.models.iter();
+    let programs: Vec<_> = programs
+        .map(|model| model.program(images, settings.batch_size, MOST_BINDINGS))
+        .collect();
+    let launches: Vec<_> = programs.iter().flat_map(Program::listed).collect();
+    whole_file::write(path, serde_json::to_string(&launches)?.as_bytes())
+        .context("the launches are not saved — name another file with --dump-step")?;
+    errln!("saved {} launches to {}", launches.len(), shown(path));
     Ok(())
 }
 

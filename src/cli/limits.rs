@@ -71,11 +71,35 @@ fn most_images(architecture: &Architecture, kernels: Kernels, selected: &Selecte
         most = most.min(largest / bytes(architecture.largest_activation(kernels)));
     }
     if selected.backend == Backend::Wgpu {
-        let indexable = i32::MAX as u64 / architecture.largest_count() as u64;
-        // A dispatch has at most so many workgroups in each direction, one of which counts images.
-        most = most.min(indexable).min(MAX_GRID.into());
+        most = most.min(most_counted(architecture));
     }
     most
+}
+
+/// How many images a kernel can count the values of, on whatever GPU.
+fn most_counted(architecture: &Architecture) -> u64 {
+    let indexable = i32::MAX as u64 / architecture.largest_count() as u64;
+    // A dispatch has at most so many workgroups in each direction, one of which counts images.
+    indexable.min(MAX_GRID.into())
+}
+
+/// Refuses batches that no GPU's kernels can count; `others` are how many images the model takes when it does
+/// not train.
+pub fn check_counted(settings: &Settings, others: usize) -> Result<()> {
+    for model in &settings.models {
+        let most = most_counted(&model.architecture);
+        let kind = model.architecture.model;
+        ensure!(
+            others as u64 <= most,
+            "the {kind} model has more values than a GPU's kernels can count — make it or its images smaller"
+        );
+        ensure!(
+            settings.batch_size as u64 <= most,
+            "--batch-size {}: the {kind} model has more values than a GPU's kernels can count — use at most {most}",
+            settings.batch_size
+        );
+    }
+    Ok(())
 }
 
 #[cfg(test)]

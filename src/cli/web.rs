@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::dataset::DatasetArgs;
 use super::export::network;
-use super::limits::check_memory;
+use super::limits::{check_counted, check_memory};
 use super::recipe::RecipeArgs;
 use super::{named_page, open_run};
 use crate::dataset::{Dataset, Resize, Split};
@@ -18,7 +18,7 @@ use crate::run::{Config, RunFolder};
 use crate::train::{self, Settings};
 use crate::util::text::{bytes, shown};
 use crate::util::whole_file;
-use crate::web::{Contents, Data, Packed, page};
+use crate::web::{Contents, Data, EVALUATION_BATCH, Packed, page};
 
 /// Images to train on that a page holds, if nobody says how many.
 const PACKED: usize = 2_000;
@@ -67,6 +67,7 @@ fn of_run(args: &WebArgs, run: &Path) -> Result<String> {
         shown(run)
     );
     let (folder, config) = open_run(run)?;
+    check_counted(&config.settings, EVALUATION_BATCH)?;
     let summary = Summary::read(&folder.file("summary.json"))?;
     let test = TestSet::read(folder.path(), &[], config.spec())?.split;
     let packed = match args.no_samples {
@@ -129,6 +130,7 @@ fn of_dataset(args: &WebArgs) -> Result<String> {
         samples: None,
         ..args.recipe.settings(&data)?
     };
+    check_counted(&settings, EVALUATION_BATCH)?;
     let (training, validation) = train::split(&settings, &mut data)?;
     let images = args.recipe.samples().unwrap_or(PACKED);
     let packed = match args.no_samples {

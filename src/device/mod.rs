@@ -8,7 +8,8 @@ mod memory;
 mod read_back;
 pub mod recorder;
 
-use std::sync::OnceLock;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
@@ -17,6 +18,7 @@ use burn_wgpu::wgpu::{self, Backends, DeviceType};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::util::lock;
 use crate::util::text::{self, count};
 
 #[cfg(feature = "cli")]
@@ -144,9 +146,17 @@ pub fn adapters() -> Vec<Adapter> {
 }
 
 /// What to do where the GPU cannot be used.
-pub const DRIVER_ADVICE: &str = "install your GPU's driver (on Linux its Vulkan driver and the \
-    package libvulkan1; `mesa-vulkan-drivers` for Intel, AMD and software Vulkan), \
-    or train with --backend cpu";
+pub const DRIVER_ADVICE: &str = match cfg!(windows) {
+    false => {
+        "install your GPU's driver (on Linux its Vulkan driver and the package libvulkan1; \
+         `mesa-vulkan-drivers` for Intel, AMD and software Vulkan), or train with --backend cpu"
+    }
+    true => {
+        "install your GPU's driver, put Microsoft's dxcompiler.dll (from \
+         https://github.com/microsoft/DirectXShaderCompiler/releases) beside the program, or train \
+         with --backend cpu"
+    }
+};
 
 /// There is no such GPU.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -257,7 +267,11 @@ fn open(adapter: Adapter, reason: String) -> Result<Selected> {
         ..Default::default()
     });
     let (device, queue) = pollster::block_on(request).with_context(context)?;
-    let watched = device.clone();
+    let gpu = Gpu {
+        device: device.clone(),
+        queue: queue.clone(),
+        pipelines: Arc::default(),
+    };
     let largest_tensor = device.limits().max_storage_buffer_binding_size;
     let setup = WgpuSetup {
         instance: instance().clone(),
@@ -271,7 +285,8 @@ fn open(adapter: Adapter, reason: String) -> Result<Selected> {
         .init()
         .with_context(context)?;
     // After Burn, which sets handlers of its own.
-    failure::watch(&watched);
+    failure::watch(&gpu.device);
+    lock(&OPEN).push((device.clone(), gpu));
     Ok(Selected {
         device,
         backend: Backend::Wgpu,
@@ -281,6 +296,27 @@ fn open(adapter: Adapter, reason: String) -> Result<Selected> {
         largest_tensor: Some(largest_tensor),
         memory: None,
     })
+}
+
+/// A GPU as wgpu knows it: what is submitted there runs in turn with what Burn submits.
+#[derive(Clone, Debug)]
+pub(crate) struct Gpu {
+    pub device: wgpu::Device,
+    pub queue: wgpu::Queue,
+    /// Those that were compiled, by their shaders' texts.
+    pub pipelines: Arc<Mutex<HashMap<String, wgpu::ComputePipeline>>>,
+}
+
+/// The GPUs that [`select`] opened. Burn keeps them, too, until the process ends.
+static OPEN: Mutex<Vec<(Device, Gpu)>> = Mutex::new(Vec::new());
+
+impl Gpu {
+    /// That of a device which [`select`] opened.
+    pub fn of(device: &Device) -> Option<Self> {
+        let open = lock(&OPEN);
+        let found = open.iter().find(|(other, _)| other == device);
+        found.map(|(_, gpu)| gpu.clone())
+    }
 }
 
 fn cpu(reason: &str) -> Selected {
@@ -318,9 +354,28 @@ fn instance() -> &'static wgpu::Instance {
     INSTANCE.get_or_init(|| {
         wgpu::Instance::new(wgpu::InstanceDescriptor {
             backends: Backends::PRIMARY,
+            backend_options: wgpu::BackendOptions {
+                dx12: wgpu::Dx12BackendOptions {
+                    shader_compiler: wgpu::Dx12Compiler::DynamicDxc { dxc_path: dxc() },
+                    ..Default::default()
+                },
+                ..Default::default()
+            },
             ..wgpu::InstanceDescriptor::new_without_display_handle()
         })
     })
+}
+
+/// Microsoft's shader compiler for DX12: beside the program, or wherever Windows finds one. Without it there is no
+/// adapter of DX12: the compiler that Windows brings takes minutes for a kernel.
+fn dxc() -> String {
+    const DXC: &str = "dxcompiler.dll";
+    let program = std::env::current_exe().ok();
+    let beside = program.map(|program| program.with_file_name(DXC));
+    match beside.filter(|path| path.exists()) {
+        Some(path) => path.to_string_lossy().into_owned(),
+        None => DXC.to_owned(),
+    }
 }
 
 fn api_name(backend: wgpu::Backend) -> &'static str {

@@ -67,6 +67,11 @@ pub fn record<R>(work: impl FnOnce() -> R) -> (R, Record) {
     (result, summary(events))
 }
 
+/// Whether [`record`] is at work.
+pub(crate) fn is_recording() -> bool {
+    RECORDING.load(Ordering::Relaxed)
+}
+
 /// Notes that this many bytes go to the device.
 pub fn uploaded(bytes: usize) {
     note(|| Event::Uploaded(bytes));
@@ -80,7 +85,7 @@ pub fn read_back(bytes: usize) {
 /// Times an operation on the CPU until the guard is dropped.
 #[must_use = "the operation ends when the guard is dropped"]
 pub fn operation(name: &'static str) -> Option<Operation> {
-    RECORDING.load(Ordering::Relaxed).then(|| Operation {
+    is_recording().then(|| Operation {
         name,
         started: Instant::now(),
     })
@@ -111,7 +116,7 @@ static RECORDING: AtomicBool = AtomicBool::new(false);
 static EVENTS: Mutex<Vec<Event>> = Mutex::new(Vec::new());
 
 fn note(event: impl FnOnce() -> Event) {
-    if RECORDING.load(Ordering::Relaxed) {
+    if is_recording() {
         lock(&EVENTS).push(event());
     }
 }

@@ -1,9 +1,12 @@
 //! What a device does, as data: buffers, shaders, and the launches in their order.
 //!
-//! A program is written down without a device, from the same plans that the native path launches, and is
-//! carried out by whoever can run WebGPU: the page of [`web`](crate::web) does.
+//! A program is written down without a device, from the same plans that Burn's operations launch, and is
+//! carried out by whoever can run WebGPU: the page of [`web`](crate::web) does, and, on a GPU, training.
 
 mod predict;
+pub(crate) mod replay;
+#[cfg(test)]
+mod shapes_of_tests;
 mod train;
 
 use std::collections::BTreeMap;
@@ -18,7 +21,7 @@ use crate::ops::gather;
 use crate::ops::wgsl::{Launch, Queue};
 
 pub use predict::{evaluate, measure, predict};
-pub use train::train;
+pub use train::{MOST_BINDINGS, Parts, train};
 
 /// Launches, in their order, and what they need.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -67,6 +70,31 @@ pub struct Dispatch {
     pub bindings: Vec<[usize; 3]>,
     /// Workgroups in x, y and z.
     pub grid: [u32; 3],
+}
+
+/// A launch by itself, as other programs may judge it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Listed<'a> {
+    /// The shader's file in `shaders`.
+    pub kernel: &'static str,
+    /// Its text with all sizes filled in.
+    pub wgsl: &'a str,
+    /// Workgroups in x, y and z.
+    pub grid: [u32; 3],
+}
+
+impl Program {
+    /// All launches, in their order.
+    pub fn listed(&self) -> impl Iterator<Item = Listed<'_>> {
+        self.launches.iter().map(|launch| {
+            let pipeline = &self.pipelines[launch.pipeline];
+            Listed {
+                kernel: pipeline.name,
+                wgsl: &pipeline.code,
+                grid: launch.grid,
+            }
+        })
+    }
 }
 
 /// A buffer of a program that is being written.

@@ -7,13 +7,24 @@ use crate::ops::conv_relu_pool::{self, BlockShape};
 use crate::ops::linear::{self, LinearShape};
 use crate::ops::wgsl::Queue;
 use crate::ops::{channel_norm, cross_entropy, dropout};
-use crate::train::{ClassWeights, ModelSettings};
 
 /// Buffers that a kernel binds in every implementation of WebGPU.
-const MOST_BINDINGS: usize = 8;
+pub const MOST_BINDINGS: usize = 8;
+
+/// What belongs to a training step besides what its architecture says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Parts {
+    /// Activations are dropped.
+    pub dropout: bool,
+    /// Classes do not count the same.
+    pub class_weights: bool,
+    /// The weights are averaged over the steps.
+    pub averaging: bool,
+}
 
 /// A step on a batch of `batch` images out of `images` on the device: the batch is made, its loss and the
-/// gradients computed, and the parameters changed.
+/// gradients computed, and the parameters changed. Kernels bind `most_bindings` buffers at most:
+/// [`MOST_BINDINGS`], or as many as a device is known to allow.
 ///
 /// Inputs: `images`, `labels`, `order` and `target_values` as [`gather`](crate::ops::gather::gather) takes
 /// them; `class_weights` where classes do not count the same; and, anew for each step, `selection`, `hyper`
@@ -24,18 +35,19 @@ const MOST_BINDINGS: usize = 8;
 /// # Panics
 ///
 /// If the model is too large for a batch of this size.
-pub fn train(model: &ModelSettings, images: usize, batch: usize) -> Program {
-    program(model, images, batch, MOST_BINDINGS)
-}
-
-fn program(model: &ModelSettings, images: usize, batch: usize, most_bindings: usize) -> Program {
-    let mut step = Step::new(model, batch);
-    let classes = model.architecture.classes;
-    let [x, targets] = step.writer.batch(&model.architecture, images, batch);
-    let class_weights = match model.training.class_weights {
-        ClassWeights::None => None,
-        ClassWeights::Balanced => Some(step.writer.input("class_weights", &[classes])),
-    };
+pub fn train(
+    architecture: &Architecture,
+    parts: Parts,
+    images: usize,
+    batch: usize,
+    most_bindings: usize,
+) -> Program {
+    let mut step = Step::new(architecture, parts, batch);
+    let classes = architecture.classes;
+    let [x, targets] = step.writer.batch(architecture, images, batch);
+    let class_weights = parts
+        .class_weights
+        .then(|| step.writer.input("class_weights", &[classes]));
     let logits = step.forward(x);
     let tensors = [&logits, &targets];
     let dims = [batch, classes];
@@ -43,7 +55,7 @@ fn program(model: &ModelSettings, images: usize, batch: usize, most_bindings: us
     let losses = cross_entropy::gpu::forward_backward(&mut step.writer, dims, tensors, weights);
     step.writer.output("tally", &losses.tally);
     step.backward(losses.grad_logits);
-    step.update(model.training.average_decay.is_some(), most_bindings);
+    step.update(parts.averaging, most_bindings);
     step.writer.program
 }
 
@@ -89,8 +101,7 @@ enum Saved {
 }
 
 impl<'a> Step<'a> {
-    fn new(model: &'a ModelSettings, batch: usize) -> Self {
-        let architecture = &model.architecture;
+    fn new(architecture: &'a Architecture, parts: Parts, batch: usize) -> Self {
         let layout = Layout::new(architecture.parameter_shapes().into_iter());
         let mut writer = Writer::default();
         let buffer = writer.input("parameters", &[layout.len]);
@@ -102,7 +113,7 @@ impl<'a> Step<'a> {
             writer,
             architecture,
             batch,
-            drops: model.training.dropout > 0.0,
+            drops: parts.dropout,
             layout,
             buffer,
             parameters,
@@ -280,7 +291,7 @@ mod tests {
     use crate::ops::wgsl::launched;
     use crate::program::tests::assert_same;
     use crate::train::recipe::Recipe;
-    use crate::train::{DeviceSplit, Learner, Settings, Tally};
+    use crate::train::{ClassWeights, DeviceSplit, Learner, Settings, Tally};
 
     const IMAGES: usize = 61;
     const BATCH: usize = 48;
@@ -328,7 +339,7 @@ mod tests {
                             learner.step(&next, 1, 1e-3, &mut tally);
                             let native = launched::take();
                             let all = usize::MAX;
-                            let written = program(&model, IMAGES, batch, all);
+                            let written = model.program(IMAGES, batch, all);
                             assert_same(&written, &native);
                         }
                     }
@@ -342,7 +353,7 @@ mod tests {
         for recipe in [Recipe::Standard, Recipe::Best] {
             for kind in ModelKind::ALL {
                 let model = recipe.model(kind, FASHION_MNIST_SPEC);
-                let written = train(&model, 6_000, 128);
+                let written = model.program(6_000, 128, MOST_BINDINGS);
                 let bindings = written.launches.iter().map(|launch| launch.bindings.len());
                 assert_eq!(bindings.max(), Some(MOST_BINDINGS));
             }

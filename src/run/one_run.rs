@@ -74,7 +74,7 @@ pub fn one_run(
         history,
     };
     for &learner in &fresh {
-        callback.save(&learners[learner])?;
+        callback.save(&mut learners[learner])?;
     }
     callback.history.write_csv(&folder.file("history.csv"))?;
     callback.prepare_for_failure();

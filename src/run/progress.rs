@@ -281,14 +281,14 @@ impl ProgressCallback {
 }
 
 impl Callback for ProgressCallback {
-    fn before_epoch(&mut self, learner: &Learner, images: usize) -> Result<()> {
+    fn before_epoch(&mut self, learner: &mut Learner, images: usize) -> Result<()> {
         if let Some(progress) = self.of(learner) {
             progress.begin_epoch(learner.position().epochs + 1, images);
         }
         Ok(())
     }
 
-    fn after_step(&mut self, learner: &Learner, step: &Step) -> Result<()> {
+    fn after_step(&mut self, learner: &mut Learner, step: &Step) -> Result<()> {
         let figures = |metrics: Metrics| (metrics.loss, metrics.accuracy);
         if let Some(progress) = self.of(learner) {
             progress.advance(step.images, step.running.map(figures));
@@ -296,7 +296,7 @@ impl Callback for ProgressCallback {
         Ok(())
     }
 
-    fn after_epoch(&mut self, learner: &Learner, history: &History) -> Result<()> {
+    fn after_epoch(&mut self, learner: &mut Learner, history: &History) -> Result<()> {
         if let (Some(progress), Some(record)) = (self.of(learner), history.records.last()) {
             progress.end_epoch(record);
         }

@@ -42,7 +42,7 @@ impl SaveCallback<'_> {
     /// # Errors
     ///
     /// If it cannot be written; [`Diverged`] if no training can go on from it.
-    pub fn save(&mut self, learner: &Learner) -> Result<()> {
+    pub fn save(&mut self, learner: &mut Learner) -> Result<()> {
         let state = learner.state()?;
         state.check(learner.kind())?;
         let history = self.history.of(learner.kind().name()).cloned();
@@ -56,7 +56,7 @@ impl SaveCallback<'_> {
     /// # Errors
     ///
     /// If they cannot be written.
-    pub fn save_model(&self, kept: CheckpointKind, learner: &Learner) -> Result<()> {
+    pub fn save_model(&self, kept: CheckpointKind, learner: &mut Learner) -> Result<()> {
         let weights = flattened(&learner.model()).into_iter().map(device::read);
         let state = State {
             position: Position::default(),
@@ -162,7 +162,7 @@ impl SaveCallback<'_> {
 }
 
 impl Callback for SaveCallback<'_> {
-    fn after_step(&mut self, learner: &Learner, _step: &Step) -> Result<()> {
+    fn after_step(&mut self, learner: &mut Learner, _step: &Step) -> Result<()> {
         let stop = interrupt::requested();
         if stop || self.saved.elapsed() >= self.interval {
             self.save(learner)?;
@@ -173,7 +173,7 @@ impl Callback for SaveCallback<'_> {
         }
     }
 
-    fn after_epoch(&mut self, learner: &Learner, history: &History) -> Result<()> {
+    fn after_epoch(&mut self, learner: &mut Learner, history: &History) -> Result<()> {
         let stop = interrupt::requested();
         let name = learner.kind().name();
         self.history = history.clone();

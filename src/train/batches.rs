@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use burn::Tensor;
 use burn::tensor::{DType, Device, Int, TensorData};
+use burn_wgpu::{CubeBackend, CubeTensor};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -206,6 +207,48 @@ impl Batches {
         }
     }
 
+    /// What the next batch is made of; none after the last one.
+    pub(crate) fn peek(&self) -> Option<Selection> {
+        let len = self.batch_size.min(self.images_ahead());
+        (len > 0).then_some(Selection {
+            part: None,
+            first: self.next as u32,
+            len: len as u32,
+            key: self.key,
+            augment: self.augment,
+            normalization: self.normalization,
+        })
+    }
+
+    /// What the images are.
+    pub(crate) fn spec(&self) -> &Spec {
+        &self.split.spec
+    }
+
+    /// Goes past the next batch without making it.
+    pub(crate) fn skip_batch(&mut self) {
+        self.next = (self.next + self.batch_size).min(self.split.len());
+    }
+
+    /// What batches are made from, on a GPU: images, labels, the order, and the values of targets. None where
+    /// parts of the images come and go.
+    pub(crate) fn on_gpu(&self) -> Option<[CubeTensor; 4]> {
+        let Images::Resident(images) = &self.split.images else {
+            return None;
+        };
+        let ints = [&**images, &self.split.labels, &self.order];
+        let [images, labels, order] =
+            ints.map(|tensor| tensor.clone().try_into_primitive::<CubeBackend>().ok());
+        let target_values = self.target_values.clone();
+        let target_values = target_values.try_into_primitive::<CubeBackend>().ok();
+        Some([images?, labels?, order?, target_values?])
+    }
+
+    /// Images of the pass that are left.
+    pub fn images_ahead(&self) -> usize {
+        self.split.len() - self.next
+    }
+
     /// Images of the pass before the next batch.
     pub fn images_before(&self) -> usize {
         self.next
@@ -216,10 +259,7 @@ impl Iterator for Batches {
     type Item = Batch;
 
     fn next(&mut self) -> Option<Batch> {
-        let len = self.batch_size.min(self.split.len() - self.next);
-        if len == 0 {
-            return None;
-        }
+        let selection = self.peek()?;
         let (images, part) = match (&self.split.images, &mut self.parts) {
             (Images::Resident(images), _) => (Tensor::clone(images), None),
             (Images::Streamed(..), Some(parts)) => {
@@ -228,15 +268,8 @@ impl Iterator for Batches {
             }
             (Images::Streamed(..), None) => return None,
         };
-        let selection = Selection {
-            part,
-            first: self.next as u32,
-            len: len as u32,
-            key: self.key,
-            augment: self.augment,
-            normalization: self.normalization,
-        };
-        self.next += len;
+        self.skip_batch();
+        let selection = Selection { part, ..selection };
         let (images, targets) = gather(
             images,
             self.split.labels.clone(),

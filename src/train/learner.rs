@@ -7,15 +7,17 @@ use burn::Tensor;
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
+use burn_wgpu::CubeBackend;
 
 use super::inference::{EVALUATION_BATCH, Inference};
 use super::pace::Pace;
+use super::replayed::Replayed;
 use super::{
     Callback, Diverged, Metrics, ModelSettings, Position, Settings, State, Step, Tally, Training,
 };
-use crate::device;
+use crate::device::{self, recorder};
 use crate::model::{Classifier, Kernels, ModelKind, Probabilities};
-use crate::ops::adamw::AdamW;
+use crate::ops::adamw::{AdamW, Buffers};
 use crate::ops::dropout::Dropout;
 use crate::ops::weights::{flattened, with_weights};
 use crate::train::{Batch, Batches, DeviceSplit};
@@ -44,6 +46,8 @@ pub struct Learner {
     position: Position,
     /// Of the epoch so far.
     tally: Tally,
+    /// How whole batches are trained on, once it is known whether they can be replayed.
+    replayed: Option<Option<Replayed>>,
 }
 
 impl Learner {
@@ -78,6 +82,7 @@ impl Learner {
             device: device.clone(),
             position: Position::default(),
             tally: Tally::default(),
+            replayed: None,
         }
     }
 
@@ -86,7 +91,8 @@ impl Learner {
     /// # Errors
     ///
     /// If the device fails.
-    pub fn state(&self) -> Result<State> {
+    pub fn state(&mut self) -> Result<State> {
+        self.submit();
         let (sums, images) = self.tally.sums()?;
         let weights = flattened(&self.model).into_iter().map(device::read);
         Ok(State {
@@ -127,6 +133,7 @@ impl Learner {
         self.model = with_weights(model, state.weights)?;
         self.optimizer.restore(&self.model, state.optimizer)?;
         self.tally = Tally::restored(position.sums, position.images, &self.device);
+        self.replayed = None;
         self.position = position;
         Ok(())
     }
@@ -143,7 +150,8 @@ impl Learner {
 
     /// The model as it stands, for inference: with averaged weights if the recipe averages, and with
     /// the normalisation folded into them.
-    pub fn model(&self) -> Classifier {
+    pub fn model(&mut self) -> Classifier {
+        self.submit();
         let normalization = self.settings.architecture.normalization;
         let batches = self
             .training
@@ -156,7 +164,8 @@ impl Learner {
     }
 
     /// The model in the form that is trained, without autodiff.
-    pub fn training_model(&self) -> Classifier {
+    pub fn training_model(&mut self) -> Classifier {
+        self.submit();
         self.model.valid()
     }
 
@@ -189,34 +198,28 @@ impl Learner {
         let batches = self.batches(epoch);
         let steps = batches.len();
         let schedule = self.settings.training.schedule(self.epochs, steps);
-        let batches = batches.starting_at(self.position.steps);
+        let mut batches = batches.starting_at(self.position.steps);
         callback.before_epoch(self, batches.images_before())?;
-        let mut tally = std::mem::take(&mut self.tally);
         let mut pace = Pace::new();
         let mut clock = Instant::now();
-        for batch in batches {
+        loop {
             let step_of_run = (epoch - 1) * steps + self.position.steps;
             let learning_rate = schedule.learning_rate(step_of_run);
-            self.step(&batch, step_of_run, learning_rate, &mut tally);
+            let Some(images) = self.advance(&mut batches, step_of_run, learning_rate) else {
+                break;
+            };
             self.position.steps += 1;
 
             let mut running = None;
             if pace.is_due() {
-                let metrics = self.read(&tally)?;
-                pace.has_read();
-                running = Some(metrics);
+                running = Some(self.read()?);
+                self.expect(pace.has_read());
             }
             self.count(&mut clock);
-            self.tally = tally;
-            let step = Step {
-                images: batch.len(),
-                running,
-            };
-            callback.after_step(self, &step)?;
-            tally = std::mem::take(&mut self.tally);
+            callback.after_step(self, &Step { images, running })?;
             clock = Instant::now();
         }
-        let metrics = self.read(&tally)?;
+        let metrics = self.read()?;
         device::wait(&self.device)?;
         self.count(&mut clock);
         let seconds = self.position.seconds;
@@ -225,6 +228,7 @@ impl Learner {
             busy_seconds: self.position.busy_seconds,
             ..Position::default()
         };
+        self.tally = Tally::default();
         Ok((metrics, seconds))
     }
 
@@ -238,11 +242,12 @@ impl Learner {
     }
 
     /// The metrics of the epoch so far, which must be finite.
-    fn read(&self, tally: &Tally) -> Result<Metrics> {
-        let metrics = tally.read()?;
+    fn read(&mut self) -> Result<Metrics> {
+        self.submit();
+        let metrics = self.tally.read()?;
         if !metrics.loss.is_finite() {
             // From the first loss that is not, no other is.
-            let ([.., finite], _) = tally.sums()?;
+            let ([.., finite], _) = self.tally.sums()?;
             bail!(Diverged {
                 model: self.kind(),
                 epoch: self.position.epochs + 1,
@@ -253,8 +258,77 @@ impl Learner {
         Ok(metrics)
     }
 
+    /// Takes step number `step` of the run, counted from 0, on the next batch of an epoch; returns how many
+    /// images it has, none after the last one. Its metrics are added to those of the epoch.
+    ///
+    /// On a GPU, steps may wait until several can be submitted together, at the latest when somebody asks for
+    /// what they change.
+    pub fn advance(
+        &mut self,
+        batches: &mut Batches,
+        step: usize,
+        learning_rate: f64,
+    ) -> Option<usize> {
+        let images = batches.peek()?.len as usize;
+        if self.can_replay(batches, images)
+            && let Some(Some(replayed)) = &mut self.replayed
+        {
+            let dropout = Dropout::new(self.settings.training.dropout, self.seed, step as u64);
+            let step = self.optimizer.next_step(learning_rate);
+            replayed.queue(batches, &step, dropout);
+            self.tally.count(images);
+            if replayed.is_full() {
+                self.submit();
+            }
+        } else {
+            self.submit();
+            let batch = batches.next()?;
+            let mut tally = std::mem::take(&mut self.tally);
+            self.step(&batch, step, learning_rate, &mut tally);
+            self.tally = tally;
+        }
+        Some(images)
+    }
+
+    /// Whether the step on such a batch can be [replayed](Replayed).
+    fn can_replay(&mut self, batches: &Batches, images: usize) -> bool {
+        if self.kernels != Kernels::Fused || images != self.batch_size || recorder::is_recording() {
+            return false;
+        }
+        if self.replayed.is_none() {
+            let weights = self.class_weights.as_ref();
+            let replayed = Replayed::new(&self.settings, batches, images, weights, &self.device);
+            self.replayed = Some(replayed);
+        }
+        matches!(self.replayed, Some(Some(_)))
+    }
+
+    /// Submits the steps that wait.
+    pub fn submit(&mut self) {
+        let Some(Some(replayed)) = &mut self.replayed else {
+            return;
+        };
+        if replayed.is_empty() {
+            return;
+        }
+        let total = self.tally.total(&self.device);
+        let total = total.try_into_primitive::<CubeBackend>();
+        let total = total.expect("a learner is on one device");
+        let model = std::mem::replace(&mut self.model, Classifier::empty());
+        let work = |buffers: Buffers| replayed.run(&buffers, &total);
+        self.model = self.optimizer.in_place(model, work);
+    }
+
+    /// Says how many seconds a step takes, as far as is known, by which it is decided how many are submitted
+    /// together.
+    pub fn expect(&mut self, step_seconds: f64) {
+        if let Some(Some(replayed)) = &mut self.replayed {
+            replayed.expect(step_seconds);
+        }
+    }
+
     /// Forward, loss, backward, update: step number `step` of the run, counted from 0. The batch's
-    /// metrics are added to `tally`.
+    /// metrics are added to `tally`. This is what [`advance`](Self::advance) does, by Burn's operations.
     pub fn step(&mut self, batch: &Batch, step: usize, learning_rate: f64, tally: &mut Tally) {
         let mut dropout = Dropout::new(self.settings.training.dropout, self.seed, step as u64);
         let images = batch.images.clone().autodiff();
@@ -305,7 +379,7 @@ impl Learner {
         Ok(metrics)
     }
 
-    fn inference(&self) -> Inference {
+    fn inference(&mut self) -> Inference {
         Inference {
             model: self.model(),
             normalization: self.settings.architecture.normalization,

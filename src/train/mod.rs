@@ -8,6 +8,7 @@ mod kernels;
 mod learner;
 mod pace;
 pub mod recipe;
+mod replayed;
 pub mod schedule;
 mod settings;
 mod state;
@@ -83,7 +84,7 @@ pub trait Callback {
     /// # Errors
     ///
     /// If the run must not go on.
-    fn before_epoch(&mut self, learner: &Learner, images: usize) -> Result<()> {
+    fn before_epoch(&mut self, learner: &mut Learner, images: usize) -> Result<()> {
         Ok(())
     }
 
@@ -92,7 +93,7 @@ pub trait Callback {
     /// # Errors
     ///
     /// If the run must not go on.
-    fn after_step(&mut self, learner: &Learner, step: &Step) -> Result<()> {
+    fn after_step(&mut self, learner: &mut Learner, step: &Step) -> Result<()> {
         Ok(())
     }
 
@@ -101,7 +102,7 @@ pub trait Callback {
     /// # Errors
     ///
     /// If the run must not go on.
-    fn after_epoch(&mut self, learner: &Learner, history: &History) -> Result<()> {
+    fn after_epoch(&mut self, learner: &mut Learner, history: &History) -> Result<()> {
         Ok(())
     }
 }
@@ -110,31 +111,31 @@ pub trait Callback {
 impl Callback for () {}
 
 impl<C: Callback> Callback for &mut C {
-    fn before_epoch(&mut self, learner: &Learner, images: usize) -> Result<()> {
+    fn before_epoch(&mut self, learner: &mut Learner, images: usize) -> Result<()> {
         (**self).before_epoch(learner, images)
     }
 
-    fn after_step(&mut self, learner: &Learner, step: &Step) -> Result<()> {
+    fn after_step(&mut self, learner: &mut Learner, step: &Step) -> Result<()> {
         (**self).after_step(learner, step)
     }
 
-    fn after_epoch(&mut self, learner: &Learner, history: &History) -> Result<()> {
+    fn after_epoch(&mut self, learner: &mut Learner, history: &History) -> Result<()> {
         (**self).after_epoch(learner, history)
     }
 }
 
 impl<A: Callback, B: Callback> Callback for (A, B) {
-    fn before_epoch(&mut self, learner: &Learner, images: usize) -> Result<()> {
+    fn before_epoch(&mut self, learner: &mut Learner, images: usize) -> Result<()> {
         self.0.before_epoch(learner, images)?;
         self.1.before_epoch(learner, images)
     }
 
-    fn after_step(&mut self, learner: &Learner, step: &Step) -> Result<()> {
+    fn after_step(&mut self, learner: &mut Learner, step: &Step) -> Result<()> {
         self.0.after_step(learner, step)?;
         self.1.after_step(learner, step)
     }
 
-    fn after_epoch(&mut self, learner: &Learner, history: &History) -> Result<()> {
+    fn after_epoch(&mut self, learner: &mut Learner, history: &History) -> Result<()> {
         self.0.after_epoch(learner, history)?;
         self.1.after_epoch(learner, history)
     }

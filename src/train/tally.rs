@@ -39,14 +39,25 @@ impl Tally {
         }
     }
 
+    /// Counts a batch whose sums the device adds to the [total](Self::total) itself.
+    pub(super) fn count(&mut self, images: usize) {
+        self.images += images;
+        self.batches += 1;
+    }
+
+    /// The sums so far, `[3]`, on `device`.
+    pub(super) fn total(&mut self, device: &Device) -> Tensor<1> {
+        let zeros = || Tensor::from_floats(Sums::default(), device);
+        self.sums.get_or_insert_with(zeros).clone()
+    }
+
     /// Adds a batch's sums, `[3]`.
     pub fn add(&mut self, sums: Tensor<1>, images: usize) {
         self.sums = Some(match self.sums.take() {
             Some(total) => total + sums,
             None => sums,
         });
-        self.images += images;
-        self.batches += 1;
+        self.count(images);
     }
 
     /// Waits for the device and returns the sums, and the number of images.

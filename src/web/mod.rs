@@ -23,6 +23,7 @@ use crate::model::{Architecture, KERNEL};
 use crate::train::Settings;
 
 pub use page::page;
+pub use programs::EVALUATION_BATCH;
 use programs::Programs;
 pub use training::Packed;
 use training::Training;

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::packed;
-use crate::program::{Pipeline, Program, evaluate, measure, predict, train};
+use crate::program::{MOST_BINDINGS, Pipeline, Program, evaluate, measure, predict};
 use crate::train::{ModelSettings, Settings};
 
 /// Images of a batch that a page evaluates with.
@@ -69,7 +69,7 @@ fn programs(model: &ModelSettings, batch_size: usize) -> BTreeMap<&'static str, 
     let architecture = &model.architecture;
     let mut programs = BTreeMap::from([
         ("predict", predict(architecture, 1)),
-        ("train", train(model, images, batch_size)),
+        ("train", model.program(images, batch_size, MOST_BINDINGS)),
         ("evaluate", evaluate(architecture, images, EVALUATION_BATCH)),
     ]);
     if architecture.channel_norm {

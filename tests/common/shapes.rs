@@ -1,4 +1,4 @@
-//! The shapes on which the block is tested and timed.
+//! The shapes on which operations are tested and timed.
 
 use fmnist::ops::conv_relu_pool::BlockShape;
 
@@ -24,7 +24,40 @@ const SHAPES: [[usize; 6]; 18] = [
     [2, 64, 128, 16, 16, 3],
 ];
 
-/// Every shape of the table: small, odd, one channel and many, both kernels, sizes that are no
+/// `[batch, inputs, outputs]` of fully connected layers: the models' own, partial batches, and odd sizes.
+pub const LAYERS: [[usize; 3]; 9] = [
+    [1, 1, 1],
+    [2, 3, 5],
+    [7, 17, 10],
+    [128, 128, 10],
+    [48, 784, 128],
+    [5, 100, 33],
+    [33, 31, 129],
+    [9, 3136, 128],
+    [130, 65, 66],
+];
+
+/// `[batch, channels, height, width]` of what is normalised.
+pub const NORMS: [[usize; 4]; 5] = [
+    [128, 32, 14, 14],
+    [24, 64, 7, 7],
+    [1, 1, 1, 1],
+    [3, 5, 2, 9],
+    [7, 33, 3, 3],
+];
+
+/// `[channels, height, width, classes]` of images: rows that end within a word, in colour or not; images that do;
+/// shapes that are not square; more classes than a workgroup has invocations; the largest image.
+pub const IMAGES: [[usize; 4]; 6] = [
+    [3, 9, 13, 100],
+    [1, 13, 9, 2],
+    [3, 8, 30, 255],
+    [3, 32, 32, 10],
+    [1, 11, 64, 65],
+    [3, 256, 256, 3],
+];
+
+/// Every shape of a block in the table: small, odd, one channel and many, both kernels, sizes that are no
 /// multiple of any tile, and those of coloured images.
 pub fn all() -> impl Iterator<Item = BlockShape> {
     SHAPES.into_iter().map(shape)

@@ -1,6 +1,7 @@
 //! The normalisation on each backend, against its formula, finite differences and Burn's own; and
 //! that folding it into the weights changes nothing.
 
+use crate::common::shapes::NORMS;
 use crate::common::{cpu, fashion_mnist, first, learner, plain, relative_error, values, wgpu};
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
@@ -18,15 +19,6 @@ on_each_device!(
     a_channel_of_zeros_stays_finite,
     a_folded_model_computes_the_same,
 );
-
-/// `[batch, channels, height, width]`: the models' blocks, and odd ones.
-const SHAPES: [[usize; 4]; 5] = [
-    [128, 32, 14, 14],
-    [24, 64, 7, 7],
-    [1, 1, 1, 1],
-    [3, 5, 2, 9],
-    [7, 33, 3, 3],
-];
 
 fn random(dims: [usize; 4], seed: u64) -> Vec<f32> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -60,7 +52,7 @@ fn wide(values: &[f32]) -> Vec<f64> {
 }
 
 fn does_what_its_formula_says(device: &Device) {
-    for dims in SHAPES {
+    for dims in NORMS {
         let input = random(dims, 1);
         let output = values(channel_norm(tensor(&input, dims, device)));
         let expected: Vec<f32> = define(&wide(&input), dims)
@@ -103,7 +95,7 @@ fn gradients_agree_with_finite_differences(device: &Device) {
 }
 
 fn agrees_with_burns_own(device: &Device) {
-    for dims in SHAPES {
+    for dims in NORMS {
         let actual = gradient(channel_norm, dims, device);
         let expected = gradient(reference::channel_norm, dims, device);
         // A single value has next to no gradient: its output is 1 whatever it is.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::common::shapes::IMAGES;
 use crate::common::{assert_panics, cpu, fashion_mnist, first, random, values, wgpu};
 use burn::Tensor;
 use burn::tensor::{DType, Device, Int, TensorData};
@@ -362,17 +363,8 @@ fn every_augmentation_is_its_definition(device: &Device) {
     }
 }
 
-/// Rows that end within a word, in colour or not; images that do; shapes that are not square; more
-/// classes than a workgroup has invocations; the largest image.
 fn images_of_any_size_and_classes_are_as_defined(device: &Device) {
-    for (channels, height, width, classes) in [
-        (3, 9, 13, 100),
-        (1, 13, 9, 2),
-        (3, 8, 30, 255),
-        (3, 32, 32, 10),
-        (1, 11, 64, 65),
-        (3, 256, 256, 3),
-    ] {
+    for [channels, height, width, classes] in IMAGES {
         let shape = ImageShape {
             channels,
             height,

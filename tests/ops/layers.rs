@@ -1,5 +1,6 @@
 //! The fused layer on each backend against its definition and Burn's own.
 
+use crate::common::shapes::LAYERS;
 use crate::common::{assert_panics, cpu, random, relative_error, values, wgpu};
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
@@ -13,19 +14,6 @@ on_each_device!(
     layers_take_transposed_inputs,
     tensors_that_do_not_fit_are_refused,
 );
-
-/// `[batch, inputs, outputs]`: the models' layers, partial batches, and odd sizes.
-const LAYERS: [[usize; 3]; 9] = [
-    [1, 1, 1],
-    [2, 3, 5],
-    [7, 17, 10],
-    [128, 128, 10],
-    [48, 784, 128],
-    [5, 100, 33],
-    [33, 31, 129],
-    [9, 3136, 128],
-    [130, 65, 66],
-];
 
 /// Multiples of 1/4 whose sums of products are exact in f32.
 fn exact(len: usize, seed: u64) -> Vec<f32> {

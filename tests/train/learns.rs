@@ -17,12 +17,12 @@ struct Seen {
 }
 
 impl Callback for Seen {
-    fn after_step(&mut self, _: &Learner, _: &Step) -> Result<()> {
+    fn after_step(&mut self, _: &mut Learner, _: &Step) -> Result<()> {
         self.steps += 1;
         Ok(())
     }
 
-    fn after_epoch(&mut self, _: &Learner, history: &History) -> Result<()> {
+    fn after_epoch(&mut self, _: &mut Learner, history: &History) -> Result<()> {
         self.epochs += 1;
         assert_eq!(history.records.len(), self.epochs);
         Ok(())

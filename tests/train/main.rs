@@ -11,4 +11,5 @@ mod learns;
 mod page;
 mod parity;
 mod recipes;
+mod replayed;
 mod resume;

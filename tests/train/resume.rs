@@ -21,7 +21,7 @@ on_each_device!(
 struct StopAfter(usize);
 
 impl Callback for StopAfter {
-    fn after_step(&mut self, _: &Learner, _: &Step) -> Result<()> {
+    fn after_step(&mut self, _: &mut Learner, _: &Step) -> Result<()> {
         if self.0 == 0 {
             bail!("stopped");
         }
@@ -41,7 +41,7 @@ fn settings(recipe: Recipe, kind: ModelKind, kernels: Kernels) -> Settings {
 }
 
 /// The state without what a clock measured.
-fn untimed(learner: &Learner) -> State {
+fn untimed(learner: &mut Learner) -> State {
     let mut state = learner.state().expect("the device works");
     state.position.seconds = 0.0;
     state.position.busy_seconds = 0.0;
@@ -84,9 +84,9 @@ fn assert_resumes(settings: &Settings, images: usize, stops: &[usize], device: &
         stopped.restore(read).expect("it fits");
     }
     assert_eq!(metrics, expected);
-    assert_eq!(untimed(&stopped), untimed(&straight));
-    let fresh = learner(settings, &images, device);
-    assert_ne!(untimed(&fresh).weights, untimed(&straight).weights);
+    assert_eq!(untimed(&mut stopped), untimed(&mut straight));
+    let mut fresh = learner(settings, &images, device);
+    assert_ne!(untimed(&mut fresh).weights, untimed(&mut straight).weights);
 }
 
 fn goes_on_bit_for_bit_from_any_step(device: &Device) {
@@ -111,7 +111,7 @@ fn another_models_state_is_refused(device: &Device) {
         learner.train_epoch(&mut ()).expect("it trains");
         learner
     };
-    let dense = of(Recipe::Plain, ModelKind::Dense);
+    let mut dense = of(Recipe::Plain, ModelKind::Dense);
     let state = dense.state().expect("the device works");
 
     let mut other = of(Recipe::Best, ModelKind::Dense);

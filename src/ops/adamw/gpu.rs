@@ -1,5 +1,6 @@
 //! AdamW on `burn-wgpu`: all parameters in one buffer, and a launch for all of them.
 
+use burn::Tensor;
 use burn::backend::TensorMetadata;
 use burn::backend::tensor::FloatTensor;
 use burn_wgpu::{CubeBackend, CubeTensor, into_contiguous};
@@ -35,6 +36,34 @@ impl Store {
         }
     }
 
+    /// Makes the buffers this one's alone, to be changed in place, with these parameters in them.
+    pub fn own(&mut self, parameters: Vec<CubeTensor>) -> Buffers<'_> {
+        let in_place = (self.layout.segments.iter().zip(&parameters))
+            .all(|(segment, tensor)| is_view(tensor, &self.parameters, segment.start));
+        if !in_place {
+            self.parameters = join(&self.layout, &parameters);
+        }
+        // A tensor that somebody holds must not change. The caller's are gone with this.
+        drop(parameters);
+        make_exclusive(&mut self.parameters);
+        self.averages.as_mut().map(make_exclusive);
+        Buffers {
+            parameters: &self.parameters,
+            moments: [&self.moments_1, &self.moments_2],
+            averages: self.averages.as_ref(),
+        }
+    }
+
+    /// The parameters as they are.
+    pub fn parameters(&self) -> Vec<CubeTensor> {
+        self.views(&self.parameters)
+    }
+
+    /// A tensor for the place of others.
+    pub fn placeholder(&self) -> Tensor<1> {
+        Tensor::from_primitive::<CubeBackend>(view(&self.moments_1, 0, [1].into()))
+    }
+
     /// The parts of one of the buffers as tensors.
     fn views(&self, buffer: &CubeTensor) -> Vec<CubeTensor> {
         let segments = self.layout.segments.iter();
@@ -42,6 +71,13 @@ impl Store {
             .map(|Segment { start, shape }| view(buffer, *start, shape.clone()))
             .collect()
     }
+}
+
+/// What a step changes.
+pub struct Buffers<'a> {
+    pub parameters: &'a CubeTensor,
+    pub moments: [&'a CubeTensor; 2],
+    pub averages: Option<&'a CubeTensor>,
 }
 
 /// Changes parameters, moments and averages in place. `buffers` are the parameters, both moments, and the
@@ -72,16 +108,7 @@ impl Update<CubeBackend> for Store {
         parameters: Vec<FloatTensor<CubeBackend>>,
         gradients: Vec<FloatTensor<CubeBackend>>,
     ) -> Vec<FloatTensor<CubeBackend>> {
-        let in_place = (self.layout.segments.iter().zip(&parameters))
-            .all(|(segment, tensor)| is_view(tensor, &self.parameters, segment.start));
-        if !in_place {
-            self.parameters = join(&self.layout, &parameters);
-        }
-        // A tensor that somebody holds must not change. The caller's are gone with this.
-        drop(parameters);
-        make_exclusive(&mut self.parameters);
-        self.averages.as_mut().map(make_exclusive);
-
+        self.own(parameters);
         let gradients: Vec<CubeTensor> = gradients.into_iter().map(into_contiguous).collect();
         let hyper = upload(&self.parameters, &step.to_array());
         update(
@@ -91,7 +118,7 @@ impl Update<CubeBackend> for Store {
             self.averages.as_ref(),
             &gradients,
         );
-        self.views(&self.parameters)
+        self.parameters()
     }
 
     fn memory(&self) -> Moments<FloatTensor<CubeBackend>> {

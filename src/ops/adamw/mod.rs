@@ -24,9 +24,10 @@ use burn_wgpu::CubeBackend;
 
 use crate::device;
 use crate::ops::weights::flattened;
+pub(crate) use gpu::Buffers;
 pub(crate) use plan::Layout;
 
-use parameters::{Primitives, flat, parameters_of, put, take};
+use parameters::{Primitives, flat, parameters_of, put, take, take_parameters};
 
 /// Decay of the first moment.
 const BETA_1: f64 = 0.9;
@@ -80,7 +81,7 @@ impl AdamStep {
     }
 
     /// The fields in their order, as the GPU kernel takes them.
-    fn to_array(self) -> [f32; STEP_NUMBERS] {
+    pub(crate) fn to_array(self) -> [f32; STEP_NUMBERS] {
         [
             self.learning_rate,
             self.keep,
@@ -179,13 +180,7 @@ impl AdamW {
         model: M,
         gradients: GradientsParams,
     ) -> M {
-        self.time += 1;
-        let step = AdamStep::new(
-            learning_rate,
-            self.weight_decay,
-            self.average_decay.unwrap_or(0.0),
-            self.time,
-        );
+        let step = self.next_step(learning_rate);
         if self.store.is_none() {
             self.store = Some(self.new_store(&model));
         }
@@ -197,6 +192,35 @@ impl AdamW {
             }
             Some(Store::Reference(store)) => store.step(&step, model, gradients),
         }
+    }
+
+    /// Counts a step and returns its numbers.
+    pub(crate) fn next_step(&mut self, learning_rate: f64) -> AdamStep {
+        self.time += 1;
+        AdamStep::new(
+            learning_rate,
+            self.weight_decay,
+            self.average_decay.unwrap_or(0.0),
+            self.time,
+        )
+    }
+
+    /// The model on a GPU after `work`, which takes [counted](Self::next_step) steps in these buffers. Nobody
+    /// else holds them meanwhile.
+    ///
+    /// # Panics
+    ///
+    /// If the model is not on a GPU, or not of the shape of the step before.
+    pub(crate) fn in_place<M: Module>(&mut self, model: M, work: impl FnOnce(Buffers)) -> M {
+        if self.store.is_none() {
+            self.store = Some(self.new_store(&model));
+        }
+        let Some(Store::Gpu(store)) = &mut self.store else {
+            panic!("only a GPU's buffers are changed in place");
+        };
+        let (model, parameters) = take_parameters::<CubeBackend, M>(model, &store.placeholder());
+        work(store.own(parameters));
+        put::<CubeBackend, M>(model, store.parameters(), true)
     }
 
     /// A model for inference, which is without autodiff, with the averaged weights; with its own

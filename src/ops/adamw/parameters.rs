@@ -91,6 +91,35 @@ pub fn take<B: Primitives, M: Module>(model: M, gradients: GradientsParams) -> (
     (model, take.taken)
 }
 
+/// The same without gradients: what is left has `placeholder`, of one element, everywhere.
+pub fn take_parameters<B: Primitives, M: Module>(
+    model: M,
+    placeholder: &Tensor<1>,
+) -> (M, Vec<FloatTensor<B>>) {
+    struct Take<'a, B: Backend> {
+        placeholder: &'a Tensor<1>,
+        parameters: Vec<FloatTensor<B>>,
+    }
+
+    impl<B: Primitives> ModuleMapper for Take<'_, B> {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let (id, parameter, mapper) = param.consume();
+            let parameter = B::from_tensor(parameter.inner());
+            self.parameters
+                .push(parameter.expect("a model is on one backend"));
+            let placeholder = Tensor::from_inner(self.placeholder.clone().reshape([1; D]));
+            Param::from_mapped_value(id, placeholder, mapper)
+        }
+    }
+
+    let mut take = Take::<B> {
+        placeholder,
+        parameters: Vec::new(),
+    };
+    let model = model.map(&mut take);
+    (model, take.parameters)
+}
+
 /// Puts parameters into a model, in its order; with `trainable` they get gradients.
 pub fn put<B: Primitives, M: Module>(
     model: M,

@@ -4,7 +4,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{DType, TensorMetadata};
 use burn_wgpu::{CubeBackend, into_contiguous};
 
-use super::{ApplyMask, MASK_WORDS, Mask, plan};
+use super::{ApplyMask, Mask, plan};
 use crate::ops::wgsl::{DeviceOf, Queue, upload};
 
 /// The activations, of so many, that `mask` leaves: the fields of [`Mask`] as the shader has them.
@@ -23,9 +23,7 @@ impl ApplyMask for CubeBackend {
     fn apply_mask(input: FloatTensor<Self>, mask: Mask) -> FloatTensor<Self> {
         let input = into_contiguous(input);
         let shape = input.shape();
-        let [x, y, z] = mask.key;
-        let mask: [u32; MASK_WORDS] = [x, y, z, mask.threshold, mask.scale.to_bits()];
-        let mask = upload(&input, &mask);
+        let mask = upload(&input, &mask.words());
         apply_mask(&mut DeviceOf(&input), &shape, [&input, &mask])
     }
 }

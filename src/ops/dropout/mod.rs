@@ -30,6 +30,14 @@ pub struct Mask {
     scale: f32,
 }
 
+impl Mask {
+    /// The mask as a device's kernel takes it.
+    pub(crate) fn words(&self) -> [u32; MASK_WORDS] {
+        let [x, y, z] = self.key;
+        [x, y, z, self.threshold, self.scale.to_bits()]
+    }
+}
+
 /// The dropout of one training step.
 #[derive(Clone, Debug)]
 pub struct Dropout {

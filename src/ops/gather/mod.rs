@@ -22,7 +22,7 @@ use crate::dataset::{ImageShape, Spec};
 
 pub use augment::{Augment, MOST_CROP};
 pub use normalization::{Normalization, Scale};
-pub(crate) use plan::PARAMETERS;
+pub(crate) use plan::{PARAMETERS, parameters};
 pub use random::epoch_key;
 
 /// Which images make a batch, and what is done to them.

@@ -1,0 +1,305 @@
+//! A program on wgpu itself, many times in one submission.
+//!
+//! For each launch, CubeCL looks up the pipeline, allocates what the kernel writes, and makes a bind group; each
+//! upload ends a submission. A program knows all that in advance: here buffers and bind groups are made once, and
+//! what differs from time to time, a few numbers, goes up together for all the times that are submitted together.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use burn_wgpu::wgpu::{self, BufferUsages};
+
+use super::{Dispatch, Pipeline, Program};
+use crate::device::Gpu;
+use crate::ops::wgsl::template;
+use crate::util::lock;
+
+/// Times that a submission holds at most.
+pub const MOST_TIMES: usize = 16;
+/// Where a binding may begin, on every device.
+const ALIGNMENT: usize = 256;
+
+/// A part of a buffer.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The whole.
+    pub buffer: wgpu::Buffer,
+    /// First byte.
+    pub offset: u64,
+}
+
+/// A program that is ready to run.
+pub struct Replay {
+    gpu: Gpu,
+    launches: Vec<Launch>,
+    /// Adds up the tallies.
+    tally: Launch,
+    memory: Vec<Memory>,
+    /// Where the numbers of a time lie among them, by input.
+    fields: BTreeMap<String, usize>,
+    /// Bytes of a time's numbers.
+    stride: usize,
+    /// On the device: how many times, then the numbers of each.
+    numbers: wgpu::Buffer,
+    /// The same on the host.
+    queued: Vec<u8>,
+    times: usize,
+}
+
+/// A launch with all it needs.
+struct Launch {
+    pipeline: wgpu::ComputePipeline,
+    grid: [u32; 3],
+    /// Buffer, first byte and bytes of each binding.
+    bindings: Vec<[usize; 3]>,
+    /// Of each time; one for all if there is nothing that differs.
+    bind_groups: Vec<wgpu::BindGroup>,
+}
+
+/// Where a buffer of the program is.
+enum Memory {
+    /// Here.
+    Own(wgpu::Buffer),
+    /// Elsewhere: a name that [`Replay::bind`] is told the place of.
+    Shared(String),
+    /// Among the numbers of each time.
+    Field(usize),
+    /// What each time leaves, one after the other.
+    Tallies(wgpu::Buffer),
+}
+
+impl Replay {
+    /// Compiles a program whose inputs called `fields` are a few numbers that differ each time; the other inputs
+    /// are shared with others. What its output `tally` has is added up. None if the device refuses any of it.
+    pub fn new(gpu: &Gpu, program: &Program, fields: impl Fn(&str) -> bool) -> Option<Self> {
+        let refused = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let too_large = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let replay = Self::compiled(gpu.clone(), program, fields);
+        let too_large = pollster::block_on(too_large.pop());
+        let refused = pollster::block_on(refused.pop());
+        let is_refused = too_large.or(refused).is_some();
+        if is_refused {
+            // What was refused may be among them.
+            lock(&gpu.pipelines).clear();
+        }
+        (!is_refused).then_some(replay)
+    }
+
+    fn compiled(gpu: Gpu, program: &Program, is_field: impl Fn(&str) -> bool) -> Self {
+        let (mut fields, mut stride) = (BTreeMap::new(), 0);
+        let names: BTreeMap<usize, &String> = program
+            .inputs
+            .iter()
+            .map(|(name, &at)| (at, name))
+            .collect();
+        let tallies = gpu.buffer("tallies", MOST_TIMES * ALIGNMENT);
+        let memory =
+            program
+                .buffers
+                .iter()
+                .enumerate()
+                .map(|(number, buffer)| match names.get(&number) {
+                    Some(&name) if is_field(name) => {
+                        let at = stride;
+                        fields.insert(name.clone(), at);
+                        stride += buffer.bytes.next_multiple_of(ALIGNMENT);
+                        Memory::Field(at)
+                    }
+                    Some(&name) => Memory::Shared(name.clone()),
+                    None if program.outputs.get("tally") == Some(&number) => {
+                        Memory::Tallies(tallies.clone())
+                    }
+                    None => Memory::Own(gpu.buffer(&buffer.name, buffer.bytes)),
+                });
+        let mut memory: Vec<Memory> = memory.collect();
+        let numbers = gpu.buffer("numbers", ALIGNMENT + MOST_TIMES * stride);
+
+        let pipelines = program.pipelines.iter();
+        let pipelines: Vec<_> = pipelines.map(|pipeline| gpu.pipeline(pipeline)).collect();
+        let launches = program.launches.iter();
+        let launches = launches
+            .map(|launch| Launch::new(&pipelines, launch))
+            .collect();
+
+        // As the last buffers: the numbers, all tallies, and what they are added to.
+        let first = memory.len();
+        memory.push(Memory::Own(numbers.clone()));
+        memory.push(Memory::Own(tallies));
+        memory.push(Memory::Shared(TOTAL.to_owned()));
+        let tally = Pipeline {
+            name: "tally/add",
+            code: template!("tally/add").to_owned(),
+        };
+        let tally = Launch {
+            pipeline: gpu.pipeline(&tally),
+            grid: [1; 3],
+            bindings: vec![
+                [first, 0, 2 * size_of::<u32>()],
+                [first + 1, 0, MOST_TIMES * ALIGNMENT],
+                [first + 2, 0, 3 * size_of::<f32>()],
+            ],
+            bind_groups: Vec::new(),
+        };
+        Self {
+            gpu,
+            launches,
+            tally,
+            memory,
+            fields,
+            stride,
+            numbers,
+            queued: vec![0; ALIGNMENT + MOST_TIMES * stride],
+            times: 0,
+        }
+    }
+
+    /// Sets where the shared inputs and [`TOTAL`] are: to be done before the first run, and when one has moved.
+    pub fn bind(&mut self, places: &BTreeMap<String, Place>) {
+        for launch in self.launches.iter_mut().chain([&mut self.tally]) {
+            let differs = launch.bindings.iter().any(|&[buffer, ..]| {
+                matches!(self.memory[buffer], Memory::Field(_) | Memory::Tallies(_))
+            });
+            let times = if differs { MOST_TIMES } else { 1 };
+            let layout = launch.pipeline.get_bind_group_layout(0);
+            let group = |time: usize| {
+                let entries = launch.bindings.iter().zip(0..);
+                let entries = entries.map(|(&[buffer, first, bytes], binding)| {
+                    let first = first as u64;
+                    let (buffer, offset) = match &self.memory[buffer] {
+                        Memory::Own(buffer) => (buffer, first),
+                        Memory::Shared(name) => {
+                            let place = &places[name];
+                            (&place.buffer, place.offset + first)
+                        }
+                        Memory::Field(at) => {
+                            let offset = ALIGNMENT + time * self.stride + at;
+                            (&self.numbers, offset as u64)
+                        }
+                        Memory::Tallies(buffer) => (buffer, (time * ALIGNMENT) as u64),
+                    };
+                    wgpu::BindGroupEntry {
+                        binding,
+                        resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                            buffer,
+                            offset,
+                            size: wgpu::BufferSize::new(bytes as u64),
+                        }),
+                    }
+                });
+                self.gpu
+                    .device
+                    .create_bind_group(&wgpu::BindGroupDescriptor {
+                        label: None,
+                        layout: &layout,
+                        entries: &entries.collect::<Vec<_>>(),
+                    })
+            };
+            launch.bind_groups = (0..times).map(group).collect();
+        }
+    }
+
+    /// How many times it will run.
+    pub fn queued(&self) -> usize {
+        self.times
+    }
+
+    /// Begins another time: its numbers are to follow.
+    ///
+    /// # Panics
+    ///
+    /// If [`MOST_TIMES`] are queued.
+    pub fn queue(&mut self) {
+        assert!(self.times < MOST_TIMES, "too many times in one submission");
+        self.times += 1;
+    }
+
+    /// The numbers of one of the fields of the time that was [queued](Self::queue) last.
+    pub fn set(&mut self, field: &str, numbers: &[u8]) {
+        let first = ALIGNMENT + (self.times - 1) * self.stride + self.fields[field];
+        self.queued[first..first + numbers.len()].copy_from_slice(numbers);
+    }
+
+    /// Submits what is queued.
+    pub fn run(&mut self) {
+        let times = std::mem::take(&mut self.times);
+        let header = [times as u32, (ALIGNMENT / size_of::<f32>()) as u32];
+        self.queued[..size_of_val(&header)].copy_from_slice(bytemuck::cast_slice(&header));
+        let queued = &self.queued[..ALIGNMENT + times * self.stride];
+        self.gpu.queue.write_buffer(&self.numbers, 0, queued);
+
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        for time in 0..times {
+            for launch in &self.launches {
+                launch.encode(&mut pass, time);
+            }
+        }
+        self.tally.encode(&mut pass, 0);
+        drop(pass);
+        self.gpu.queue.submit([encoder.finish()]);
+    }
+}
+
+/// What the tallies are added to, `[3]`.
+pub const TOTAL: &str = "total";
+
+impl Launch {
+    fn new(pipelines: &[wgpu::ComputePipeline], launch: &Dispatch) -> Self {
+        Self {
+            pipeline: pipelines[launch.pipeline].clone(),
+            grid: launch.grid,
+            bindings: launch.bindings.clone(),
+            bind_groups: Vec::new(),
+        }
+    }
+
+    fn encode(&self, pass: &mut wgpu::ComputePass<'_>, time: usize) {
+        let group = self.bind_groups.get(time).or(self.bind_groups.first());
+        let [x, y, z] = self.grid;
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, group, &[]);
+        pass.dispatch_workgroups(x, y, z);
+    }
+}
+
+impl Gpu {
+    fn buffer(&self, label: &str, bytes: usize) -> wgpu::Buffer {
+        self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size: bytes as u64,
+            usage: BufferUsages::STORAGE | BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        })
+    }
+
+    /// Compiles a shader that was not compiled before.
+    fn pipeline(&self, pipeline: &Pipeline) -> wgpu::ComputePipeline {
+        let mut compiled = lock(&self.pipelines);
+        let new = || self.compile(pipeline);
+        let entry = compiled.entry(pipeline.code.clone());
+        entry.or_insert_with(new).clone()
+    }
+
+    fn compile(&self, pipeline: &Pipeline) -> wgpu::ComputePipeline {
+        let shader = wgpu::ShaderModuleDescriptor {
+            label: Some(pipeline.name),
+            source: wgpu::ShaderSource::Wgsl(Cow::Borrowed(&pipeline.code)),
+        };
+        let checks = wgpu::ShaderRuntimeChecks::unchecked();
+        // SAFETY: as CubeCL launches them: the kernels stay within what they bind, whose sizes `Launch::check`
+        // and the program know, and their loops end.
+        let module = unsafe { self.device.create_shader_module_trusted(shader, checks) };
+        self.device
+            .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(pipeline.name),
+                layout: None,
+                module: &module,
+                entry_point: Some("main"),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    zero_initialize_workgroup_memory: false,
+                    ..Default::default()
+                },
+                cache: None,
+            })
+    }
+}
