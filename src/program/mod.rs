@@ -3,6 +3,7 @@
 //! A program is written down without a device, from the same plans that Burn's operations launch, and is
 //! carried out by whoever can run WebGPU: the page of [`web`](crate::web) does, and, on a GPU, training.
 
+mod compact;
 mod predict;
 pub(crate) mod replay;
 #[cfg(test)]

@@ -54,7 +54,7 @@ impl Replayed {
         let [_, labels, ..] = batches.on_gpu()?;
         let most_bindings = labels.client.properties().hardware.max_bindings as usize;
         let images = labels.shape().num_elements();
-        let program = model.program(images, batch, most_bindings);
+        let program = model.program(images, batch, most_bindings).compact();
         let is_field = |name: &str| name == SELECTION || name == HYPER || name.starts_with(MASK);
         let class_weights = class_weights.map(|weights| {
             let weights = weights.clone().inner().try_into_primitive::<CubeBackend>();

@@ -30,7 +30,9 @@ impl Programs {
     pub fn new(settings: &Settings) -> Self {
         let models = settings.models.iter().map(|model| {
             let programs = programs(model, settings.batch_size);
-            (model.architecture.model.name(), programs)
+            let programs = programs.into_iter();
+            let programs = programs.map(|(name, program)| (name, program.compact()));
+            (model.architecture.model.name(), programs.collect())
         });
         let mut models: BTreeMap<_, _> = models.collect();
         let all = || models.values().flat_map(BTreeMap::values);
