@@ -6,7 +6,6 @@ use anyhow::Result;
 use burn::tensor::Device;
 
 use super::{DeviceMemory, Spread};
-use crate::device;
 use crate::device::recorder::{self, Record};
 use crate::train::{Batches, DeviceSplit, Learner, ModelSettings, Settings};
 
@@ -82,7 +81,7 @@ pub fn measure(
         let started = Instant::now();
         trainer.run(together);
         enqueue_seconds.push(started.elapsed().as_secs_f64() / together as f64);
-        device::wait(trainer.device)?;
+        trainer.learner.wait()?;
     }
     let [fewest, most] = RECORDED_STEPS;
     let recorded_steps = fitting(RECORDED_SECONDS).clamp(fewest, most);
@@ -111,9 +110,8 @@ fn samples(steps: usize) -> impl Iterator<Item = usize> {
 }
 
 /// A model in training.
-struct Trainer<'a> {
+struct Trainer {
     learner: Learner,
-    device: &'a Device,
     batch_size: usize,
     learning_rate: f64,
     /// What is left of the epoch.
@@ -122,16 +120,15 @@ struct Trainer<'a> {
     steps: usize,
 }
 
-impl<'a> Trainer<'a> {
+impl Trainer {
     fn new(
         model: &ModelSettings,
         settings: &Settings,
         images: &DeviceSplit,
-        device: &'a Device,
+        device: &Device,
     ) -> Self {
         Self {
             learner: Learner::new(model, settings, images, device),
-            device,
             batch_size: settings.batch_size,
             learning_rate: model.training.learning_rate,
             batches: None,
@@ -162,7 +159,7 @@ impl<'a> Trainer<'a> {
     fn timed(&mut self, steps: usize) -> Result<f64> {
         let started = Instant::now();
         self.run(steps);
-        device::wait(self.device)?;
+        self.learner.wait()?;
         Ok(started.elapsed().as_secs_f64())
     }
 }

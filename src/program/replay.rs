@@ -227,15 +227,39 @@ impl Replay {
         let queued = &self.queued[..ALIGNMENT + times * self.stride];
         self.gpu.queue.write_buffer(&self.numbers, 0, queued);
 
+        let exp = std::env::var("FM_EXP").unwrap_or_default();
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-        let mut pass = encoder.begin_compute_pass(&Default::default());
-        for time in 0..times {
-            for launch in &self.launches {
-                launch.encode(&mut pass, time);
+        if exp == "1" {
+            for time in 0..times {
+                for launch in &self.launches {
+                    let mut pass = encoder.begin_compute_pass(&Default::default());
+                    launch.encode(&mut pass, time);
+                }
             }
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            self.tally.encode(&mut pass, 0);
+        } else if exp == "2" {
+            for time in 0..times {
+                for launch in &self.launches {
+                    let mut pass = encoder.begin_compute_pass(&Default::default());
+                    launch.encode(&mut pass, time);
+                    drop(pass);
+                    self.gpu.queue.submit([encoder.finish()]);
+                    encoder = self.gpu.device.create_command_encoder(&Default::default());
+                }
+            }
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            self.tally.encode(&mut pass, 0);
+        } else {
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            for time in 0..times {
+                for launch in &self.launches {
+                    launch.encode(&mut pass, time);
+                }
+            }
+            self.tally.encode(&mut pass, 0);
+            drop(pass);
         }
-        self.tally.encode(&mut pass, 0);
-        drop(pass);
         self.gpu.queue.submit([encoder.finish()]);
     }
 }

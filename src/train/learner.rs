@@ -220,7 +220,6 @@ impl Learner {
             clock = Instant::now();
         }
         let metrics = self.read()?;
-        device::wait(&self.device)?;
         self.count(&mut clock);
         let seconds = self.position.seconds;
         self.position = Position {
@@ -243,7 +242,7 @@ impl Learner {
 
     /// The metrics of the epoch so far, which must be finite.
     fn read(&mut self) -> Result<Metrics> {
-        self.submit();
+        self.wait()?;
         let metrics = self.tally.read()?;
         if !metrics.loss.is_finite() {
             // From the first loss that is not, no other is.
@@ -317,6 +316,19 @@ impl Learner {
         let model = std::mem::replace(&mut self.model, Classifier::empty());
         let work = |buffers: Buffers| replayed.run(&buffers, &total);
         self.model = self.optimizer.in_place(model, work);
+    }
+
+    /// Submits the steps that wait, and waits for the device to take all.
+    ///
+    /// # Errors
+    ///
+    /// If the device fails.
+    pub fn wait(&mut self) -> Result<()> {
+        self.submit();
+        if let Some(Some(replayed)) = &self.replayed {
+            replayed.wait();
+        }
+        device::wait(&self.device)
     }
 
     /// Says how many seconds a step takes, as far as is known, by which it is decided how many are submitted

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use burn::Tensor;
 use burn::backend::TensorMetadata;
 use burn::tensor::Device;
+use burn_cubecl::cubecl::client::Client;
 use burn_cubecl::cubecl::server::Handle;
 use burn_cubecl::cubecl::wgpu::WgpuServer;
-use burn_wgpu::{AutoCompiler, CubeBackend, CubeTensor};
+use burn_wgpu::{AutoCompiler, CubeBackend, CubeTensor, wgpu};
 
 use super::{Batches, ModelSettings};
 use crate::device::Gpu;
@@ -21,6 +22,8 @@ type Server = WgpuServer<AutoCompiler>;
 /// Steps on whole batches of one model.
 pub struct Replayed {
     replay: Replay,
+    client: Client,
+    device: wgpu::Device,
     class_weights: Option<CubeTensor>,
     /// What the batches of the queued steps are made from.
     inputs: Option<[CubeTensor; 4]>,
@@ -67,6 +70,8 @@ impl Replayed {
                 .filter(|name| name.starts_with(MASK))
                 .count(),
             replay: Replay::new(&gpu, &program, is_field)?,
+            client: labels.client.clone(),
+            device: gpu.device,
             class_weights,
             inputs: None,
             bound: BTreeMap::new(),
@@ -151,8 +156,21 @@ impl Replayed {
             self.replay.bind(&places.collect());
         }
         // What CubeCL was asked for before comes first. If that fails, the next one who waits is told.
-        let _ = total.client.flush();
+        let _ = self.client.flush();
         self.replay.run();
+    }
+}
+
+impl Replayed {
+    /// Waits until the device has taken the steps that were run.
+    ///
+    /// Whoever reads waits anyway. But while it has nothing else to do, CubeCL's thread looks for work every 150 µs,
+    /// which costs a device that runs on the processor a tenth of its speed: here that thread waits, too.
+    pub fn wait(&self) {
+        let device = &self.device;
+        // What fails is told to the reader.
+        let wait = || drop(device.poll(wgpu::PollType::wait_indefinitely()));
+        let _ = self.client.exclusive(wait);
     }
 }
 

@@ -30,12 +30,19 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut shaders = BTreeMap::new();
     for path in args {
         let listed: Vec<Shader> = serde_json::from_slice(&fs::read(&path)?)?;
-        shaders.extend(listed.into_iter().map(|shader| (shader.wgsl, shader.kernel)));
+        shaders.extend(
+            listed
+                .into_iter()
+                .map(|shader| (shader.wgsl, shader.kernel)),
+        );
     }
     let mut is_sound = true;
     for (number, (text, kernel)) in shaders.iter().enumerate() {
         match translated(text) {
-            Ok(hlsl) => fs::write(out.join(format!("{number:04}-{}.hlsl", kernel.replace('/', "-"))), hlsl)?,
+            Ok(hlsl) => fs::write(
+                out.join(format!("{number:04}-{}.hlsl", kernel.replace('/', "-"))),
+                hlsl,
+            )?,
             Err(error) => {
                 println!("naga: {kernel}: {}", error.replace('\n', " "));
                 is_sound = false;
