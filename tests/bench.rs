@@ -248,6 +248,62 @@ fn a_step_with_everything_in_it_has_few_launches() {
     assert!((80.0..=220.0).contains(&uploaded), "{uploaded}");
 }
 
+/// A step written down is what is launched when it is measured, less Burn's own kernels.
+#[test]
+fn a_step_is_written_down() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let path = folder.path().join("step.json");
+    let path = path.to_str().expect("it is text");
+    let step = [
+        "bench",
+        "--model",
+        "cnn",
+        "--recipe",
+        "best",
+        "--batch-size",
+        "4",
+    ];
+    let output = output(fmnist(&[&step[..], &["--dump-step", path]].concat()));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let launches: Vec<Value> =
+        serde_json::from_slice(&std::fs::read(path).expect("it was written")).expect("it is JSON");
+    let told = format!("saved {} launches to", launches.len());
+    assert!(
+        text(&output.stderr).contains(&told),
+        "{}",
+        text(&output.stderr)
+    );
+    let kernels: Vec<&str> = launches
+        .iter()
+        .map(|launch| launch["kernel"].as_str().expect("a name"))
+        .collect();
+    assert_eq!(kernels[0], "gather/batch");
+    assert_eq!(kernels.last(), Some(&"adamw/step"));
+    for kernel in [
+        "conv_relu_pool/grad_input",
+        "channel_norm/backward",
+        "cross_entropy/step",
+    ] {
+        assert!(kernels.contains(&kernel), "{kernels:?}");
+    }
+    for launch in &launches {
+        let wgsl = launch["wgsl"].as_str().expect("a text");
+        assert!(wgsl.contains("fn main(") && !wgsl.contains("{{"), "{wgsl}");
+        assert_eq!(launch["grid"].as_array().map(Vec::len), Some(3));
+    }
+
+    let refused = |more: &[&str]| {
+        let args = [&step[..], &["--dump-step", path], more].concat();
+        let output = self::output(fmnist(&args));
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        text(&output.stderr).to_owned()
+    };
+    assert!(refused(&["--no-fused"]).contains("leave out --no-fused"));
+    let large = refused(&["--widths", "8192,4", "--batch-size", "400"]);
+    assert!(large.contains("use at most 334"), "{large}");
+}
+
 /// What `fmnist bench --until-accuracy` printed as JSON, for a dense model on few images.
 fn until(accuracy: &str) -> Value {
     let _turn = alone();

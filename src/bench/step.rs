@@ -16,9 +16,8 @@ const WARM_UP_SECONDS: f64 = 0.5;
 const MEASURED_SECONDS: f64 = 3.0;
 /// The steps measured are divided into so many samples, between which the device is waited for.
 const SAMPLES: usize = 20;
-/// Steps that an idle device is asked for, to see how long the host takes: as many as are submitted together.
-const ENQUEUED_SECONDS: f64 = 0.03;
-const ENQUEUED_STEPS: usize = 16;
+/// Steps that the device is given at most before it is waited for: what waits takes memory.
+const MOST_AHEAD: usize = 4096;
 /// How long to look at single kernels.
 const RECORDED_SECONDS: f64 = 1.0;
 const RECORDED_STEPS: [usize; 2] = [2, 20];
@@ -68,7 +67,7 @@ pub fn measure(
     }
     let estimate = warm_up.elapsed().as_secs_f64() / warmed_up as f64;
     let fitting = |seconds: f64| (seconds / estimate) as usize;
-    trainer.learner.expect(estimate);
+    trainer.learner.set_step_seconds(estimate);
 
     let steps = steps.unwrap_or_else(|| fitting(MEASURED_SECONDS).max(SAMPLES));
     let mut step_seconds = Vec::new();
@@ -76,18 +75,21 @@ pub fn measure(
         step_seconds.push(trainer.timed(steps)? / steps as f64);
     }
     let mut enqueue_seconds = Vec::new();
-    let together = fitting(ENQUEUED_SECONDS).clamp(1, ENQUEUED_STEPS);
+    let together = trainer.learner.together();
     for _ in 0..SAMPLES.min(steps) {
         let started = Instant::now();
-        trainer.run(together);
+        trainer.run(together)?;
         enqueue_seconds.push(started.elapsed().as_secs_f64() / together as f64);
         trainer.learner.wait()?;
     }
     let [fewest, most] = RECORDED_STEPS;
     let recorded_steps = fitting(RECORDED_SECONDS).clamp(fewest, most);
+    // One operation at a time: the first time their kernels are compiled.
+    recorder::record(|| trainer.timed(1)).0?;
     let (waited, record) = recorder::record(|| trainer.timed(recorded_steps));
     waited?;
 
+    let besides = trainer.learner.bytes_besides();
     Ok(Steps {
         parameters: trainer.learner.parameters(),
         first_step_seconds,
@@ -97,8 +99,8 @@ pub fn measure(
         record,
         recorded_steps,
         memory: device.memory_pool_usage().map(|usage| DeviceMemory {
-            in_use: usage.bytes_in_use,
-            reserved: usage.bytes_reserved,
+            in_use: usage.bytes_in_use + besides,
+            reserved: usage.bytes_reserved + besides,
         }),
     })
 }
@@ -138,27 +140,29 @@ impl Trainer {
     }
 
     /// Asks the device for `steps` whole steps, each with a full batch of its own.
-    fn run(&mut self, steps: usize) {
-        for _ in 0..steps {
-            let (learner, epoch) = (&mut self.learner, &mut self.epoch);
+    fn run(&mut self, steps: usize) -> Result<()> {
+        for asked in 1..=steps {
             let is_whole = |batches: &Batches| batches.images_ahead() >= self.batch_size;
             let mut batches = self.batches.take().filter(is_whole).unwrap_or_else(|| {
-                // What was queued is of the epoch before.
-                learner.submit();
-                *epoch += 1;
-                learner.batches(*epoch)
+                self.epoch += 1;
+                self.learner.batches(self.epoch)
             });
-            learner.advance(&mut batches, self.steps, self.learning_rate);
+            self.learner
+                .advance(&mut batches, self.steps, self.learning_rate);
             self.steps += 1;
             self.batches = Some(batches);
+            if asked.is_multiple_of(MOST_AHEAD) {
+                self.learner.wait()?;
+            }
         }
         self.learner.submit();
+        Ok(())
     }
 
     /// Seconds for `steps` steps, until the device has finished them.
     fn timed(&mut self, steps: usize) -> Result<f64> {
         let started = Instant::now();
-        self.run(steps);
+        self.run(steps)?;
         self.learner.wait()?;
         Ok(started.elapsed().as_secs_f64())
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::model::ModelKind;
 use crate::train::recipe::Recipe;
-use crate::train::{DeviceSplit, Learner, ModelSettings, Settings, Tally};
+use crate::train::{DeviceSplit, Learner, ModelSettings, Settings};
 use crate::util::statistics::MeanStd;
 use crate::util::text;
 
@@ -119,11 +119,11 @@ fn warm_up(
     device: &Device,
 ) -> Result<()> {
     let mut learner = Learner::new(model, settings, training, device);
-    let mut tally = Tally::default();
-    let batches = learner.batches(1).take(WARM_UP_STEPS);
-    for (step, batch) in batches.enumerate() {
-        learner.step(&batch, step, model.training.learning_rate, &mut tally);
+    let mut batches = learner.batches(1);
+    for step in 0..WARM_UP_STEPS {
+        learner.advance(&mut batches, step, model.training.learning_rate);
     }
+    learner.wait()?;
     learner.evaluate(validation)?;
     Ok(())
 }

@@ -105,7 +105,7 @@ pub fn check_counted(settings: &Settings, others: usize) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::FASHION_MNIST_SPEC;
+    use crate::dataset::{FASHION_MNIST_SPEC, ImageShape, Spec};
     use crate::device::{self, BackendChoice};
     use crate::model::ModelKind;
     use crate::train::recipe::Recipe;
@@ -129,6 +129,23 @@ mod tests {
         let error = check_batch_size(&settings, 60_000, &selected).unwrap_err();
         let message = error.to_string();
         assert!(message.contains("use at most 40281"), "{message}");
+    }
+
+    #[test]
+    fn models_that_a_page_cannot_count_are_refused() {
+        let shape = ImageShape {
+            channels: 3,
+            height: 256,
+            width: 256,
+        };
+        let mut settings = Settings::new(Recipe::Plain, &[ModelKind::Cnn], Spec::new(shape, 10));
+        check_counted(&settings, 125).unwrap();
+        settings.models[0].architecture.widths = vec![264, 8];
+        let message = check_counted(&settings, 125).unwrap_err().to_string();
+        assert!(
+            message.contains("make it or its images smaller"),
+            "{message}"
+        );
     }
 
     /// The standard CNN's step on 4,000 images peaks at 420 MB, of which 100 to 200 are the program's and the dataset's.

@@ -101,7 +101,7 @@ pub(super) fn watch(device: &wgpu::Device) {
     device.on_uncaptured_error(Arc::new(|error| match error {
         wgpu::Error::OutOfMemory { .. } => RAN_OUT_OF_MEMORY.store(true, Ordering::Relaxed),
         // All that follows from it is no news; any other error is a mistake in this program.
-        _ if ran_out_of_memory() => {}
+        _ if ran_out_of_memory() || lock(&LOST).is_some() => {}
         _ => panic!("wgpu error: {error}"),
     }));
     device.set_device_lost_callback(|_, reason| {

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use burn_wgpu::wgpu::{self, BufferUsages};
 
@@ -49,6 +50,7 @@ pub struct Replay {
 /// A launch with all it needs.
 struct Launch {
     pipeline: wgpu::ComputePipeline,
+    layout: wgpu::BindGroupLayout,
     grid: [u32; 3],
     /// Buffer, first byte and bytes of each binding.
     bindings: Vec<[usize; 3]>,
@@ -71,18 +73,22 @@ enum Memory {
 impl Replay {
     /// Compiles a program whose inputs called `fields` are a few numbers that differ each time; the other inputs
     /// are shared with others. What its output `tally` has is added up. None if the device refuses any of it.
-    pub fn new(gpu: &Gpu, program: &Program, fields: impl Fn(&str) -> bool) -> Option<Self> {
-        let refused = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let too_large = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let replay = Self::compiled(gpu.clone(), program, fields);
-        let too_large = pollster::block_on(too_large.pop());
-        let refused = pollster::block_on(refused.pop());
-        let is_refused = too_large.or(refused).is_some();
-        if is_refused {
+    pub fn new(gpu: Gpu, program: &Program, fields: impl Fn(&str) -> bool) -> Option<Self> {
+        use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
+        let device = gpu.device.clone();
+        let mut scopes =
+            [Validation, OutOfMemory, Internal].map(|filter| Some(device.push_error_scope(filter)));
+        let pipelines = Arc::clone(&gpu.pipelines);
+        let replay = Self::compiled(gpu, program, fields);
+        // The last one that was opened is closed first.
+        let closed = scopes.iter_mut().rev().filter_map(Option::take);
+        let errors = closed.filter_map(|scope| pollster::block_on(scope.pop()));
+        if errors.count() > 0 {
             // What was refused may be among them.
-            lock(&gpu.pipelines).clear();
+            lock(&pipelines).clear();
+            return None;
         }
-        (!is_refused).then_some(replay)
+        Some(replay)
     }
 
     fn compiled(gpu: Gpu, program: &Program, is_field: impl Fn(&str) -> bool) -> Self {
@@ -117,9 +123,14 @@ impl Replay {
         let pipelines = program.pipelines.iter();
         let pipelines: Vec<_> = pipelines.map(|pipeline| gpu.pipeline(pipeline)).collect();
         let launches = program.launches.iter();
-        let launches = launches
-            .map(|launch| Launch::new(&pipelines, launch))
-            .collect();
+        let launches = launches.map(
+            |Dispatch {
+                 pipeline,
+                 bindings,
+                 grid,
+             }| { Launch::new(&pipelines[*pipeline], bindings.clone(), *grid) },
+        );
+        let launches = launches.collect();
 
         // As the last buffers: the numbers, all tallies, and what they are added to.
         let first = memory.len();
@@ -130,16 +141,12 @@ impl Replay {
             name: "tally/add",
             code: template!("tally/add").to_owned(),
         };
-        let tally = Launch {
-            pipeline: gpu.pipeline(&tally),
-            grid: [1; 3],
-            bindings: vec![
-                [first, 0, 2 * size_of::<u32>()],
-                [first + 1, 0, MOST_TIMES * ALIGNMENT],
-                [first + 2, 0, 3 * size_of::<f32>()],
-            ],
-            bind_groups: Vec::new(),
-        };
+        let bindings = vec![
+            [first, 0, 2 * size_of::<u32>()],
+            [first + 1, 0, MOST_TIMES * ALIGNMENT],
+            [first + 2, 0, 3 * size_of::<f32>()],
+        ];
+        let tally = Launch::new(&gpu.pipeline(&tally), bindings, [1; 3]);
         Self {
             gpu,
             launches,
@@ -160,7 +167,7 @@ impl Replay {
                 matches!(self.memory[buffer], Memory::Field(_) | Memory::Tallies(_))
             });
             let times = if differs { MOST_TIMES } else { 1 };
-            let layout = launch.pipeline.get_bind_group_layout(0);
+            let layout = &launch.layout;
             let group = |time: usize| {
                 let entries = launch.bindings.iter().zip(0..);
                 let entries = entries.map(|(&[buffer, first, bytes], binding)| {
@@ -190,12 +197,21 @@ impl Replay {
                     .device
                     .create_bind_group(&wgpu::BindGroupDescriptor {
                         label: None,
-                        layout: &layout,
+                        layout,
                         entries: &entries.collect::<Vec<_>>(),
                     })
             };
             launch.bind_groups = (0..times).map(group).collect();
         }
+    }
+
+    /// Bytes that it takes on the device besides what is shared.
+    pub fn bytes(&self) -> u64 {
+        let own = self.memory.iter().filter_map(|memory| match memory {
+            Memory::Own(buffer) => Some(buffer.size()),
+            _ => None,
+        });
+        own.sum()
     }
 
     /// How many times it will run.
@@ -219,7 +235,22 @@ impl Replay {
         self.queued[first..first + numbers.len()].copy_from_slice(numbers);
     }
 
+    /// Forgets what is queued.
+    pub fn clear(&mut self) {
+        self.times = 0;
+    }
+
+    /// Waits until the device has done all that it was given.
+    pub fn wait(&self) {
+        // If it fails, those who read its results are told.
+        let _ = self.gpu.device.poll(wgpu::PollType::wait_indefinitely());
+    }
+
     /// Submits what is queued.
+    ///
+    /// # Panics
+    ///
+    /// If nothing was [bound](Self::bind).
     pub fn run(&mut self) {
         let times = std::mem::take(&mut self.times);
         let header = [times as u32, (ALIGNMENT / size_of::<f32>()) as u32];
@@ -227,39 +258,15 @@ impl Replay {
         let queued = &self.queued[..ALIGNMENT + times * self.stride];
         self.gpu.queue.write_buffer(&self.numbers, 0, queued);
 
-        let exp = std::env::var("FM_EXP").unwrap_or_default();
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-        if exp == "1" {
-            for time in 0..times {
-                for launch in &self.launches {
-                    let mut pass = encoder.begin_compute_pass(&Default::default());
-                    launch.encode(&mut pass, time);
-                }
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        for time in 0..times {
+            for launch in &self.launches {
+                launch.encode(&mut pass, time);
             }
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            self.tally.encode(&mut pass, 0);
-        } else if exp == "2" {
-            for time in 0..times {
-                for launch in &self.launches {
-                    let mut pass = encoder.begin_compute_pass(&Default::default());
-                    launch.encode(&mut pass, time);
-                    drop(pass);
-                    self.gpu.queue.submit([encoder.finish()]);
-                    encoder = self.gpu.device.create_command_encoder(&Default::default());
-                }
-            }
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            self.tally.encode(&mut pass, 0);
-        } else {
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            for time in 0..times {
-                for launch in &self.launches {
-                    launch.encode(&mut pass, time);
-                }
-            }
-            self.tally.encode(&mut pass, 0);
-            drop(pass);
         }
+        self.tally.encode(&mut pass, 0);
+        drop(pass);
         self.gpu.queue.submit([encoder.finish()]);
     }
 }
@@ -268,17 +275,18 @@ impl Replay {
 pub const TOTAL: &str = "total";
 
 impl Launch {
-    fn new(pipelines: &[wgpu::ComputePipeline], launch: &Dispatch) -> Self {
+    fn new(pipeline: &wgpu::ComputePipeline, bindings: Vec<[usize; 3]>, grid: [u32; 3]) -> Self {
         Self {
-            pipeline: pipelines[launch.pipeline].clone(),
-            grid: launch.grid,
-            bindings: launch.bindings.clone(),
+            pipeline: pipeline.clone(),
+            layout: pipeline.get_bind_group_layout(0),
+            grid,
+            bindings,
             bind_groups: Vec::new(),
         }
     }
 
     fn encode(&self, pass: &mut wgpu::ComputePass<'_>, time: usize) {
-        let group = self.bind_groups.get(time).or(self.bind_groups.first());
+        let group = &self.bind_groups[time.min(self.bind_groups.len() - 1)];
         let [x, y, z] = self.grid;
         pass.set_pipeline(&self.pipeline);
         pass.set_bind_group(0, group, &[]);
@@ -310,8 +318,8 @@ impl Gpu {
             source: wgpu::ShaderSource::Wgsl(Cow::Borrowed(&pipeline.code)),
         };
         let checks = wgpu::ShaderRuntimeChecks::unchecked();
-        // SAFETY: as CubeCL launches them: the kernels stay within what they bind, whose sizes `Launch::check`
-        // and the program know, and their loops end.
+        // SAFETY: the same shaders on buffers of the same sizes as CubeCL launches them, unchecked too: they guard
+        // every index, and their loops end.
         let module = unsafe { self.device.create_shader_module_trusted(shader, checks) };
         self.device
             .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {

@@ -220,6 +220,16 @@ impl Batches {
         })
     }
 
+    /// What distinguishes the random choices of an epoch from those of others.
+    pub(crate) fn key(&self) -> [u32; 2] {
+        self.key
+    }
+
+    /// Whether a part of the images at a time is moved to the device.
+    pub(crate) fn is_streamed(&self) -> bool {
+        self.split.is_streamed()
+    }
+
     /// What the images are.
     pub(crate) fn spec(&self) -> &Spec {
         &self.split.spec

@@ -11,7 +11,7 @@ use burn_wgpu::CubeBackend;
 
 use super::inference::{EVALUATION_BATCH, Inference};
 use super::pace::Pace;
-use super::replayed::Replayed;
+use super::step_queue::StepQueue;
 use super::{
     Callback, Diverged, Metrics, ModelSettings, Position, Settings, State, Step, Tally, Training,
 };
@@ -30,7 +30,8 @@ const FOLDING_BATCHES: usize = 16;
 /// hundreds of megabytes.
 const FOLDING_PIXELS: usize = 16 * 1024;
 
-/// A model with its optimizer.
+/// A model with its optimizer. It stays on the thread that made it: a GPU does what one thread asks for in its
+/// order, but not what several do.
 pub struct Learner {
     settings: ModelSettings,
     epochs: usize,
@@ -46,8 +47,10 @@ pub struct Learner {
     position: Position,
     /// Of the epoch so far.
     tally: Tally,
-    /// How whole batches are trained on, once it is known whether they can be replayed.
-    replayed: Option<Option<Replayed>>,
+    /// Steps that wait to be submitted together, where that can be done.
+    queue: Option<StepQueue>,
+    /// Whether it was tried.
+    has_tried_queue: bool,
 }
 
 impl Learner {
@@ -82,7 +85,8 @@ impl Learner {
             device: device.clone(),
             position: Position::default(),
             tally: Tally::default(),
-            replayed: None,
+            queue: None,
+            has_tried_queue: false,
         }
     }
 
@@ -133,7 +137,8 @@ impl Learner {
         self.model = with_weights(model, state.weights)?;
         self.optimizer.restore(&self.model, state.optimizer)?;
         self.tally = Tally::restored(position.sums, position.images, &self.device);
-        self.replayed = None;
+        // What waits is of the state before.
+        (self.queue, self.has_tried_queue) = (None, false);
         self.position = position;
         Ok(())
     }
@@ -213,7 +218,7 @@ impl Learner {
             let mut running = None;
             if pace.is_due() {
                 running = Some(self.read()?);
-                self.expect(pace.has_read());
+                self.set_step_seconds(pace.note_read());
             }
             self.count(&mut clock);
             callback.after_step(self, &Step { images, running })?;
@@ -269,52 +274,56 @@ impl Learner {
         learning_rate: f64,
     ) -> Option<usize> {
         let images = batches.peek()?.len as usize;
-        if self.can_replay(batches, images)
-            && let Some(Some(replayed)) = &mut self.replayed
-        {
-            let dropout = Dropout::new(self.settings.training.dropout, self.seed, step as u64);
-            let step = self.optimizer.next_step(learning_rate);
-            replayed.queue(batches, &step, dropout);
-            self.tally.count(images);
-            if replayed.is_full() {
-                self.submit();
-            }
-        } else {
-            self.submit();
+        if !self.can_queue(batches, images) {
             let batch = batches.next()?;
             let mut tally = std::mem::take(&mut self.tally);
             self.step(&batch, step, learning_rate, &mut tally);
             self.tally = tally;
+            return Some(images);
+        }
+        if self
+            .queue
+            .as_ref()
+            .is_some_and(|queue| !queue.takes(batches))
+        {
+            self.submit();
+        }
+        if let Some(queue) = &mut self.queue {
+            let dropout = Dropout::new(self.settings.training.dropout, self.seed, step as u64);
+            let step = self.optimizer.next_step(learning_rate);
+            queue.push(batches, &step, dropout);
+            self.tally.count(images);
+            if queue.is_full() {
+                self.submit();
+            }
         }
         Some(images)
     }
 
-    /// Whether the step on such a batch can be [replayed](Replayed).
-    fn can_replay(&mut self, batches: &Batches, images: usize) -> bool {
-        if self.kernels != Kernels::Fused || images != self.batch_size || recorder::is_recording() {
+    /// Whether the step on such a batch can wait to be submitted with others.
+    fn can_queue(&mut self, batches: &Batches, images: usize) -> bool {
+        let is_whole = images == self.batch_size && !batches.is_streamed();
+        if !is_whole || self.kernels != Kernels::Fused || recorder::is_recording() {
             return false;
         }
-        if self.replayed.is_none() {
+        if !self.has_tried_queue {
+            self.has_tried_queue = true;
             let weights = self.class_weights.as_ref();
-            let replayed = Replayed::new(&self.settings, batches, images, weights, &self.device);
-            self.replayed = Some(replayed);
+            self.queue = StepQueue::new(&self.settings, batches, images, weights, &self.device);
         }
-        matches!(self.replayed, Some(Some(_)))
+        self.queue.is_some()
     }
 
     /// Submits the steps that wait.
     pub fn submit(&mut self) {
-        let Some(Some(replayed)) = &mut self.replayed else {
+        let Some(queue) = self.queue.as_mut().filter(|queue| !queue.is_empty()) else {
             return;
         };
-        if replayed.is_empty() {
-            return;
-        }
         let total = self.tally.total(&self.device);
         let total = total.try_into_primitive::<CubeBackend>();
         let total = total.expect("a learner is on one device");
         let model = std::mem::replace(&mut self.model, Classifier::empty());
-        let work = |buffers: Buffers| replayed.run(&buffers, &total);
+        let work = |buffers: Buffers| queue.submit(&buffers, &total);
         self.model = self.optimizer.in_place(model, work);
     }
 
@@ -325,23 +334,34 @@ impl Learner {
     /// If the device fails.
     pub fn wait(&mut self) -> Result<()> {
         self.submit();
-        if let Some(Some(replayed)) = &self.replayed {
-            replayed.wait();
+        if let Some(queue) = &self.queue {
+            queue.wait();
         }
         device::wait(&self.device)
     }
 
+    /// Steps that are submitted together.
+    pub fn together(&self) -> usize {
+        self.queue.as_ref().map_or(1, StepQueue::together)
+    }
+
     /// Says how many seconds a step takes, as far as is known, by which it is decided how many are submitted
     /// together.
-    pub fn expect(&mut self, step_seconds: f64) {
-        if let Some(Some(replayed)) = &mut self.replayed {
-            replayed.expect(step_seconds);
+    pub fn set_step_seconds(&mut self, seconds: f64) {
+        if let Some(queue) = &mut self.queue {
+            queue.set_step_seconds(seconds);
         }
+    }
+
+    /// Bytes that it takes on a GPU besides Burn's.
+    pub fn bytes_besides(&self) -> u64 {
+        self.queue.as_ref().map_or(0, StepQueue::bytes)
     }
 
     /// Forward, loss, backward, update: step number `step` of the run, counted from 0. The batch's
     /// metrics are added to `tally`. This is what [`advance`](Self::advance) does, by Burn's operations.
     pub fn step(&mut self, batch: &Batch, step: usize, learning_rate: f64, tally: &mut Tally) {
+        self.submit();
         let mut dropout = Dropout::new(self.settings.training.dropout, self.seed, step as u64);
         let images = batch.images.clone().autodiff();
         let logits = self.model.forward_training(images, &mut dropout);

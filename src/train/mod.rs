@@ -8,10 +8,10 @@ mod kernels;
 mod learner;
 mod pace;
 pub mod recipe;
-mod replayed;
 pub mod schedule;
 mod settings;
 mod state;
+mod step_queue;
 mod tally;
 
 use anyhow::{Result, ensure};

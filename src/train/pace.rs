@@ -39,8 +39,8 @@ impl Pace {
         self.steps_since >= self.window || self.last_read.elapsed() >= READ_AFTER
     }
 
-    /// To be called when a read has returned: the seconds that a step takes.
-    pub fn has_read(&mut self) -> f64 {
+    /// To be called when a read has returned; returns the seconds that a step takes.
+    pub fn note_read(&mut self) -> f64 {
         let seconds = self.last_read.elapsed().as_secs_f64();
         let step_seconds = seconds.max(1e-9) / self.steps_since.max(1) as f64;
         let steps = AHEAD.as_secs_f64() / step_seconds;

@@ -175,6 +175,15 @@ fn a_page_without_a_run_has_what_it_takes_to_train() {
 }
 
 #[test]
+fn models_that_no_gpu_can_count_are_refused() {
+    let cwd = tempfile::tempdir().expect("a folder can be made");
+    let args = ["web", "--dataset", "synthetic", "--out", "page.html"];
+    let large = ["--widths", "8192,4", "--batch-size", "400"];
+    let refused = output(fmnist(cwd.path(), &[&args[..], &large].concat()));
+    assert_failure(&refused, 1, &["--batch-size 400", "use at most 334"]);
+}
+
+#[test]
 fn a_run_keeps_its_settings_and_gives_its_images_where_they_are() {
     let cwd = tempfile::tempdir().expect("a folder can be made");
     run(cwd.path(), "run", &["--model", "dense"]);

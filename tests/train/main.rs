@@ -11,5 +11,5 @@ mod learns;
 mod page;
 mod parity;
 mod recipes;
-mod replayed;
 mod resume;
+mod step_queue;

@@ -36,7 +36,8 @@ impl Store {
         }
     }
 
-    /// Makes the buffers this one's alone, to be changed in place, with these parameters in them.
+    /// Makes parameters and averages this one's alone, to be changed in place, with these parameters; the moments
+    /// are.
     pub fn own(&mut self, parameters: Vec<CubeTensor>) -> Buffers<'_> {
         let in_place = (self.layout.segments.iter().zip(&parameters))
             .all(|(segment, tensor)| is_view(tensor, &self.parameters, segment.start));

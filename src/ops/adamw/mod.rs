@@ -206,7 +206,7 @@ impl AdamW {
     }
 
     /// The model on a GPU after `work`, which takes [counted](Self::next_step) steps in these buffers. Nobody
-    /// else holds them meanwhile.
+    /// else reads them meanwhile.
     ///
     /// # Panics
     ///

@@ -60,7 +60,7 @@ fn together(
     let mut step = 0;
     let mut batches = learner.batches(1);
     while learner.advance(&mut batches, step, RATE).is_some() {
-        learner.expect(step_seconds);
+        learner.set_step_seconds(step_seconds);
         if asked(step) {
             states.push((step, learner.state().expect("the device works")));
         }
@@ -102,27 +102,50 @@ fn steps_submitted_together_are_those_submitted_one_by_one() {
     }
 }
 
+/// Sixteen at a time, over epochs that end with a whole batch; each submission is another one's time for most steps.
 #[test]
 fn epochs_of_steps_together_end_as_those_of_steps_one_by_one() {
     let device = wgpu();
     let images = images(&device);
     for kind in ModelKind::ALL {
-        let settings = settings(Recipe::Best, kind);
+        let settings = Settings {
+            batch_size: 2,
+            ..settings(Recipe::Best, kind)
+        };
         let expected = one_by_one(&mut learner(&settings, &images, &device));
         let mut learner = learner(&settings, &images, &device);
         let mut step = 0;
         for epoch in 1..=EPOCHS {
             let mut batches = learner.batches(epoch);
             while learner.advance(&mut batches, step, RATE).is_some() {
-                learner.expect(1e-6);
+                learner.set_step_seconds(1e-6);
                 step += 1;
             }
         }
+        assert_eq!(learner.together(), 16);
         let state = learner.state().expect("the device works");
         let last = expected.last().expect("there are steps");
         assert_eq!(state.weights, last.weights, "{kind}");
         assert_eq!(state.optimizer, last.optimizer, "{kind}");
     }
+}
+
+/// A step that is taken by itself comes after those that wait.
+#[test]
+fn steps_keep_their_order() {
+    let device = wgpu();
+    let images = images(&device);
+    let settings = settings(Recipe::Plain, ModelKind::Dense);
+    let expected = one_by_one(&mut learner(&settings, &images, &device));
+    let mut learner = learner(&settings, &images, &device);
+    let mut batches = learner.batches(1);
+    learner.advance(&mut batches, 0, RATE).expect("a batch");
+    learner.set_step_seconds(1e-6);
+    learner.advance(&mut batches, 1, RATE).expect("a batch");
+    let batch = batches.next().expect("a batch");
+    learner.step(&batch, 2, RATE, &mut Tally::default());
+    let state = learner.state().expect("the device works");
+    assert_eq!(state.weights, expected[2].weights);
 }
 
 /// What somebody holds stays what it was.

@@ -1,14 +1,15 @@
-//! Training steps on a GPU by [`Replay`]: what CubeCL holds and what a program needs are brought together.
+//! Training steps that a GPU is given several at a time: what CubeCL holds and what a
+//! [program](crate::program) needs are brought together.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 
 use burn::Tensor;
 use burn::backend::TensorMetadata;
 use burn::tensor::Device;
 use burn_cubecl::cubecl::client::Client;
-use burn_cubecl::cubecl::server::Handle;
 use burn_cubecl::cubecl::wgpu::WgpuServer;
-use burn_wgpu::{AutoCompiler, CubeBackend, CubeTensor, wgpu};
+use burn_wgpu::{AutoCompiler, CubeBackend, CubeTensor};
 
 use super::{Batches, ModelSettings};
 use crate::device::Gpu;
@@ -17,21 +18,26 @@ use crate::ops::dropout::Dropout;
 use crate::ops::gather;
 use crate::program::replay::{MOST_TIMES, Place, Replay, TOTAL};
 
-type Server = WgpuServer<AutoCompiler>;
+/// Inputs of a step that are numbers of its own.
+const SELECTION: &str = "selection";
+const HYPER: &str = "hyper";
+const MASK: &str = "mask ";
+/// What is submitted together takes a device about so many seconds.
+const MOMENT: f64 = 0.03;
 
-/// Steps on whole batches of one model.
-pub struct Replayed {
+/// Steps of one model on whole batches, of which some wait to be submitted.
+pub struct StepQueue {
     replay: Replay,
     client: Client,
-    device: wgpu::Device,
     class_weights: Option<CubeTensor>,
-    /// What the batches of the queued steps are made from.
-    inputs: Option<[CubeTensor; 4]>,
-    /// Where the shared tensors were in the last run.
+    /// Inputs that are the masks of dropout.
+    masks: Vec<String>,
+    /// Of the batches of the steps that wait: which epoch they are of, and what they are made from.
+    epoch: Option<([u32; 2], [CubeTensor; 4])>,
+    /// Where shared tensors were when they were bound last.
     bound: BTreeMap<&'static str, Bound>,
     /// Steps that are submitted together.
     together: usize,
-    masks: usize,
 }
 
 /// A tensor of CubeCL's, which stays where it is while this lives.
@@ -40,10 +46,10 @@ struct Bound {
     first: u64,
     place: Place,
     /// Keeps the memory.
-    _resource: Box<dyn std::any::Any>,
+    _resource: Box<dyn Any>,
 }
 
-impl Replayed {
+impl StepQueue {
     /// None where steps can only be taken one by one: on the CPU, on a GPU that others opened, where images are
     /// streamed, and where a device refuses.
     pub fn new(
@@ -58,69 +64,95 @@ impl Replayed {
         let most_bindings = labels.client.properties().hardware.max_bindings as usize;
         let images = labels.shape().num_elements();
         let program = model.program(images, batch, most_bindings).compact();
-        let is_field = |name: &str| name == SELECTION || name == HYPER || name.starts_with(MASK);
+        let inputs = program.inputs.keys();
+        let masks: Vec<String> = inputs
+            .filter(|name| name.starts_with(MASK))
+            .cloned()
+            .collect();
+        let is_field = |name: &str| [SELECTION, HYPER].contains(&name) || name.starts_with(MASK);
         let class_weights = class_weights.map(|weights| {
             let weights = weights.clone().inner().try_into_primitive::<CubeBackend>();
             weights.expect("a learner is on one device")
         });
         Some(Self {
-            masks: program
-                .inputs
-                .keys()
-                .filter(|name| name.starts_with(MASK))
-                .count(),
-            replay: Replay::new(&gpu, &program, is_field)?,
+            replay: Replay::new(gpu, &program, is_field)?,
             client: labels.client.clone(),
-            device: gpu.device,
             class_weights,
-            inputs: None,
+            masks,
+            epoch: None,
             bound: BTreeMap::new(),
             together: 1,
         })
     }
 
-    /// Steps of so many seconds each are to come: together they are to be a moment's work.
-    pub fn expect(&mut self, step_seconds: f64) {
-        const MOMENT: f64 = 0.03;
-        self.together = ((MOMENT / step_seconds) as usize).clamp(1, MOST_TIMES);
+    /// Steps that are submitted together.
+    pub fn together(&self) -> usize {
+        self.together
     }
 
-    /// Queues the step on the next one of `batches`, which is a whole one.
-    pub fn queue(&mut self, batches: &mut Batches, step: &AdamStep, mut dropout: Dropout) {
+    /// Chooses that number for steps that take so many seconds each.
+    pub fn set_step_seconds(&mut self, seconds: f64) {
+        self.together = ((MOMENT / seconds) as usize).clamp(1, MOST_TIMES);
+    }
+
+    /// Bytes on the device besides CubeCL's.
+    pub fn bytes(&self) -> u64 {
+        self.replay.bytes()
+    }
+
+    /// Whether the next one of `batches` can wait with those that do.
+    pub fn takes(&self, batches: &Batches) -> bool {
+        let epoch = self.epoch.as_ref();
+        !self.is_full() && epoch.is_none_or(|(key, _)| *key == batches.key())
+    }
+
+    /// Lets the step on the next one of `batches` wait.
+    pub fn push(&mut self, batches: &mut Batches, step: &AdamStep, mut dropout: Dropout) {
+        if self.epoch.is_none() {
+            self.epoch = batches.on_gpu().map(|inputs| (batches.key(), inputs));
+        }
         let Some(selection) = batches.peek() else {
             return;
         };
-        if self.inputs.is_none() {
-            self.inputs = batches.on_gpu();
-        }
         batches.skip_batch();
         self.replay.queue();
         let selection = gather::parameters(&selection, batches.spec());
         self.replay.set(SELECTION, bytemuck::cast_slice(&selection));
         self.replay
             .set(HYPER, bytemuck::cast_slice(&step.to_array()));
-        for number in 0..self.masks {
+        for name in &self.masks {
             let mask = dropout.next_mask().words();
-            self.replay
-                .set(&format!("{MASK}{number}"), bytemuck::cast_slice(&mask));
+            self.replay.set(name, bytemuck::cast_slice(&mask));
         }
     }
 
-    /// Whether steps are queued.
+    /// Whether no step waits.
     pub fn is_empty(&self) -> bool {
         self.replay.queued() == 0
     }
 
-    /// Whether those that are queued should be run.
+    /// Whether as many wait as are submitted together.
     pub fn is_full(&self) -> bool {
         self.replay.queued() >= self.together
     }
 
-    /// Takes the queued steps: changes `buffers`, and adds to `total` what the batches add to a tally.
-    pub fn run(&mut self, buffers: &Buffers, total: &CubeTensor) {
-        let Some([images, labels, order, target_values]) = self.inputs.take() else {
+    /// Submits the steps that wait: they change `buffers`, and add to `total` what their batches add to a tally.
+    ///
+    /// Where a tensor has no memory, because the device refused it, nothing is submitted: whoever reads the tally
+    /// is told that batches are missing.
+    pub fn submit(&mut self, buffers: &Buffers, total: &CubeTensor) {
+        if self.bind(buffers, total).is_none() {
+            self.replay.clear();
             return;
-        };
+        }
+        // What CubeCL was asked for before comes first. If that fails, the next one who waits is told.
+        let _ = self.client.flush();
+        self.replay.run();
+    }
+
+    /// Finds where all that is shared is now.
+    fn bind(&mut self, buffers: &Buffers, total: &CubeTensor) -> Option<()> {
+        let (_, [images, labels, order, target_values]) = self.epoch.take()?;
         let [moments_1, moments_2] = buffers.moments;
         let mut tensors = vec![
             ("images", &images),
@@ -146,7 +178,7 @@ impl Replayed {
             let first = handle.offset_start.unwrap_or(0);
             let is_there = |bound: &Bound| (bound.memory, bound.first) == (memory, first);
             if !self.bound.get(name).is_some_and(is_there) {
-                self.bound.insert(name, Bound::of(tensor, memory, first));
+                self.bound.insert(name, Bound::new(tensor, memory, first)?);
                 has_moved = true;
             }
         }
@@ -155,44 +187,36 @@ impl Replayed {
             let places = places.map(|(name, bound)| (name.to_string(), bound.place.clone()));
             self.replay.bind(&places.collect());
         }
-        // What CubeCL was asked for before comes first. If that fails, the next one who waits is told.
-        let _ = self.client.flush();
-        self.replay.run();
+        Some(())
     }
-}
 
-impl Replayed {
-    /// Waits until the device has taken the steps that were run.
+    /// Waits until the device has taken the steps that were submitted.
     ///
     /// Whoever reads waits anyway. But while it has nothing else to do, CubeCL's thread looks for work every 150 µs,
     /// which costs a device that runs on the processor a tenth of its speed: here that thread waits, too.
     pub fn wait(&self) {
-        let device = &self.device;
         // What fails is told to the reader.
-        let wait = || drop(device.poll(wgpu::PollType::wait_indefinitely()));
-        let _ = self.client.exclusive(wait);
+        let replay = &self.replay;
+        let _ = self.client.exclusive(|| replay.wait());
     }
 }
 
 impl Bound {
-    fn of(tensor: &CubeTensor, memory: usize, first: u64) -> Self {
-        let handle: Handle = tensor.handle.clone();
-        let resource = tensor.client.get_resource::<Server>(handle);
-        let resource = resource.expect("tensors that live have memory");
+    fn new(tensor: &CubeTensor, memory: usize, first: u64) -> Option<Self> {
+        let handle = tensor.handle.clone();
+        let resource = tensor
+            .client
+            .get_resource::<WgpuServer<AutoCompiler>>(handle);
+        let resource = resource.ok()?;
         let place = Place {
             buffer: resource.resource().buffer.clone(),
             offset: resource.resource().offset,
         };
-        Self {
+        Some(Self {
             memory,
             first,
             place,
             _resource: Box::new(resource),
-        }
+        })
     }
 }
-
-// Inputs of a step that are numbers of its own.
-const SELECTION: &str = "selection";
-const HYPER: &str = "hyper";
-const MASK: &str = "mask ";
