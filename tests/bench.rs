@@ -294,7 +294,7 @@ fn a_step_is_written_down() {
     }
 
     let refused = |more: &[&str]| {
-        let args = [&step[..], &["--dump-step", path], more].concat();
+        let args = [&["bench", "--model", "cnn", "--dump-step", path], more].concat();
         let output = self::output(fmnist(&args));
         assert_eq!(output.status.code(), Some(1), "{args:?}");
         text(&output.stderr).to_owned()

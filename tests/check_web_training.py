@@ -130,12 +130,19 @@ def check_training(page, idx_folder, run, folder, test):
     before = page.locator("#train-progress").inner_text()
     time.sleep(1)
     assert page.locator("#train-progress").inner_text() == before, "it goes on while it is paused"
+    # What is no dataset takes nothing away.
+    page.locator("#idx-files").set_input_files({"name": "notes.txt", "mimeType": "text/plain", "buffer": b"x"})
+    assert "called like an IDX file" in trouble(page)
+    assert page.locator("#images-told").inner_text() == told
+    assert page.locator("#train-progress").inner_text() == before
     page.locator("#train-go").click()
 
     until("two epochs", lambda: page.locator("#train-epochs-told tbody tr").count() >= 2, PATIENCE)
     page.evaluate("globalThis.devices.at(-1).destroy()")
     said = trouble(page)
     assert "The GPU was lost" in said, said
+    # What was learned before can be had.
+    assert page.get_by_text("Download history").is_visible()
     page.locator("#train-go").click()
 
     longest = 0

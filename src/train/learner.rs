@@ -275,6 +275,7 @@ impl Learner {
     ) -> Option<usize> {
         let images = batches.peek()?.len as usize;
         if !self.can_queue(batches, images) {
+            self.submit();
             let batch = batches.next()?;
             let mut tally = std::mem::take(&mut self.tally);
             self.step(&batch, step, learning_rate, &mut tally);

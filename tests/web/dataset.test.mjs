@@ -660,13 +660,43 @@ test('classes that the page does not know are refused', async () => {
     pictures(Object.fromEntries(Array.from({ length: 12 }, (_, index) => [`a/c${12 - index}`, 0])), 1),
     `The folders c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, … are none of the classes ${known}`,
   );
-  await assertFolderRefused({ 'a.png': picture(0, 1) }, `There is no folder of a class ${known}`);
+  const loose = 'None of these files is called like an IDX file, such as train-images-idx3-ubyte.gz — rename them, or ' +
+    'give it a folder of pictures';
+  await assertFolderRefused({ 'a.png': picture(0, 1) }, loose);
+  await assertFolderRefused({ 'train-images-idx3-ubyte (1).gz': 'x' }, loose);
+  await assertFolderRefused({ 'a/b.png': picture(0, 1), 'c.png': picture(1, 1) }, `The folder a is none of the classes ${known}`);
   await assertFolderRefused({ 'a/.hidden': '' }, `There is no folder of a class ${known}`);
   await assertFolderRefused(
     pictures({ 'a/Cat': 0, 'a/Dog': 1 }, 9),
     `The folders Cat, Dog are none of the classes ${known.replace('1, 2, 10', 'cat, dog')}`,
     page({ class_names: ['cat', 'dog'] }),
   );
+});
+
+test('classes that no folder can be called are known by what it can', async () => {
+  const data = page({ class_names: ['T-shirt/top', 'caf\u00e9', 'a:b'] });
+  for (const folders of [
+    { 'T-shirt-top': 0, 'cafe\u0301': 1, 'a-b': 2 },
+    { 'T-shirt:top': 0, 'caf\u00e9': 1, 'a:b': 2 },
+  ]) {
+    const dataset = await readFolder(pictures(folders, 20), data);
+    assert.deepEqual(lens(dataset), [48, 6, 6]);
+    assertLabels(dataset);
+  }
+});
+
+test('more pictures than memory takes are refused before they are read', async () => {
+  const data = page({ shape: { channels: 3, height: 20_000, width: 20_000 } });
+  const message = '3 pictures take 3434 MiB here, and 1,024 are the most — give it fewer, or write a page with a ' +
+    'smaller --image-size';
+  await assertFolderRefused(pictures({ 'a/1': 0, 'a/2': 1, 'a/10': 2 }, 1), message, data);
+});
+
+test('a packed dataset smaller than a batch is refused', async () => {
+  const part = { len: 1, bytes: deflateSync(new Uint8Array(8)).toString('base64') };
+  const data = page();
+  data.training.packed = { train: part, validation: part, test: part };
+  await assert.rejects(packedDataset(data), /There are 1 images to train on — give it at least 8, a batch/);
 });
 
 test('too few pictures are refused', async () => {

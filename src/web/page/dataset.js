@@ -14,7 +14,8 @@ import { unpacked } from './weights.js';
 const MOST_VALIDATION = 5000;
 
 /** The images that lie in the page. @returns {Promise<Dataset>} */
-export async function packedDataset({ dataset, channels, shape, training: { packed } }) {
+export async function packedDataset({ dataset, channels, shape, training }) {
+  const { packed } = training;
   const part = async (part) => {
     if (!part) return null;
     const bytes = await unpacked(part.bytes);
@@ -23,7 +24,7 @@ export async function packedDataset({ dataset, channels, shape, training: { pack
     return { len: part.len, images: bytes.subarray(0, end), labels };
   };
   const [train, validation, test] = await Promise.all([packed.train, packed.validation, packed.test].map(part));
-  return { name: dataset, notes: [], channels, train, validation, test };
+  return trainable({ name: dataset, notes: [], channels, train, validation, test }, training);
 }
 
 /** Whether these files are to be trained on, not pictures to look at. */
@@ -40,9 +41,18 @@ export function isDataset(files) {
  */
 export async function datasetOfFiles(files, data, tell) {
   const idx = files.filter(({ file }) => idxName(file.name));
-  const dataset = idx.length ? await idxDataset(idx, data) : await folderParts(files, data, tell);
+  if (!idx.length && !files.some(({ path }) => path.includes('/'))) {
+    throw new Error(
+      'None of these files is called like an IDX file, such as train-images-idx3-ubyte.gz — rename them, or give it a ' +
+        'folder of pictures',
+    );
+  }
+  return trainable(idx.length ? await idxDataset(idx, data) : await folderParts(files, data, tell), data.training);
+}
+
+/** The dataset, if it can be trained on. */
+function trainable(dataset, { batch_size: least }) {
   const { train, validation, test } = dataset;
-  const { batch_size: least } = data.training;
   if (train.len < least) {
     throw new Error(`There are ${train.len} images to train on — give it at least ${least}, a batch`);
   }

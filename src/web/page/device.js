@@ -67,7 +67,7 @@ export async function openGpu(needs) {
  * What `work` returns; throws if the device finds an error in it. Scopes of errors are a stack that others use too: so
  * `work` gives the device all there is to do before it waits for anything.
  */
-async function checked(device, what, work) {
+export async function checked(device, what, work) {
   const kinds = ['validation', 'out-of-memory', 'internal'];
   kinds.forEach((kind) => device.pushErrorScope(kind));
   const result = (async () => work())();

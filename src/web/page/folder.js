@@ -9,15 +9,26 @@ const IGNORED = /^(\.|thumbs\.db$|desktop\.ini$|__macosx$)/i;
 const TURN = 50;
 // Names of files that are left out, in full.
 const NAMED = 5;
+// What pictures may take when they are prepared.
+const MOST_PIXEL_BYTES = 2 ** 30;
 
 /** Images of pictures in the classes that the page knows, and in which part each is. @returns {Promise<Dataset>} */
 export async function folderParts(files, data, tell) {
   const { pictures, outside } = placed(files, data.class_names);
+  const { channels, height, width } = data.shape;
+  const bytes = pictures.length * channels * height * width;
+  if (bytes > MOST_PIXEL_BYTES) {
+    throw new Error(
+      `${pictures.length} pictures take ${Math.ceil(bytes / 2 ** 20)} MiB here, and 1,024 are the most — give it fewer, ` +
+        'or write a page with a smaller --image-size',
+    );
+  }
   const unread = [];
   const read = [];
   let turn = performance.now();
   for (const [index, { file, path, label, part }] of pictures.entries()) {
-    if (performance.now() - turn > TURN) {
+    // A page that is not seen would get a turn each second only, and needs none.
+    if (performance.now() - turn > TURN && !globalThis.document?.hidden) {
       tell(index, pictures.length);
       await new Promise((resolve) => setTimeout(resolve));
       turn = performance.now();
@@ -49,8 +60,8 @@ export async function folderParts(files, data, tell) {
  * are in none of these.
  */
 function placed(files, classNames) {
-  const labels = new Map(classNames.map((name, label) => [name.trim(), label]));
-  const namesIn = (path) => path.split('/').map((name) => name.trim()).filter(Boolean);
+  const labels = new Map(classNames.map((name, label) => [asFolder(name), label]));
+  const namesIn = (path) => path.split('/').map(asFolder).filter(Boolean);
   const all = files.map(({ path, file }) => ({ path, file, names: namesIn(path) }));
   const seen = all.filter(({ names }) => !names.some((name) => IGNORED.test(name)));
   for (const { names } of seen) names.pop();
@@ -71,9 +82,15 @@ function placed(files, classNames) {
   const [noun, verb] = names.length > 1 ? ['folders', 'are'] : ['folder', 'is'];
   const found = `The ${noun} ${listed(names, 10)} ${verb} none of the classes`;
   throw new Error(
-    `${names.length ? found : 'There is no folder of a class'} that this page's models know: ${listed(classNames, 10)} — ` +
+    `${names.length ? found : 'There is no folder of a class'} that this page's models know: ` +
+      `${listed([...labels.keys()], 10)} — ` +
       'name the folders like the classes, or write a page for them with `fmnist web --data-dir DIR`',
   );
+}
+
+/** The name of a folder for a class: some characters are in no folder's name, and some have two forms. */
+function asFolder(name) {
+  return name.trim().normalize().replace(/[\\/:*?"<>|]/g, '-');
 }
 
 /** How many folders are around those of the classes or parts, and whether they are those of parts. */

@@ -92,7 +92,9 @@ export class Learner {
 
   /** Says in which order the next steps take the images. */
   setOrder(order) {
-    this.#write('order', order);
+    // A batch to measure by may be larger than all there are.
+    const len = Math.min(this.#train.buffer('order').size / 4, Math.max(order.length, this.#run.evaluationBatch));
+    this.#write('order', Uint32Array.from({ length: len }, (_, at) => order[at % order.length]));
   }
 
   /**

@@ -88,12 +88,17 @@ async function sampleResult({ label, pixels: text }) {
   );
 }
 
+// Before a model was trained there is nothing to predict with: then all is for the training.
+const isUntrained = () => predictor.models.length === 0;
+
 function takeFiles(files) {
+  if (isUntrained()) return training.takeFiles([...files].map((file) => ({ path: file.name, file })));
   for (const file of files) enqueue(async () => resultOf(await readPicture(file)));
 }
 
 /** Shows what came of it where it cannot be anything else. */
 function refuse(message) {
+  if (isUntrained()) return training.refuse(message);
   enqueue(async () => errorItem(message));
 }
 
@@ -121,7 +126,13 @@ function setUpFiles() {
   document.ondrop = async (event) => {
     event.preventDefault();
     mark(false);
-    const files = await droppedFiles(event.dataTransfer).catch(({ message }) => refuse(`The folder cannot be read: ${message}`));
+    const files = await droppedFiles(event.dataTransfer).catch(({ name, message }) => {
+      refuse(
+        name === 'EncodingError'
+          ? 'This browser gives a page from the disk no folders that are dropped: press “Choose a folder”.'
+          : `The folder cannot be read: ${message}`,
+      );
+    });
     if (!files) return;
     if (isDataset(files)) training.takeFiles(files);
     else if (files.length) takeFiles(files.map(({ file }) => file));
@@ -177,9 +188,8 @@ setUpSamples();
 setUpCamera(at('photograph'), (picture) => enqueue(async () => resultOf(picture)));
 setUpPaper();
 
-// Before a model was trained there is nothing to predict with.
 function showModels() {
-  at('give').hidden = at('answers').hidden = predictor.models.length === 0;
+  at('give').hidden = at('answers').hidden = isUntrained();
   showDevice();
 }
 

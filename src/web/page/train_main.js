@@ -33,6 +33,7 @@ class TrainingPart {
   #dataset = null;
   #training = null;
   #isRunning = false;
+  #isPausing = false;
   // The latest reading of images: what others come to does not count.
   #reading = null;
   #told = '';
@@ -49,7 +50,7 @@ class TrainingPart {
       }),
     );
     byId('train-models').hidden = training.models.length < 2;
-    byId('train-epochs').value = training.epochs;
+    Object.assign(byId('train-epochs'), { max: Math.max(1000, training.epochs), value: training.epochs });
     byId('train-start-label').hidden = models.length === 0;
     byId('choose-folder').onclick = () => byId('folder').click();
     byId('choose-idx').onclick = () => byId('idx-files').click();
@@ -69,6 +70,10 @@ class TrainingPart {
       this.#forget();
       byId('train-go').focus();
     };
+    addEventListener('beforeunload', (event) => {
+      // What was learned would be gone.
+      if (this.#training && this.#training.state.phase !== 'done') event.preventDefault();
+    });
     this.#usePacked();
     // Told before anything is chosen in vain.
     openGpu({}).then(
@@ -84,8 +89,14 @@ class TrainingPart {
       return this.#showTrouble(new Error('A training is running — pause it, then give the page other images'));
     }
     byId('images-told').textContent = `Reading ${files.length} files…`;
-    await this.#take((tell) => datasetOfFiles(files, this.#data, tell));
     byId('use-packed').hidden = !this.#data.training.packed;
+    await this.#take((tell) => datasetOfFiles(files, this.#data, tell));
+  }
+
+  /** What goes wrong elsewhere, where this is the part that is seen. */
+  refuse(message) {
+    byId('training').scrollIntoView({ block: 'nearest' });
+    this.#showTrouble({ message });
   }
 
   #usePacked() {
@@ -97,31 +108,42 @@ class TrainingPart {
 
   async #take(read) {
     this.#showTrouble(null);
-    this.#dataset = null;
-    this.#forget();
+    // What was trained stays until there is something else to train on.
+    if (!this.#training) this.#dataset = null;
     const reading = (this.#reading = {});
+    this.#showControls();
     const isLatest = () => this.#reading === reading;
     const tell = (done, all) => {
-      if (isLatest()) byId('images-told').textContent = `Reading pictures: ${done} of ${all}…`;
+      if (!isLatest()) throw new Error('Other images are read now');
+      byId('images-told').textContent = `Reading pictures: ${done} of ${all}…`;
     };
     try {
       const dataset = await read(tell);
       if (!isLatest()) return;
+      this.#forget();
       this.#dataset = dataset;
-      const { name, notes, train, validation, test } = dataset;
-      const count = (part) => part.len.toLocaleString('en');
-      const tested = test ? `, ${count(test)} to test` : '';
-      const said = `: ${count(train)} images to train on, ${count(validation)} to validate${tested}`;
-      byId('images-told').replaceChildren(named(name), said);
-      byId('images-notes').replaceChildren(...notes.map((note) => element('p', 'small', note)));
-      byId('train-told').textContent = byId('images-told').textContent;
     } catch (error) {
       if (!isLatest()) return;
-      byId('images-told').textContent = '';
-      byId('images-notes').replaceChildren();
       this.#showTrouble(error);
     }
+    this.#reading = null;
+    this.#showDataset();
     this.#showControls();
+  }
+
+  #showDataset() {
+    if (!this.#dataset) {
+      byId('images-told').textContent = '';
+      byId('images-notes').replaceChildren();
+      return;
+    }
+    const { name, notes, train, validation, test } = this.#dataset;
+    const count = (part) => part.len.toLocaleString('en');
+    const tested = test ? `, ${count(test)} to test` : '';
+    const said = `: ${count(train)} images to train on, ${count(validation)} to validate${tested}`;
+    byId('images-told').replaceChildren(named(name), said);
+    byId('images-notes').replaceChildren(...notes.map((note) => element('p', 'small', note)));
+    byId('train-told').textContent = byId('images-told').textContent;
   }
 
   /** Leaves a training: the next one begins anew. */
@@ -134,16 +156,24 @@ class TrainingPart {
 
   /** What the button says: starts, pauses or goes on. */
   async #go() {
-    if (this.#isRunning) return this.#training.pause();
+    if (this.#isRunning) {
+      this.#isPausing = true;
+      this.#showControls();
+      return this.#training.pause();
+    }
     this.#training ??= this.#newTraining();
     if (!this.#training) return;
     const training = this.#training;
     this.#showTrouble(null);
-    this.#isRunning = true;
+    [this.#isRunning, this.#isPausing] = [true, false];
+    byId('train-results').replaceChildren();
     byId('train-state').hidden = false;
-    this.#show(training);
-    await training.run();
-    this.#isRunning = false;
+    try {
+      this.#show(training);
+      await training.run();
+    } finally {
+      this.#isRunning = false;
+    }
     const { state } = training;
     if (state.phase === 'failed') {
       // Where nothing was learned, nothing goes on.
@@ -151,10 +181,12 @@ class TrainingPart {
       this.#showTrouble({ message: state.trouble, advice: state.advice });
     }
     this.#show(training);
+    // Those that have no epoch behind them have learned nothing yet.
+    const learned = state.models.filter(({ history }) => history.length);
+    const models = learned.map(({ name }) => training.trained(name));
+    if (models.length) this.#showResults(models, state);
     if (state.phase !== 'done') return;
-    const models = state.models.map(({ name }) => training.trained(name));
     training.close();
-    this.#showResults(models, state);
     for (const model of models) await this.#onTrained(model);
   }
 
@@ -164,7 +196,6 @@ class TrainingPart {
       this.#showTrouble(new Error('No model is chosen — choose one at least'));
       return null;
     }
-    byId('train-results').replaceChildren();
     const options = {
       epochs: Number(byId('train-epochs').value),
       start: this.#data.models.length ? byId('train-start').value : 'scratch',
@@ -180,8 +211,9 @@ class TrainingPart {
     const hasEnded = !this.#isRunning && (state?.phase === 'done' || state?.canGoOn === false);
     const go = byId('train-go');
     const hadFocus = document.activeElement === go;
-    go.textContent = this.#isRunning ? 'Pause' : state ? 'Go on' : 'Start';
-    go.disabled = !this.#dataset || hasEnded;
+    const pause = this.#isPausing ? 'Pausing…' : 'Pause';
+    go.textContent = this.#isRunning ? pause : state ? 'Go on' : 'Start';
+    go.disabled = !this.#dataset || Boolean(this.#reading) || hasEnded;
     go.hidden = hasEnded;
     byId('train-anew').hidden = this.#isRunning || !state;
     if (hasEnded && hadFocus) byId('train-anew').focus();

@@ -1,6 +1,6 @@
 // A training on one page: both models in turns, epoch by epoch, with pauses, and what is shown of it.
 
-import { filledBuffer, needsOf, openGpu, Shaders } from './device.js';
+import { checked, filledBuffer, needsOf, openGpu, Shaders } from './device.js';
 import { Learner } from './learner.js';
 import { likeliest } from './predict.js';
 import { shuffled } from './random.js';
@@ -11,6 +11,8 @@ import { decodeModel } from './weights.js';
 const PORTION = 100;
 // Steps at a time at most.
 const MOST_STEPS = 256;
+// Points of a curve at most.
+const MOST_CURVE = 2000;
 
 /** A training that can be paused. `state` says how far it is, and is changed in place. */
 export class Training {
@@ -21,6 +23,8 @@ export class Training {
   #run;
   #start;
   #gpu = null;
+  // The latest one, which may not have come so far.
+  #device = null;
   #lost = null;
   #learners = [];
   // Of each model: sums of the epoch so far, steps at a time, seconds of a step and of an evaluation.
@@ -77,6 +81,7 @@ export class Training {
     this.#isPausing = false;
     this.state.trouble = null;
     try {
+      if (this.#lost) this.#gpu = null;
       if (!this.#gpu) await this.#open();
       if (!this.#isClosed) await this.#trainAll();
     } catch (error) {
@@ -108,7 +113,7 @@ export class Training {
   /** Gives the memory of the device back. */
   close() {
     this.#isClosed = true;
-    this.#gpu?.device.destroy();
+    this.#device?.destroy();
     this.#gpu = null;
   }
 
@@ -129,11 +134,14 @@ export class Training {
     this.#lost = null;
     const needs = needsOf(state.models.flatMap(({ name }) => Object.values(models[name])));
     const { device } = await openGpu(needs);
+    this.#device?.destroy();
+    this.#device = device;
     device.lost.then(({ message }) => {
-      if (this.#isClosed) return;
+      if (this.#isClosed || this.#device !== device) return;
       this.#lost = `The GPU was lost (${message || 'no reason given'}) — go on: it continues after the last whole epoch`;
     });
-    const gpu = { device, shaders: new Shaders(device, shaders), ...this.#upload(device) };
+    const images = await checked(device, 'Images', () => this.#upload(device));
+    const gpu = { device, shaders: new Shaders(device, shaders), ...images };
     const trained = this.#start === 'trained' ? this.#data.models.map(decodeModel) : [];
     this.#learners = await Promise.all(
       state.models.map(({ name }) => {
@@ -152,6 +160,9 @@ export class Training {
     model.curve = model.curve.filter(({ at }) => at <= model.epoch);
     this.#work[index].sums = NO_SUMS;
     if (this.#saved[index]) this.#learners[index].restore(this.#saved[index]);
+    // In the order of its last epoch it is measured.
+    const { labels, seed } = this.#run;
+    this.#learners[index].setOrder(shuffled(labels.length, seed, Math.max(model.epoch, 1)));
   }
 
   /** All images with their labels, those to train on first, and their indices. */
@@ -269,7 +280,10 @@ export class Training {
       const [losses, hits, isFinite] = tallies.subarray(3 * i, 3 * i + 3);
       const at = `step ${model.step + i + 1} of epoch ${model.epoch + 1}`;
       if (!Number.isFinite(losses)) {
-        throw new Diverged(`The loss of the ${model.name} model is no longer a number (${at}) — start anew`);
+        throw new Diverged(
+          `The loss of the ${model.name} model is no longer a number (${at}) — start anew without it, or write a page ` +
+            'with a smaller --learning-rate',
+        );
       }
       if (isFinite !== 1) throw new Error(`The GPU left out ${at} — reload the page`);
       loss += losses;
@@ -289,6 +303,7 @@ export class Training {
     model.step += count;
     model.imagesPerSecond = work.sums.images / work.sums.seconds;
     model.curve.push({ at: model.epoch + model.step / model.steps, loss: loss / images, accuracy: right / images });
+    if (model.curve.length > MOST_CURVE) model.curve = coarser(model.curve);
     this.#tellTimeLeft();
     this.#changed();
   }
@@ -322,6 +337,18 @@ export class Training {
     const sum = seconds.reduce((a, b) => a + b);
     this.state.secondsLeft = Number.isFinite(sum) ? sum : null;
   }
+}
+
+/** Half as many points: of two neighbours one in their middle. */
+function coarser(curve) {
+  const pairs = Array.from({ length: Math.floor(curve.length / 2) }, (_, index) => curve.slice(2 * index, 2 * index + 2));
+  const middle = (pair, field) => (pair[0][field] + pair[1][field]) / 2;
+  const ones = pairs.map((pair) => ({
+    at: pair[1].at,
+    loss: middle(pair, 'loss'),
+    accuracy: middle(pair, 'accuracy'),
+  }));
+  return curve.length % 2 ? [...ones, curve.at(-1)] : ones;
 }
 
 const NO_SUMS = { loss: 0, right: 0, images: 0, seconds: 0 };
