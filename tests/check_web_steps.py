@@ -80,7 +80,10 @@ STEPS = """async ({ data, name, beginning, order, steps }) => {
     const probabilities = await learner.predict(0, len, () => true);
     device.destroy();
     return {
-        images: text(batch.made), targets: text(batch.targets), sums: text(Float32Array.of(...first, ...others)),
+        // Their buffers may hold larger things later.
+        images: text(batch.made.subarray(0, batchSize * values)),
+        targets: text(batch.targets.subarray(0, batchSize * classes)),
+        sums: text(Float32Array.of(...first, ...others)),
         gradients: text(moments), end: text(end), probabilities: text(probabilities), starts: model.starts,
     };
 }"""
