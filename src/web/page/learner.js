@@ -5,7 +5,7 @@ import { firstWeights, sizesOf } from './random.js';
 import { adamNumbers, balancedWeights, learningRate, maskNumbers } from './step.js';
 import { scalesOf, selectionNumbers, targetValues } from './step.js';
 
-// What the normalisation divides by is measured on as many batches: see src/train/learner.rs.
+// What the normalisation divides by is measured on as many batches: see src/train/learner/evaluation.rs.
 const MEASURED_BATCHES = 16;
 const MEASURED_PIXELS = 16 * 1024;
 // Added to mean squares: see src/ops/channel_norm/mod.rs.

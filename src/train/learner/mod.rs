@@ -1,34 +1,26 @@
 //! One model while it learns: the steps of an epoch, and evaluation.
 
+mod evaluation;
+mod steps;
+
 use std::time::Instant;
 
 use anyhow::{Result, bail, ensure};
 use burn::Tensor;
 use burn::module::Module;
-use burn::optim::GradientsParams;
 use burn::tensor::Device;
-use burn_wgpu::CubeBackend;
 
-use super::inference::{EVALUATION_BATCH, Inference};
 use super::pace::Pace;
 use super::step_queue::StepQueue;
 use super::{
     Callback, Diverged, Metrics, ModelSettings, Position, Settings, State, Step, Tally, Training,
 };
-use crate::device::{self, recorder};
-use crate::model::{Classifier, Kernels, ModelKind, Probabilities};
-use crate::ops::adamw::{AdamW, Buffers};
-use crate::ops::dropout::Dropout;
+use crate::device;
+use crate::model::{Classifier, Kernels, ModelKind};
+use crate::ops::adamw::AdamW;
 use crate::ops::weights::{flattened, with_weights};
-use crate::train::{Batch, Batches, DeviceSplit};
+use crate::train::{Batches, DeviceSplit};
 use crate::util::text::count;
-
-/// Batches of training images on which the normalisation is measured for inference, at most: the error
-/// of a channel's mean square over 2,000 images is far below 1 %.
-const FOLDING_BATCHES: usize = 16;
-/// Pixels of so many images in each place of these batches: what is kept of larger ones would take
-/// hundreds of megabytes.
-const FOLDING_PIXELS: usize = 16 * 1024;
 
 /// A model with its optimizer. It stays on the thread that made it: a GPU does what one thread asks for in its
 /// order, but not what several do.
@@ -153,21 +145,6 @@ impl Learner {
         self.settings.architecture.model
     }
 
-    /// The model as it stands, for inference: with averaged weights if the recipe averages, and with
-    /// the normalisation folded into them.
-    pub fn model(&mut self) -> Classifier {
-        self.submit();
-        let normalization = self.settings.architecture.normalization;
-        let batches = self
-            .training
-            .batches(EVALUATION_BATCH)
-            .normalized(normalization);
-        let pixels = self.settings.architecture.input.pixels();
-        let enough = (FOLDING_PIXELS / pixels).clamp(1, FOLDING_BATCHES);
-        let images = batches.take(enough).map(|batch| batch.images);
-        self.optimizer.averaged(self.model.valid()).folded(images)
-    }
-
     /// The model in the form that is trained, without autodiff.
     pub fn training_model(&mut self) -> Classifier {
         self.submit();
@@ -260,164 +237,5 @@ impl Learner {
             });
         }
         Ok(metrics)
-    }
-
-    /// Takes step number `step` of the run, counted from 0, on the next batch of an epoch; returns how many
-    /// images it has, none after the last one. Its metrics are added to those of the epoch.
-    ///
-    /// On a GPU, steps may wait until several can be submitted together, at the latest when somebody asks for
-    /// what they change.
-    pub fn advance(
-        &mut self,
-        batches: &mut Batches,
-        step: usize,
-        learning_rate: f64,
-    ) -> Option<usize> {
-        let images = batches.peek()?.len as usize;
-        if !self.can_queue(batches, images) {
-            self.submit();
-            let batch = batches.next()?;
-            let mut tally = std::mem::take(&mut self.tally);
-            self.step(&batch, step, learning_rate, &mut tally);
-            self.tally = tally;
-            return Some(images);
-        }
-        if self
-            .queue
-            .as_ref()
-            .is_some_and(|queue| !queue.takes(batches))
-        {
-            self.submit();
-        }
-        if let Some(queue) = &mut self.queue {
-            let dropout = Dropout::new(self.settings.training.dropout, self.seed, step as u64);
-            let step = self.optimizer.next_step(learning_rate);
-            queue.push(batches, &step, dropout);
-            self.tally.count(images);
-            if queue.is_full() {
-                self.submit();
-            }
-        }
-        Some(images)
-    }
-
-    /// Whether the step on such a batch can wait to be submitted with others.
-    fn can_queue(&mut self, batches: &Batches, images: usize) -> bool {
-        let is_whole = images == self.batch_size && !batches.is_streamed();
-        if !is_whole || self.kernels != Kernels::Fused || recorder::is_recording() {
-            return false;
-        }
-        if !self.has_tried_queue {
-            self.has_tried_queue = true;
-            let weights = self.class_weights.as_ref();
-            self.queue = StepQueue::new(&self.settings, batches, images, weights, &self.device);
-        }
-        self.queue.is_some()
-    }
-
-    /// Submits the steps that wait.
-    pub fn submit(&mut self) {
-        let Some(queue) = self.queue.as_mut().filter(|queue| !queue.is_empty()) else {
-            return;
-        };
-        let total = self.tally.total(&self.device);
-        let total = total.try_into_primitive::<CubeBackend>();
-        let total = total.expect("a learner is on one device");
-        let model = std::mem::replace(&mut self.model, Classifier::empty());
-        let work = |buffers: Buffers| queue.submit(&buffers, &total);
-        self.model = self.optimizer.in_place(model, work);
-    }
-
-    /// Submits the steps that wait, and waits for the device to take all.
-    ///
-    /// # Errors
-    ///
-    /// If the device fails.
-    pub fn wait(&mut self) -> Result<()> {
-        self.submit();
-        if let Some(queue) = &self.queue {
-            queue.wait();
-        }
-        device::wait(&self.device)
-    }
-
-    /// Steps that are submitted together.
-    pub fn together(&self) -> usize {
-        self.queue.as_ref().map_or(1, StepQueue::together)
-    }
-
-    /// Says how many seconds a step takes, as far as is known, by which it is decided how many are submitted
-    /// together.
-    pub fn set_step_seconds(&mut self, seconds: f64) {
-        if let Some(queue) = &mut self.queue {
-            queue.set_step_seconds(seconds);
-        }
-    }
-
-    /// Bytes that it takes on a GPU besides Burn's.
-    pub fn bytes_besides(&self) -> u64 {
-        self.queue.as_ref().map_or(0, StepQueue::bytes)
-    }
-
-    /// Forward, loss, backward, update: step number `step` of the run, counted from 0. The batch's
-    /// metrics are added to `tally`. This is what [`advance`](Self::advance) does, by Burn's operations.
-    pub fn step(&mut self, batch: &Batch, step: usize, learning_rate: f64, tally: &mut Tally) {
-        self.submit();
-        let mut dropout = Dropout::new(self.settings.training.dropout, self.seed, step as u64);
-        let images = batch.images.clone().autodiff();
-        let logits = self.model.forward_training(images, &mut dropout);
-        let targets = batch.targets.clone().autodiff();
-        let weights = self.class_weights.clone();
-        let (loss, sums) = self.kernels.cross_entropy(logits, targets, weights);
-        tally.add(sums.inner(), batch.len());
-        let gradients = GradientsParams::from_grads(loss.backward(), &self.model);
-        // The optimizer works in place on a model that nobody else holds.
-        let model = std::mem::replace(&mut self.model, Classifier::empty());
-        self.model = self.optimizer.step(learning_rate, model, gradients);
-    }
-
-    /// Loss and accuracy on `split`.
-    ///
-    /// # Errors
-    ///
-    /// If the device fails; [`Diverged`] if the loss is no longer a finite number.
-    pub fn evaluate(&mut self, split: &DeviceSplit) -> Result<Metrics> {
-        let started = Instant::now();
-        let metrics = self.inference().evaluate(split)?;
-        self.count_evaluation(started, metrics)
-    }
-
-    /// The same, and what the model says of each image.
-    ///
-    /// # Errors
-    ///
-    /// As of [`evaluate`](Self::evaluate).
-    pub fn predict(&mut self, split: &DeviceSplit) -> Result<(Metrics, Probabilities)> {
-        let started = Instant::now();
-        let (metrics, probabilities) = self.inference().predict(split)?;
-        Ok((self.count_evaluation(started, metrics)?, probabilities))
-    }
-
-    fn count_evaluation(&mut self, started: Instant, metrics: Metrics) -> Result<Metrics> {
-        ensure!(
-            metrics.loss.is_finite(),
-            Diverged {
-                model: self.kind(),
-                epoch: self.position.epochs,
-                step: 0,
-                what: "its loss on images it has not seen is not a finite number",
-            }
-        );
-        self.position.busy_seconds += started.elapsed().as_secs_f64();
-        Ok(metrics)
-    }
-
-    fn inference(&mut self) -> Inference {
-        Inference {
-            model: self.model(),
-            normalization: self.settings.architecture.normalization,
-            kernels: self.kernels,
-            flip_average: false,
-        }
     }
 }
