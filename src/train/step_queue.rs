@@ -64,11 +64,9 @@ impl StepQueue {
         let most_bindings = labels.client.properties().hardware.max_bindings as usize;
         let images = labels.shape().num_elements();
         let program = model.program(images, batch, most_bindings).compact();
-        let inputs = program.inputs.keys();
-        let masks: Vec<String> = inputs
-            .filter(|name| name.starts_with(MASK))
-            .cloned()
-            .collect();
+        let masks = program.inputs.keys().filter(|name| name.starts_with(MASK));
+        // In the order of the layers, which is not that of their names.
+        let masks = (0..masks.count()).map(|number| format!("{MASK}{number}"));
         let is_field = |name: &str| [SELECTION, HYPER].contains(&name) || name.starts_with(MASK);
         let class_weights = class_weights.map(|weights| {
             let weights = weights.clone().inner().try_into_primitive::<CubeBackend>();
@@ -78,7 +76,7 @@ impl StepQueue {
             replay: Replay::new(gpu, &program, is_field)?,
             client: labels.client.clone(),
             class_weights,
-            masks,
+            masks: masks.collect(),
             epoch: None,
             bound: BTreeMap::new(),
             together: 1,

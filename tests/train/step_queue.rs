@@ -79,6 +79,11 @@ fn cases() -> Vec<Settings> {
         weighted.models[0].training.class_weights = ClassWeights::Balanced;
         weighted.models[0].training.dropout = 0.4;
         cases.push(weighted);
+        // More masks than have one digit.
+        let mut deep = settings(Recipe::Plain, kind);
+        deep.models[0].training.dropout = 0.2;
+        deep.models[0].architecture.hidden = vec![9; 13];
+        cases.push(deep);
     }
     cases
 }

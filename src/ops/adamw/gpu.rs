@@ -36,8 +36,8 @@ impl Store {
         }
     }
 
-    /// Makes parameters and averages this one's alone, to be changed in place, with these parameters; the moments
-    /// are.
+    /// The buffers with these parameters in them, to be changed in place: nobody else holds parameters and
+    /// averages then, and moments nobody ever does.
     pub fn own(&mut self, parameters: Vec<CubeTensor>) -> Buffers<'_> {
         let in_place = (self.layout.segments.iter().zip(&parameters))
             .all(|(segment, tensor)| is_view(tensor, &self.parameters, segment.start));
