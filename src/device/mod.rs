@@ -367,7 +367,7 @@ fn instance() -> &'static wgpu::Instance {
 }
 
 /// Microsoft's shader compiler for DX12: beside the program, or wherever Windows finds one. Without it there is no
-/// adapter of DX12: the compiler that Windows brings takes minutes for a kernel.
+/// adapter of DX12: the compiler that Windows brings takes more than a minute for one kernel.
 fn dxc() -> String {
     const DXC: &str = "dxcompiler.dll";
     let program = std::env::current_exe().ok();
