@@ -1,10 +1,10 @@
 // Convolution ("same" zero padding, stride 1) + bias, ReLU and 2x2 max-pool in one pass.
 //
-// The convolution is that of tiled_conv.wgsl, with an invocation for a run of pooling windows and
-// four output channels: a block of 2x2 outputs is a window. All four stay in registers: the
+// The convolution is that of tiled_conv.wgsl or winograd_conv.wgsl, in which an invocation ends with
+// blocks of 2x2 outputs of four channels: a block is a pooling window. All four stay in registers: the
 // full-size convolution output is never written.
 //
-// Needs sizes.wgsl, input.wgsl and tiled_conv.wgsl.
+// Needs sizes.wgsl, input.wgsl and weights.wgsl.
 //
 // input    [BATCH, IN_CHANNELS, HEIGHT, WIDTH]
 // weights  [OUT_CHANNELS, IN_CHANNELS, KERNEL, KERNEL]
@@ -21,35 +21,8 @@
 @group(0) @binding(4) var<storage, read_write> argmax: array<u32>;
 
 const SUMMED_CHANNELS: u32 = IN_CHANNELS;
+const BLOCKS_DOWN: u32 = POOLED_HEIGHT;
 const BLOCKS_ACROSS: u32 = POOLED_WIDTH;
-
-fn stage_tile(position: Position, first_channel: u32, local: u32) {
-    for (var i = local; i < CHANNEL_BLOCK * TILE_ROWS * TILE_PAIRS; i += INVOCATIONS) {
-        let pair = i % TILE_PAIRS;
-        let row = i / TILE_PAIRS % TILE_ROWS;
-        let channel = i / (TILE_PAIRS * TILE_ROWS);
-        let y = i32(2u * position.row + row) - i32(PADDING);
-        let x = i32(2u * (position.column + pair)) - i32(PADDING);
-        tile[channel * TILE_SIZE + row * TILE_PITCH + pair] =
-            load_input_pair(position.image, first_channel + channel, y, x);
-    }
-}
-
-fn stage_weights(position: Position, first_channel: u32, local: u32) {
-    for (var i = local; i < CHANNEL_BLOCK * TAPS * GROUPS; i += INVOCATIONS) {
-        // Neighbouring invocations read neighbouring weights.
-        let tap = i % TAPS;
-        let channel = i / TAPS % CHANNEL_BLOCK;
-        let vector = i / (TAPS * CHANNEL_BLOCK);
-        let c = position.channel + vector * 4u;
-        weight_tile[(channel * TAPS + tap) * WEIGHT_PITCH + vector] = vec4<f32>(
-            load_weight(c, first_channel + channel, tap),
-            load_weight(c + 1u, first_channel + channel, tap),
-            load_weight(c + 2u, first_channel + channel, tap),
-            load_weight(c + 3u, first_channel + channel, tap),
-        );
-    }
-}
 
 fn load_bias(channel: u32) -> f32 {
     if (channel >= OUT_CHANNELS) {

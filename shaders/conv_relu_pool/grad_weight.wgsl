@@ -15,7 +15,7 @@
 // and read neighbouring words.
 //
 //   dispatch.x  blocks of input channels     dispatch.y  blocks of output channels
-//   dispatch.z  splits: each adds SEGMENTS_PER_SPLIT segments, in order
+//   dispatch.z  splits: each adds SEGMENTS_PER_SPLIT segments, in order, and the sums of its slices
 //
 // Needs sizes.wgsl and input.wgsl.
 //
@@ -23,8 +23,7 @@
 // argmax       [BATCH, ARGMAX_WORDS, POOLED_HEIGHT, POOLED_WIDTH], one byte per output channel
 //              (see forward.wgsl)
 // grad_output  [BATCH, OUT_CHANNELS, POOLED_HEIGHT, POOLED_WIDTH]
-// partials     [splits * SLICES, OUT_CHANNELS * IN_CHANNELS * TAPS + OUT_CHANNELS]: weights, then
-//              bias
+// partials     [splits, OUT_CHANNELS * IN_CHANNELS * TAPS + OUT_CHANNELS]: weights, then bias
 //
 // Why select: a winner cannot index registers. For k = 3, 21 selects stand before 9 multiply-adds.
 // Branching on the winner needs none, but took 13 times as long under software Vulkan (398 against
@@ -65,12 +64,31 @@ var<workgroup> input_segment: array<vec2<f32>, INPUT_ROWS * SEGMENT_PAIRS * LANE
 // [SEGMENT][BLOCK_VECTORS]
 var<workgroup> argmax_segment: array<u32, SEGMENT * BLOCK_VECTORS>;
 var<workgroup> grad_segment: array<vec4<f32>, SEGMENT * BLOCK_VECTORS>;
+// With several slices the sums of one output channel of all invocations, [TAPS + 1][INVOCATIONS]: weights,
+// then bias.
+var<workgroup> slice_sums: array<f32, {{ slice_sums }}>;
 
 fn load_grad(image: u32, channel: u32, row: u32, column: u32) -> f32 {
     if (channel >= OUT_CHANNELS || column >= POOLED_WIDTH) {
         return 0.0;
     }
     return grad_output[(image * OUT_CHANNELS + channel) * POOLED + row * POOLED_WIDTH + column];
+}
+
+// The weight of a tap, or the bias after the last one, of the c-th output channel of an invocation.
+fn store(workgroup: vec3<u32>, invocation: u32, c: u32, tap: u32, sum: f32) {
+    let in_channel = workgroup.x * LANES + invocation % LANES;
+    let group = invocation / LANES % GROUPS;
+    let out_channel = workgroup.y * BLOCK_VECTORS * 4u + group * CHANNELS + c;
+    if (out_channel >= OUT_CHANNELS || in_channel >= IN_CHANNELS) {
+        return;
+    }
+    let start = workgroup.z * (WEIGHTS + OUT_CHANNELS);
+    if (tap < TAPS) {
+        partials[start + (out_channel * IN_CHANNELS + in_channel) * TAPS + tap] = sum;
+    } else if (in_channel == 0u) {
+        partials[start + WEIGHTS + out_channel] = sum;
+    }
 }
 
 @compute @workgroup_size(INVOCATIONS)
@@ -179,21 +197,32 @@ fn main(
         workgroupBarrier();
     }
 
-    let in_channel = first_in_channel + lane;
-    let start = (workgroup.z * SLICES + slice) * (WEIGHTS + OUT_CHANNELS);
     for (var c = 0u; c < CHANNELS; c++) {
-        let out_channel = first_out_channel + group * CHANNELS + c;
-        let inside = out_channel < OUT_CHANNELS && in_channel < IN_CHANNELS;
-        let first = start + (out_channel * IN_CHANNELS + in_channel) * TAPS;
-        for (var ky = 0u; ky < KERNEL; ky++) {
-            for (var kx = 0u; kx < KERNEL; kx++) {
-                if (inside) {
-                    partials[first + ky * KERNEL + kx] = weight_sums[c][ky][kx];
+        if (SLICES == 1u) {
+            for (var ky = 0u; ky < KERNEL; ky++) {
+                for (var kx = 0u; kx < KERNEL; kx++) {
+                    store(workgroup, local, c, ky * KERNEL + kx, weight_sums[c][ky][kx]);
                 }
             }
-        }
-        if (inside && in_channel == 0u) {
-            partials[start + WEIGHTS + out_channel] = bias_sums[c];
+            store(workgroup, local, c, TAPS, bias_sums[c]);
+        } else {
+            for (var ky = 0u; ky < KERNEL; ky++) {
+                for (var kx = 0u; kx < KERNEL; kx++) {
+                    slice_sums[(ky * KERNEL + kx) * INVOCATIONS + local] = weight_sums[c][ky][kx];
+                }
+            }
+            slice_sums[TAPS * INVOCATIONS + local] = bias_sums[c];
+            workgroupBarrier();
+            for (var i = local; i < (TAPS + 1) * LANES * GROUPS; i += INVOCATIONS) {
+                let tap = i / (LANES * GROUPS);
+                let first = i % (LANES * GROUPS);
+                var sum = slice_sums[tap * INVOCATIONS + first];
+                for (var other = 1u; other < SLICES; other++) {
+                    sum += slice_sums[tap * INVOCATIONS + other * LANES * GROUPS + first];
+                }
+                store(workgroup, first, c, tap, sum);
+            }
+            workgroupBarrier();
         }
     }
 }

@@ -1,8 +1,7 @@
 // A convolution ("same" zero padding, stride 1) in tiles: what forward.wgsl and grad_input.wgsl share.
 //
-// Needs sizes.wgsl, and the kernel's own file, which stands before this one and says what is
-// convolved and what becomes of the outputs:
-//   weights                                  [OUT_CHANNELS, IN_CHANNELS, KERNEL, KERNEL]
+// Needs sizes.wgsl and weights.wgsl, and the kernel's own two files, which stand before this one and
+// say what is convolved and what becomes of the outputs:
 //   SUMMED_CHANNELS                          the channels that an output is a sum over
 //   BLOCKS_ACROSS                            2x2 blocks of outputs in a row of the image
 //   stage_tile(position, first, local)       fills `tile` with the values under the outputs at a
@@ -52,21 +51,6 @@ const INVOCATIONS: u32 = RUNS * GROUPS;
 var<workgroup> tile: array<vec2<f32>, CHANNEL_BLOCK * TILE_SIZE>;
 // [CHANNEL_BLOCK][TAPS][WEIGHT_PITCH]
 var<workgroup> weight_tile: array<vec4<f32>, CHANNEL_BLOCK * TAPS * WEIGHT_PITCH>;
-
-// Where something lies: its image, its first channel, and its first row and column of blocks.
-struct Position {
-    image: u32,
-    channel: u32,
-    row: u32,
-    column: u32,
-}
-
-fn load_weight(out_channel: u32, in_channel: u32, tap: u32) -> f32 {
-    if (out_channel >= OUT_CHANNELS || in_channel >= IN_CHANNELS) {
-        return 0.0;
-    }
-    return weights[(out_channel * IN_CHANNELS + in_channel) * TAPS + tap];
-}
 
 @compute @workgroup_size(INVOCATIONS)
 fn main(

@@ -11,9 +11,9 @@ use super::recipe::{RecipeArgs, usual_recipe};
 use super::{DeviceArgs, dataset::DatasetArgs, positive};
 use crate::bench::{self, UntilReport, table, until_table};
 use crate::dataset::{DatasetChoice, SearchPaths, Split, synthetic};
-use crate::device::advise_without_memory;
+use crate::device::{AdapterClass, advise_without_memory};
 use crate::model::Kernels;
-use crate::program::{MOST_BINDINGS, Program};
+use crate::program::{Program, Target};
 use crate::train::recipe::{BATCH_SIZE, Recipe};
 use crate::train::{self, DeviceSplit, Diverged, Settings};
 use crate::util::text::{count, shown};
@@ -37,6 +37,14 @@ pub struct BenchArgs {
     /// grid, as JSON
     #[arg(long, value_name = "FILE", conflicts_with_all = ["steps", "until_accuracy", "json"])]
     dump_step: Option<PathBuf>,
+    /// Kernels to choose, whatever the GPU [default: those of the GPU; for --dump-step discrete]
+    #[arg(
+        long,
+        value_name = "CLASS",
+        value_enum,
+        conflicts_with = "until_accuracy"
+    )]
+    adapter_class: Option<AdapterClass>,
     #[command(flatten)]
     dataset: DatasetArgs,
     /// Print one JSON object instead of a table
@@ -63,9 +71,10 @@ pub fn run(args: BenchArgs, device: &DeviceArgs, process_start: Instant) -> Resu
         images.len()
     );
     if let Some(path) = &args.dump_step {
-        return dump_step(&settings, images.len(), path);
+        let class = args.adapter_class.unwrap_or_default();
+        return dump_step(&settings, images.len(), class, path);
     }
-    let selected = device.select(say)?;
+    let selected = device.select_as(args.adapter_class, say)?;
     check_batch_size(&settings, images.len(), &selected)?;
     let report = bench::run(
         &settings,
@@ -85,15 +94,19 @@ pub fn run(args: BenchArgs, device: &DeviceArgs, process_start: Instant) -> Resu
 }
 
 /// Writes down what a GPU is given in a step of each model.
-fn dump_step(settings: &Settings, images: usize, path: &Path) -> Result<()> {
+fn dump_step(settings: &Settings, images: usize, class: AdapterClass, path: &Path) -> Result<()> {
     ensure!(
         settings.kernels == Kernels::Fused,
         "--dump-step writes this program's own launches — leave out --no-fused"
     );
     check_counted(settings, 1)?;
+    let target = Target {
+        class,
+        ..Target::PAGE
+    };
     let programs = settings.models.iter();
     let programs: Vec<_> = programs
-        .map(|model| model.program(images, settings.batch_size, MOST_BINDINGS))
+        .map(|model| model.program(images, settings.batch_size, target))
         .collect();
     let launches: Vec<_> = programs.iter().flat_map(Program::listed).collect();
     whole_file::write(path, serde_json::to_string(&launches)?.as_bytes())

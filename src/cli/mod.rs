@@ -43,7 +43,7 @@ use std::time::Instant;
 use anyhow::{Result, anyhow, ensure};
 use clap::{Args, Parser, Subcommand};
 
-use crate::device::{self, Backend, BackendChoice, OutOfMemory, Selected};
+use crate::device::{self, AdapterClass, Backend, BackendChoice, OutOfMemory, Selected};
 use crate::run::{Config, RunFolder};
 use crate::util::stdout;
 use crate::util::text::{quoted, shown};
@@ -106,7 +106,12 @@ impl DeviceArgs {
 
     /// Opens the device and says which it is.
     fn select(&self, say: impl Fn(&str)) -> Result<Selected> {
-        let selected = device::select(self.backend, self.device.as_deref())?;
+        self.select_as(None, say)
+    }
+
+    /// The same, with the kernels of this class.
+    fn select_as(&self, class: Option<AdapterClass>, say: impl Fn(&str)) -> Result<Selected> {
+        let selected = device::select_as(self.backend, self.device.as_deref(), class)?;
         say(&format!(
             "backend {}: {} — {}",
             selected.backend, selected.name, selected.reason

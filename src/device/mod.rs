@@ -3,6 +3,7 @@
 //! Adapters are enumerated here, before Burn touches any, so that a machine
 //! without one gets a message instead of a panic on a worker thread.
 
+mod adapter_class;
 mod failure;
 mod memory;
 mod read_back;
@@ -21,6 +22,7 @@ use thiserror::Error;
 use crate::util::lock;
 use crate::util::text::{self, count};
 
+pub use adapter_class::AdapterClass;
 #[cfg(feature = "cli")]
 pub(crate) use failure::with_advice_without_memory;
 pub use failure::{
@@ -105,6 +107,11 @@ impl Adapter {
         }
     }
 
+    /// What kernels are chosen for on it.
+    pub fn class(&self) -> AdapterClass {
+        AdapterClass::of_type(self.info.device_type)
+    }
+
     /// Whether it runs shaders on the CPU.
     pub fn is_software(&self) -> bool {
         self.info.device_type == DeviceType::Cpu
@@ -178,6 +185,19 @@ pub enum NoAdapter {
 ///
 /// [`NoAdapter`] when there is no such adapter; another when it cannot be opened.
 pub fn select(choice: BackendChoice, wanted: Option<&str>) -> Result<Selected> {
+    select_as(choice, wanted, None)
+}
+
+/// Like [`select`], with the kernels of `class` in place of those of the GPU's own.
+///
+/// # Errors
+///
+/// As for [`select`].
+pub fn select_as(
+    choice: BackendChoice,
+    wanted: Option<&str>,
+    class: Option<AdapterClass>,
+) -> Result<Selected> {
     match choice {
         BackendChoice::Cpu => {
             if let Some(wanted) = wanted {
@@ -193,13 +213,13 @@ pub fn select(choice: BackendChoice, wanted: Option<&str>) -> Result<Selected> {
                 Some(wanted) => format!("--device {wanted}"),
                 None => "--backend wgpu".to_string(),
             };
-            open(adapter, reason)
+            open(adapter, reason, class)
         }
-        BackendChoice::Auto if wanted.is_some() => select(BackendChoice::Wgpu, wanted),
+        BackendChoice::Auto if wanted.is_some() => select_as(BackendChoice::Wgpu, wanted, class),
         BackendChoice::Auto => match adapters().into_iter().next() {
             Some(adapter) if !adapter.is_software() => {
                 let reason = format!("found a {}", adapter.kind());
-                open(adapter, reason).or_else(|error| {
+                open(adapter, reason, class).or_else(|error| {
                     let mut selected = cpu("the GPU cannot be used");
                     selected.warning = Some(format!("{error:#}"));
                     Ok(selected)
@@ -240,8 +260,9 @@ fn pick(mut adapters: Vec<Adapter>, wanted: Option<&str>) -> Result<Adapter> {
 /// ends. Mesa's software driver takes 2.2 GB for a small run.
 const DRIVER_SPACE: u64 = 4 << 30;
 
-fn open(adapter: Adapter, reason: String) -> Result<Selected> {
+fn open(adapter: Adapter, reason: String, class: Option<AdapterClass>) -> Result<Selected> {
     let name = adapter.name();
+    let class = class.unwrap_or(adapter.class());
     let warning = adapter.is_software().then(|| {
         format!("{name} is a software adapter: it runs shaders on the CPU, far slower than --backend cpu")
     });
@@ -270,6 +291,7 @@ fn open(adapter: Adapter, reason: String) -> Result<Selected> {
     let gpu = Gpu {
         device: device.clone(),
         queue: queue.clone(),
+        class,
         pipelines: Arc::default(),
     };
     let largest_tensor = device.limits().max_storage_buffer_binding_size;
@@ -286,6 +308,7 @@ fn open(adapter: Adapter, reason: String) -> Result<Selected> {
         .with_context(context)?;
     // After Burn, which sets handlers of its own.
     failure::watch(&gpu.device);
+    class.remember(&device);
     lock(&OPEN).push((device.clone(), gpu));
     Ok(Selected {
         device,
@@ -303,6 +326,7 @@ fn open(adapter: Adapter, reason: String) -> Result<Selected> {
 pub(crate) struct Gpu {
     pub device: wgpu::Device,
     pub queue: wgpu::Queue,
+    pub class: AdapterClass,
     /// Those that were compiled, by their shaders' texts.
     pub pipelines: Arc<Mutex<HashMap<String, wgpu::ComputePipeline>>>,
 }

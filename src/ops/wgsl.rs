@@ -13,7 +13,7 @@ use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_wgpu::{CubeDim, CubeTensor, KernelMetadata, KernelSource, SourceKernel, SourceTemplate};
 use bytemuck::NoUninit;
 
-use crate::device::recorder;
+use crate::device::{AdapterClass, recorder};
 
 /// Workgroups per grid dimension that every WebGPU device has.
 pub const MAX_GRID: u32 = 65_535;
@@ -89,6 +89,9 @@ pub trait Queue {
     /// What a kernel binds.
     type Tensor;
 
+    /// What kernels are chosen for.
+    fn class(&self) -> AdapterClass;
+
     /// A contiguous tensor, not initialised, of elements of four bytes.
     fn empty(&mut self, dims: &[usize], dtype: DType) -> Self::Tensor;
 
@@ -111,6 +114,10 @@ pub struct DeviceOf<'a>(pub &'a CubeTensor);
 
 impl Queue for DeviceOf<'_> {
     type Tensor = CubeTensor;
+
+    fn class(&self) -> AdapterClass {
+        AdapterClass::of(&self.0.device)
+    }
 
     fn empty(&mut self, dims: &[usize], dtype: DType) -> CubeTensor {
         empty(self.0, dims, dtype)

@@ -17,6 +17,7 @@ use burn::backend::DType;
 use serde::Serialize;
 
 use crate::dataset::Spec;
+use crate::device::AdapterClass;
 use crate::model::Architecture;
 use crate::ops::gather;
 use crate::ops::wgsl::{Launch, Queue};
@@ -122,15 +123,40 @@ fn elements(dims: &[usize]) -> usize {
     dims.iter().product()
 }
 
+/// What a program is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// What kernels are chosen for.
+    pub class: AdapterClass,
+    /// Buffers that a kernel binds at most.
+    pub most_bindings: usize,
+}
+
+impl Target {
+    /// Any implementation of WebGPU.
+    pub const PAGE: Self = Self {
+        class: AdapterClass::Software,
+        most_bindings: MOST_BINDINGS,
+    };
+}
+
 /// Writes a program: its queue launches nothing.
-#[derive(Default)]
 struct Writer {
     program: Program,
+    class: AdapterClass,
     /// Weights that buffers begin with so far.
     weights: usize,
 }
 
 impl Writer {
+    fn new(class: AdapterClass) -> Self {
+        Self {
+            program: Program::default(),
+            class,
+            weights: 0,
+        }
+    }
+
     fn buffer(&mut self, name: String, dims: &[usize], weights: Option<usize>) -> Tensor {
         self.program.buffers.push(Buffer {
             name,
@@ -184,6 +210,10 @@ impl Writer {
 
 impl Queue for Writer {
     type Tensor = Tensor;
+
+    fn class(&self) -> AdapterClass {
+        self.class
+    }
 
     fn empty(&mut self, dims: &[usize], _: DType) -> Tensor {
         let number = self.program.buffers.len();

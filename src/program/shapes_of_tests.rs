@@ -7,8 +7,9 @@ mod shapes;
 use std::collections::BTreeMap;
 use std::{env, fs};
 
-use super::{MOST_BINDINGS, Program, Tensor, Writer, evaluate, measure, predict};
+use super::{MOST_BINDINGS, Program, Target, Tensor, Writer, evaluate, measure, predict};
 use crate::dataset::{FASHION_MNIST_SPEC, ImageShape, Spec};
+use crate::device::AdapterClass;
 use crate::model::ModelKind;
 use crate::ops::conv_relu_pool::BlockShape;
 use crate::ops::linear::LinearShape;
@@ -17,14 +18,14 @@ use crate::train::recipe::Recipe;
 use crate::train::{ClassWeights, Settings};
 
 /// A program, written by `write`.
-fn program(write: impl FnOnce(&mut Writer)) -> Program {
-    let mut writer = Writer::default();
+fn program(class: AdapterClass, write: impl FnOnce(&mut Writer)) -> Program {
+    let mut writer = Writer::new(class);
     write(&mut writer);
     writer.program
 }
 
-fn block(shape: BlockShape) -> Program {
-    program(|writer| {
+fn block(shape: BlockShape, class: AdapterClass) -> Program {
+    program(class, |writer| {
         let new = |writer: &mut Writer, dims: &[usize]| writer.buffer(String::new(), dims, None);
         let input = new(writer, &shape.input_dims());
         let weight = new(writer, &shape.weight_dims());
@@ -36,13 +37,13 @@ fn block(shape: BlockShape) -> Program {
     })
 }
 
-fn layer([batch, inputs, outputs]: [usize; 3]) -> Program {
+fn layer([batch, inputs, outputs]: [usize; 3], class: AdapterClass) -> Program {
     let shape = LinearShape {
         batch,
         inputs,
         outputs,
     };
-    program(|writer| {
+    program(class, |writer| {
         let [input, weight, bias] = [&[batch, inputs][..], &[inputs, outputs], &[outputs]]
             .map(|dims| writer.buffer(String::new(), dims, None));
         for relu in [false, true] {
@@ -57,7 +58,7 @@ fn layer([batch, inputs, outputs]: [usize; 3]) -> Program {
 }
 
 fn norm(dims: [usize; 4]) -> Program {
-    program(|writer| {
+    program(AdapterClass::Software, |writer| {
         let input = writer.buffer(String::new(), &dims, None);
         let (output, factors) = channel_norm::gpu::forward(writer, dims, &input);
         channel_norm::gpu::backward(writer, dims, [&output, &factors, &input]);
@@ -73,7 +74,7 @@ fn models(spec: Spec, batch: usize) -> Vec<Program> {
             for model in &mut settings.models {
                 model.training.class_weights = class_weights;
                 programs.extend([
-                    model.program(1000, batch, MOST_BINDINGS),
+                    model.program(1000, batch, Target::PAGE),
                     predict(&model.architecture, batch),
                     evaluate(&model.architecture, 1000, batch),
                     measure(&model.architecture, 1000, batch),
@@ -94,10 +95,17 @@ fn shaders_keep_to_the_limits_that_every_device_has() {
         };
         models(Spec::new(shape, classes), 16)
     });
-    let programs = shapes::all()
-        .map(block)
-        .chain(shapes::of_model(128).map(block))
-        .chain(shapes::LAYERS.map(layer))
+    let classes = [
+        AdapterClass::Software,
+        AdapterClass::Integrated,
+        AdapterClass::Discrete,
+    ];
+    let of_classes = classes.into_iter().flat_map(|class| {
+        let blocks = shapes::all().chain(shapes::of_model(128));
+        let layers = shapes::LAYERS.map(|layer_shape| layer(layer_shape, class));
+        blocks.map(move |shape| block(shape, class)).chain(layers)
+    });
+    let programs = of_classes
         .chain(shapes::NORMS.map(norm))
         .chain(images.into_iter().flatten())
         .chain(

@@ -1,6 +1,7 @@
 //! The program of a training step.
 
-use super::{Program, Tensor, Writer};
+use super::{Program, Target, Tensor, Writer};
+use crate::device::AdapterClass;
 use crate::model::{Architecture, KERNEL};
 use crate::ops::adamw::{self, Layout};
 use crate::ops::conv_relu_pool::{self, BlockShape};
@@ -23,8 +24,7 @@ pub struct Parts {
 }
 
 /// A step on a batch of `batch` images out of `images` on the device: the batch is made, its loss and the
-/// gradients computed, and the parameters changed. Kernels bind `most_bindings` buffers at most:
-/// [`MOST_BINDINGS`], or as many as a device is known to allow.
+/// gradients computed, and the parameters changed.
 ///
 /// Inputs: `images`, `labels`, `order` and `target_values` as [`gather`](crate::ops::gather::gather) takes
 /// them; `class_weights` where classes do not count the same; and, anew for each step, `selection`, `hyper`
@@ -40,9 +40,9 @@ pub fn train(
     parts: Parts,
     images: usize,
     batch: usize,
-    most_bindings: usize,
+    target: Target,
 ) -> Program {
-    let mut step = Step::new(architecture, parts, batch);
+    let mut step = Step::new(architecture, parts, batch, target.class);
     let classes = architecture.classes;
     let [x, targets] = step.writer.batch(architecture, images, batch);
     let class_weights = parts
@@ -55,7 +55,7 @@ pub fn train(
     let losses = cross_entropy::gpu::forward_backward(&mut step.writer, dims, tensors, weights);
     step.writer.output("tally", &losses.tally);
     step.backward(losses.grad_logits);
-    step.update(parts.averaging, most_bindings);
+    step.update(parts.averaging, target.most_bindings);
     step.writer.program
 }
 
@@ -101,9 +101,14 @@ enum Saved {
 }
 
 impl<'a> Step<'a> {
-    fn new(architecture: &'a Architecture, parts: Parts, batch: usize) -> Self {
+    fn new(
+        architecture: &'a Architecture,
+        parts: Parts,
+        batch: usize,
+        class: AdapterClass,
+    ) -> Self {
         let layout = Layout::new(architecture.parameter_shapes().into_iter());
-        let mut writer = Writer::default();
+        let mut writer = Writer::new(class);
         let buffer = writer.input("parameters", &[layout.len]);
         let segments = layout.segments.iter();
         let parameters = segments
@@ -314,7 +319,15 @@ mod tests {
 
     #[test]
     fn a_step_is_what_the_native_path_launches() {
-        let device = device::select(BackendChoice::Wgpu, None).unwrap().device;
+        for class in [AdapterClass::Software, AdapterClass::Discrete] {
+            a_step_is_what_the_native_path_launches_on(class);
+        }
+    }
+
+    fn a_step_is_what_the_native_path_launches_on(class: AdapterClass) {
+        let device = device::select_as(BackendChoice::Wgpu, None, Some(class))
+            .unwrap()
+            .device;
         for spec in [FASHION_MNIST_SPEC, odd_spec()] {
             let split = DeviceSplit::upload(images(spec), &device);
             for recipe in [Recipe::Plain, Recipe::Standard, Recipe::Best] {
@@ -338,8 +351,11 @@ mod tests {
                             assert_eq!(next.len(), batch);
                             learner.step(&next, 1, 1e-3, &mut tally);
                             let native = launched::take();
-                            let all = usize::MAX;
-                            let written = model.program(IMAGES, batch, all);
+                            let target = Target {
+                                class,
+                                most_bindings: usize::MAX,
+                            };
+                            let written = model.program(IMAGES, batch, target);
                             assert_same(&written, &native);
                         }
                     }
@@ -353,7 +369,7 @@ mod tests {
         for recipe in [Recipe::Standard, Recipe::Best] {
             for kind in ModelKind::ALL {
                 let model = recipe.model(kind, FASHION_MNIST_SPEC);
-                let written = model.program(6_000, 128, MOST_BINDINGS);
+                let written = model.program(6_000, 128, Target::PAGE);
                 let bindings = written.launches.iter().map(|launch| launch.bindings.len());
                 assert_eq!(bindings.max(), Some(MOST_BINDINGS));
             }

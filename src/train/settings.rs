@@ -13,7 +13,7 @@ use super::schedule::{Decay, Schedule};
 use crate::dataset::Spec;
 use crate::model::{Architecture, Kernels, ModelKind};
 use crate::ops::gather::{Augment, MOST_CROP};
-use crate::program::{self, Parts, Program};
+use crate::program::{self, Parts, Program, Target};
 
 /// Epochs of a run at most: what their history takes stays small beside the weights.
 const MAX_EPOCHS: usize = 50_000;
@@ -52,18 +52,18 @@ pub struct ModelSettings {
 }
 
 impl ModelSettings {
-    /// The program of a training step on `batch` out of `images`, whose kernels bind `most_bindings` buffers at most.
+    /// The program of a training step on `batch` out of `images`.
     ///
     /// # Panics
     ///
     /// If the model is too large for a batch of this size.
-    pub fn program(&self, images: usize, batch: usize, most_bindings: usize) -> Program {
+    pub fn program(&self, images: usize, batch: usize, target: Target) -> Program {
         let parts = Parts {
             dropout: self.training.dropout > 0.0,
             class_weights: !self.training.class_weights.is_none(),
             averaging: self.training.average_decay.is_some(),
         };
-        program::train(&self.architecture, parts, images, batch, most_bindings)
+        program::train(&self.architecture, parts, images, batch, target)
     }
 }
 

@@ -28,7 +28,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use fmnist::dataset::{self, Dataset, DatasetChoice, FASHION_MNIST_SPEC, Preparation, Split};
-use fmnist::device::{self, BackendChoice};
+use fmnist::device::{self, AdapterClass, BackendChoice};
 use fmnist::model::{Classifier, Kernels, ModelKind};
 use fmnist::train::recipe::Recipe;
 use fmnist::train::{Batch, DeviceSplit, Learner, Settings, Tally};
@@ -51,6 +51,18 @@ pub fn wgpu() -> Device {
             );
             println!("wgpu tests run on {}", selected.name);
             selected.device
+        })
+        .clone()
+}
+
+/// The same adapter as a device of its own, with the kernels for many processors.
+pub fn discrete() -> Device {
+    static DEVICE: OnceLock<Device> = OnceLock::new();
+    DEVICE
+        .get_or_init(|| {
+            let class = Some(AdapterClass::Discrete);
+            let selected = device::select_as(BackendChoice::Wgpu, None, class);
+            selected.expect("the adapter opens once more").device
         })
         .clone()
 }

@@ -2,7 +2,7 @@
 //! operations.
 
 use crate::common::block::{Block, Operands, Results, run, run_viewed};
-use crate::common::{cpu, naive, relative_error, shapes, wgpu};
+use crate::common::{cpu, discrete, naive, relative_error, shapes, wgpu};
 use burn::Tensor;
 use burn::tensor::Device;
 use fmnist::ops::conv_relu_pool::{BlockShape, conv_relu_pool, reference};
@@ -10,7 +10,7 @@ use fmnist::ops::conv_relu_pool::{BlockShape, conv_relu_pool, reference};
 /// Rounding of sums of up to 64·25 products in f32, relative to the largest result.
 const ROUNDING: f32 = 2e-5;
 
-on_each_device!(
+on_each_class!(
     ties_go_to_the_first_position,
     random_values_agree_with_the_definition,
     gradients_agree_with_finite_differences,

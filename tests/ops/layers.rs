@@ -1,14 +1,14 @@
 //! The fused layer on each backend against its definition and Burn's own.
 
 use crate::common::shapes::LAYERS;
-use crate::common::{assert_panics, cpu, random, relative_error, values, wgpu};
+use crate::common::{assert_panics, cpu, discrete, random, relative_error, values, wgpu};
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 use fmnist::ops::linear::{self, linear};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-on_each_device!(
+on_each_class!(
     layers_are_exact_on_exact_sums,
     layers_agree_with_burns_own,
     layers_take_transposed_inputs,

@@ -4,6 +4,14 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+/// A test for each backend, and for wgpu with the kernels for a GPU of many processors, whatever the adapter.
+macro_rules! on_each_class {
+    ($($test:ident),* $(,)?) => {
+        on_each_device!($($test),*);
+        mod on_discrete { $(#[test] fn $test() { super::$test(&super::discrete()); })* }
+    };
+}
+
 mod adamw;
 mod channel_norm;
 mod conv_relu_pool;

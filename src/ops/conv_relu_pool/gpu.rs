@@ -18,7 +18,7 @@ pub fn forward<Q: Queue>(
     let output = queue.empty(&shape.output_dims(), DType::F32);
     let argmax = queue.empty(&[shape.argmax_words()], DType::U32);
     queue.launch(
-        plan::forward(shape),
+        plan::forward(shape, queue.class()),
         &[input, weight, bias, &output, &argmax],
     );
     (output, argmax)
@@ -32,7 +32,7 @@ pub fn grad_input<Q: Queue>(
 ) -> Q::Tensor {
     let grad_input = queue.empty(&shape.input_dims(), DType::F32);
     queue.launch(
-        plan::grad_input(shape),
+        plan::grad_input(shape, queue.class()),
         &[weight, argmax, grad_output, &grad_input],
     );
     grad_input
@@ -44,7 +44,7 @@ pub fn grad_weight_bias<Q: Queue>(
     shape: &BlockShape,
     [input, argmax, grad_output]: [&Q::Tensor; 3],
 ) -> (Q::Tensor, Q::Tensor) {
-    let plan = plan::grad_weight(shape);
+    let plan = plan::grad_weight(shape, queue.class());
     let partials = queue.empty(&[plan.partials], DType::F32);
     let grad_weight = queue.empty(&shape.weight_dims(), DType::F32);
     let grad_bias = queue.empty(&[shape.out_channels], DType::F32);

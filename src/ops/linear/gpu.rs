@@ -15,7 +15,7 @@ pub fn forward<Q: Queue>(
     relu: bool,
 ) -> Q::Tensor {
     let output = queue.empty(&[shape.batch, shape.outputs], DType::F32);
-    let plan = plan::forward(shape, relu);
+    let plan = plan::forward(shape, relu, queue.class());
     match plan.sum {
         None => queue.launch(plan.product, &[input, weight, bias, &output]),
         Some(sum) => {
@@ -35,7 +35,7 @@ pub fn grad_input<Q: Queue>(
     [weight, grad_output]: [&Q::Tensor; 2],
 ) -> Q::Tensor {
     let grad_input = queue.empty(&[shape.batch, shape.inputs], DType::F32);
-    let plan = plan::grad_input(shape, relu_output.is_some());
+    let plan = plan::grad_input(shape, relu_output.is_some(), queue.class());
     launch_masked(queue, plan, [grad_output, weight, &grad_input], relu_output);
     grad_input
 }
@@ -49,7 +49,7 @@ pub fn grad_weight_bias<Q: Queue>(
 ) -> (Q::Tensor, Q::Tensor) {
     let grad_weight = queue.empty(&[shape.inputs, shape.outputs], DType::F32);
     let grad_bias = queue.empty(&[shape.outputs], DType::F32);
-    let plan = plan::grad_weight(shape, relu_output.is_some());
+    let plan = plan::grad_weight(shape, relu_output.is_some(), queue.class());
     match plan.sums {
         None => {
             let tensors = [grad_output, input, &grad_weight, &grad_bias];

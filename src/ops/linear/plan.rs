@@ -5,6 +5,7 @@
 //! their buffers.
 
 use super::LinearShape;
+use crate::device::AdapterClass;
 use crate::ops::wgsl::{Launch, grid, template};
 
 /// Numbers to a vector, and neighbouring rows or columns that a kernel takes together.
@@ -55,8 +56,10 @@ const MAX_SIDE: usize = 8;
 /// Workgroups to split for: enough for a large GPU. Tiles of at most 64×64 also keep the products
 /// of all splits below 4 MiB.
 const ENOUGH_WORKGROUPS: usize = 256;
-/// With fewer workgroups than this, smaller tiles keep more of a GPU busy.
-const FEW_WORKGROUPS: usize = 16;
+/// With fewer workgroups than this, smaller tiles keep more of a device busy: of one in software, and of each
+/// processor of a GPU.
+const FEW_IN_SOFTWARE: usize = 16;
+const FEW_OF_PROCESSOR: usize = 1;
 /// A product no deeper than this is not split: the sum would cost more than it saves.
 const UNSPLIT_DEPTH: usize = 256;
 const MIN_SPLIT_DEPTH: usize = 64;
@@ -66,9 +69,11 @@ impl Tiling {
     ///
     /// Under software Vulkan 128 × 3136 × 128 takes 7.2 ms, with 4×4 sums 12 ms. 16×8 sums take a
     /// fifth less still, but leave a GPU too few invocations, each with too many registers.
-    fn new(rows: usize, columns: usize, depth: usize, split: bool) -> Self {
+    fn new([rows, columns, depth]: [usize; 3], split: bool, class: AdapterClass) -> Self {
         let large = Self::with_quads(2, rows, columns, depth, split);
-        if large.counts.iter().product::<usize>() < FEW_WORKGROUPS {
+        let processors = class.processors();
+        let few = processors.map_or(FEW_IN_SOFTWARE, |processors| FEW_OF_PROCESSOR * processors);
+        if large.counts.iter().product::<usize>() < few {
             Self::with_quads(1, rows, columns, depth, split)
         } else {
             large
@@ -144,8 +149,8 @@ pub struct Forward {
 }
 
 /// Output of the layer.
-pub fn forward(shape: &LinearShape, relu: bool) -> Forward {
-    let tiling = Tiling::new(shape.batch, shape.outputs, shape.inputs, true);
+pub fn forward(shape: &LinearShape, relu: bool, class: AdapterClass) -> Forward {
+    let tiling = Tiling::new([shape.batch, shape.outputs, shape.inputs], true, class);
     let splits = tiling.splits();
     let mut values = shape.values();
     values.push(("relu", usize::from(relu && splits == 1)));
@@ -161,8 +166,8 @@ pub fn forward(shape: &LinearShape, relu: bool) -> Forward {
 }
 
 /// Gradient of the input. With ReLU the layer's output is the last binding.
-pub fn grad_input(shape: &LinearShape, relu: bool) -> Launch {
-    let tiling = Tiling::new(shape.batch, shape.inputs, shape.outputs, false);
+pub fn grad_input(shape: &LinearShape, relu: bool, class: AdapterClass) -> Launch {
+    let tiling = Tiling::new([shape.batch, shape.inputs, shape.outputs], false, class);
     let aligned = shape.is_aligned();
     let mut values = shape.values();
     if relu {
@@ -196,8 +201,8 @@ pub struct GradWeight {
 }
 
 /// Gradients of weight and bias. With ReLU the layer's output is the product's last binding.
-pub fn grad_weight(shape: &LinearShape, relu: bool) -> GradWeight {
-    let tiling = Tiling::new(shape.inputs + 1, shape.outputs, shape.batch, true);
+pub fn grad_weight(shape: &LinearShape, relu: bool, class: AdapterClass) -> GradWeight {
+    let tiling = Tiling::new([shape.inputs + 1, shape.outputs, shape.batch], true, class);
     let splits = tiling.splits();
     let aligned = shape.is_aligned();
     let mut values = shape.values();

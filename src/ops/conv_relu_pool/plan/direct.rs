@@ -1,38 +1,11 @@
-//! What to launch for a shape: the shader, its sizes, the grid, and how long the buffers are.
-//!
-//! Pure arithmetic: nothing here knows a device. Each kernel's file in `shaders/conv_relu_pool`
-//! says what its sizes mean and in which order it binds its buffers.
+//! The plain forms: a convolution in tiles, and weight gradients of the inputs under each winner.
 
-use super::{BlockShape, INACTIVE};
+use super::{
+    GradWeight, MAX_PARTIALS, PAIR_BYTES, VECTOR, VECTOR_BYTES, WORKGROUP_BYTES, reduce_partials,
+};
+use crate::device::AdapterClass;
+use crate::ops::conv_relu_pool::BlockShape;
 use crate::ops::wgsl::{Launch, grid, template};
-
-/// Workgroup memory that every WebGPU device has.
-const WORKGROUP_BYTES: usize = 16 * 1024;
-
-const PAIR_BYTES: usize = 8;
-const VECTOR_BYTES: usize = 16;
-
-/// Channels to a vector, and to a word of the argmax.
-const VECTOR: usize = 4;
-
-impl BlockShape {
-    /// Length of the buffer of the argmax, in `u32` words of four output channels each.
-    pub fn argmax_words(&self) -> usize {
-        self.batch * self.out_channels.div_ceil(VECTOR) * self.pooled_height() * self.pooled_width()
-    }
-
-    /// The sizes that all kernels but the reduction name.
-    fn values(&self) -> Vec<(&'static str, usize)> {
-        vec![
-            ("in_channels", self.in_channels),
-            ("out_channels", self.out_channels),
-            ("height", self.height),
-            ("width", self.width),
-            ("kernel", self.kernel),
-            ("inactive", INACTIVE.into()),
-        ]
-    }
-}
 
 /// Splits `len` into as few parts of at most `max` as possible; returns the length of an even part.
 fn even_part(len: usize, max: usize) -> usize {
@@ -123,7 +96,9 @@ pub fn forward(shape: &BlockShape) -> Launch {
         template!(
             "conv_relu_pool/sizes",
             "conv_relu_pool/input",
+            "conv_relu_pool/weights",
             "conv_relu_pool/forward",
+            "conv_relu_pool/forward_tile",
             "conv_relu_pool/tiled_conv"
         ),
     )
@@ -137,21 +112,12 @@ pub fn grad_input(shape: &BlockShape) -> Launch {
         "conv_relu_pool/grad_input",
         template!(
             "conv_relu_pool/sizes",
+            "conv_relu_pool/weights",
             "conv_relu_pool/grad_input",
+            "conv_relu_pool/grad_input_tile",
             "conv_relu_pool/tiled_conv"
         ),
     )
-}
-
-/// Gradient of weights and bias: partial sums, then their reduction.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct GradWeight {
-    /// Partial sums, each over a part of the batch.
-    pub partial: Launch,
-    /// Their sums.
-    pub reduce: Launch,
-    /// Length of the buffer of partial sums between the two, in `f32`.
-    pub partials: usize,
 }
 
 /// Input channels side by side in a workgroup.
@@ -161,15 +127,16 @@ const FULL_WORKGROUP: usize = 64;
 /// Workgroups that share out the batch: enough for a large GPU. Under software Vulkan 64 are 8 %
 /// faster (25.7 against 28 ms, 32→64 at 14×14, batch 128).
 const MAX_SPLITS: usize = 128;
-/// Length of the buffer of partial sums that larger weights must not exceed by splitting: 64 MiB.
-const MAX_PARTIALS: usize = 1 << 24;
+
+/// Workgroups that share out the batch of few channels on each processor of a GPU.
+const SPLITS_OF_PROCESSOR: usize = 8;
 
 /// Gradient of weights and bias.
 ///
 /// Few input channels take the same kernel: its workgroup then shares out windows instead of
 /// channels. With the reduction it takes 6 ms at the model's first block (1→32, 28×28) and 28 ms at
 /// the second (32→64, 14×14; batch 128, software Vulkan).
-pub fn grad_weight(shape: &BlockShape) -> GradWeight {
+pub fn grad_weight(shape: &BlockShape, class: AdapterClass) -> GradWeight {
     // An invocation keeps taps × 4 × vectors sums in registers.
     let vectors = if shape.kernel == 3 { 2 } else { 1 };
     let lanes = shape.in_channels.next_power_of_two().min(MAX_LANES);
@@ -177,31 +144,39 @@ pub fn grad_weight(shape: &BlockShape) -> GradWeight {
         .out_channels
         .div_ceil(VECTOR * vectors)
         .min(MAX_GROUPS);
+    let max_slices = FULL_WORKGROUP / (lanes * groups);
 
     let rows = shape.kernel + 1;
     let halo_bytes = rows * (shape.kernel / 2) * (lanes | 1) * PAIR_BYTES;
     let window_bytes =
         rows * (lanes | 1) * PAIR_BYTES + groups * vectors * (VECTOR_BYTES + size_of::<u32>());
-    let segment = even_part(
-        shape.pooled_width(),
-        (WORKGROUP_BYTES - halo_bytes) / window_bytes,
-    );
+    // What slices share at the end.
+    let slice_sums = |slices: usize| match slices {
+        0 | 1 => 1,
+        _ => slices * lanes * groups * (shape.taps() + 1),
+    };
+    let left = WORKGROUP_BYTES - slice_sums(max_slices) * size_of::<f32>() - halo_bytes;
+    let segment = even_part(shape.pooled_width(), left / window_bytes);
     // Slices of one length, none of them empty.
-    let max_slices = (FULL_WORKGROUP / (lanes * groups)).clamp(1, segment);
+    let max_slices = max_slices.clamp(1, segment);
     let slices = segment.div_ceil(segment.div_ceil(max_slices));
 
     let segments = shape.batch * shape.pooled_height() * shape.pooled_width().div_ceil(segment);
     let elements = shape.weights() + shape.out_channels;
-    let max_splits = (MAX_PARTIALS / (slices * elements)).clamp(1, MAX_SPLITS);
+    let wanted_splits = match class.processors() {
+        None => MAX_SPLITS,
+        Some(processors) => SPLITS_OF_PROCESSOR * processors,
+    };
+    let max_splits = (MAX_PARTIALS / elements).clamp(1, wanted_splits);
     let segments_per_split = segments.div_ceil(max_splits);
     let splits = segments.div_ceil(segments_per_split);
 
     let mut values = shape.values();
     values.extend([
-        ("batch", shape.batch),
         ("lanes", lanes),
         ("groups", groups),
         ("slices", slices),
+        ("slice_sums", slice_sums(slices)),
         ("vectors", vectors),
         ("segment", segment),
         ("segments_per_split", segments_per_split),
@@ -221,29 +196,7 @@ pub fn grad_weight(shape: &BlockShape) -> GradWeight {
                 splits,
             ]),
         },
-        reduce: reduce_partials(shape, splits * slices),
-        partials: splits * slices * elements,
-    }
-}
-
-fn reduce_partials(shape: &BlockShape, rows: usize) -> Launch {
-    let row_length = shape.weights() + shape.out_channels;
-    // Many elements keep a GPU busy by themselves; few have their rows shared out.
-    let (elements, stride) = if row_length >= 4096 { (64, 2) } else { (8, 32) };
-    Launch {
-        name: "conv_relu_pool/reduce_partials",
-        template: template!(
-            "lanes/scalars",
-            "conv_relu_pool/reduce_partials",
-            "reduce/sum_partials"
-        ),
-        values: vec![
-            ("rows", rows),
-            ("length", row_length),
-            ("weights", shape.weights()),
-            ("elements", elements),
-            ("stride", stride),
-        ],
-        grid: grid([row_length.div_ceil(elements), 1, 1]),
+        reduce: reduce_partials(shape, splits),
+        partials: splits * elements,
     }
 }
