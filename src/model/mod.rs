@@ -93,14 +93,19 @@ impl Classifier {
     ///
     /// A model that was trained with normalisation must have been [folded](Self::folded).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let features = self.blocks.iter().fold(images, |x, block| block.forward(x));
-        self.classify(features, &mut Dropout::off())
+        let maps = self.blocks.iter().fold(images, |x, block| block.forward(x));
+        self.head().forward(self.hidden(maps, &mut Dropout::off()))
     }
 
     /// The logits of a training step: with normalisation after each block if the model is to have
     /// it, and `dropout` before each fully connected layer, but not on the images themselves.
     pub fn forward_training(&self, images: Tensor<4>, dropout: &mut Dropout) -> Tensor<2> {
-        let features = self.blocks.iter().fold(images, |x, block| {
+        self.head().forward(self.forward_features(images, dropout))
+    }
+
+    /// The features `[batch, inputs]` that the [head](Self::head) takes in a training step.
+    pub fn forward_features(&self, images: Tensor<4>, dropout: &mut Dropout) -> Tensor<2> {
+        let maps = self.blocks.iter().fold(images, |x, block| {
             let output = block.forward(x);
             match (self.normalize, self.kernels) {
                 (false, _) => output,
@@ -108,16 +113,25 @@ impl Classifier {
                 (true, Kernels::Reference) => reference::channel_norm(output),
             }
         });
-        self.classify(features, dropout)
+        self.hidden(maps, dropout)
     }
 
-    fn classify(&self, features: Tensor<4>, dropout: &mut Dropout) -> Tensor<2> {
-        let mut x = features.flatten(1, 3);
+    /// The last layer, which makes logits of features.
+    pub fn head(&self) -> &LinearRelu {
+        self.layers.last().expect("a classifier has a last layer")
+    }
+
+    /// Through the layers before the head, with dropout before each layer, but not on images.
+    fn hidden(&self, maps: Tensor<4>, dropout: &mut Dropout) -> Tensor<2> {
+        let mut x = maps.flatten(1, 3);
+        let last = self.layers.len() - 1;
         for (number, layer) in self.layers.iter().enumerate() {
             if number > 0 || !self.blocks.is_empty() {
                 x = dropout.apply(x);
             }
-            x = layer.forward(x);
+            if number < last {
+                x = layer.forward(x);
+            }
         }
         x
     }

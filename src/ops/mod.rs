@@ -8,6 +8,7 @@
 //! | [`linear`] | the fully connected layer, with or without ReLU |
 //! | [`dropout`] | zeros at random, without a mask in memory |
 //! | [`cross_entropy`] | softmax, loss and the number of correct predictions |
+//! | [`linear_cross_entropy`] | the last layer and its loss at once |
 //! | [`adamw`] | the optimizer, for all parameters at once |
 //!
 //! Each has a `mod.rs` (its API and gradient), `reference.rs` (the definition, with Burn's own
@@ -25,6 +26,7 @@ pub mod cross_entropy;
 pub mod dropout;
 pub mod gather;
 pub mod linear;
+pub mod linear_cross_entropy;
 
 mod autodiff;
 pub(crate) mod ndarray_tensor;

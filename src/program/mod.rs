@@ -300,13 +300,18 @@ mod tests {
                 assert_eq!(bytes, native_bytes, "{what}");
                 assert_eq!(*memory.entry(buffer).or_insert(address), address, "{what}");
             }
-            match native.name {
-                // Natively it is multiplied by the gradient of the loss, which is 1.
-                "cross_entropy/step" => memory.remove(&launch.bindings[2][0]),
-                // Natively the backward pass uploads the mask again.
-                "dropout/drop" => memory.remove(&launch.bindings[1][0]),
-                _ => None,
+            let other_natively: &[usize] = match native.name {
+                // Gradients that are multiplied by that of the loss, which is 1.
+                "cross_entropy/step" => &[2],
+                "linear_cross_entropy/rows" => &[5],
+                "linear_cross_entropy/sums" => &[3, 4],
+                // The backward pass uploads the mask again.
+                "dropout/drop" => &[1],
+                _ => &[],
             };
+            for &place in other_natively {
+                memory.remove(&launch.bindings[place][0]);
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::ops::adamw::{self, Layout};
 use crate::ops::conv_relu_pool::{self, BlockShape};
 use crate::ops::linear::{self, LinearShape};
 use crate::ops::wgsl::Queue;
-use crate::ops::{channel_norm, cross_entropy, dropout};
+use crate::ops::{channel_norm, cross_entropy, dropout, linear_cross_entropy};
 
 /// Buffers that a kernel binds in every implementation of WebGPU.
 pub const MOST_BINDINGS: usize = 8;
@@ -48,13 +48,10 @@ pub fn train(
     let class_weights = parts
         .class_weights
         .then(|| step.writer.input("class_weights", &[classes]));
-    let logits = step.forward(x);
-    let tensors = [&logits, &targets];
-    let dims = [batch, classes];
-    let weights = class_weights.as_ref();
-    let losses = cross_entropy::gpu::forward_backward(&mut step.writer, dims, tensors, weights);
-    step.writer.output("tally", &losses.tally);
-    step.backward(losses.grad_logits);
+    let features = step.forward_features(x);
+    let tally = step.loss(features, &targets, class_weights.as_ref());
+    step.writer.output("tally", &tally);
+    step.backward();
     step.update(parts.averaging, target.most_bindings);
     step.writer.program
 }
@@ -72,8 +69,19 @@ struct Step<'a> {
     parameters: Vec<Tensor>,
     /// What the backward pass needs of the forward pass, layer by layer.
     saved: Vec<Saved>,
+    /// Of what the layer that is saved last made.
+    gradient: Option<Tensor>,
     /// Of each parameter, from the last to the first.
     gradients: Vec<Tensor>,
+}
+
+/// The sizes of a layer with such a weight.
+fn linear_shape_of(input: &Tensor, weight: &Tensor) -> LinearShape {
+    LinearShape {
+        batch: input.dims[0],
+        inputs: weight.dims[0],
+        outputs: weight.dims[1],
+    }
 }
 
 /// What is kept of a layer.
@@ -123,25 +131,54 @@ impl<'a> Step<'a> {
             buffer,
             parameters,
             saved: Vec::new(),
+            gradient: None,
             gradients: Vec::new(),
         }
     }
 
-    /// From images to logits.
-    fn forward(&mut self, mut x: Tensor) -> Tensor {
+    /// From images to what the last layer takes.
+    fn forward_features(&mut self, mut x: Tensor) -> Tensor {
         let parameters = self.parameters.clone();
         let (pairs, _) = parameters.as_chunks::<2>();
         let blocks = self.architecture.widths.len();
         for (number, [weight, bias]) in pairs.iter().enumerate() {
-            x = match number < blocks {
-                true => self.block(x, weight, bias),
-                false => {
-                    let is_last = number + 1 == pairs.len();
-                    self.linear(x, weight, bias, number > 0, !is_last)
-                }
-            };
+            if number < blocks {
+                x = self.block(x, weight, bias);
+                continue;
+            }
+            let inputs = weight.dims[0];
+            x = self.dropped(x.reshaped(&[self.batch, inputs]), number > 0);
+            if number + 1 < pairs.len() {
+                x = self.linear(x, weight, bias, true);
+            }
         }
         x
+    }
+
+    /// The last layer, and the loss: the tally.
+    fn loss(&mut self, input: Tensor, targets: &Tensor, class_weights: Option<&Tensor>) -> Tensor {
+        let [.., weight, bias] = self.parameters.as_slice() else {
+            unreachable!("a model has a last layer");
+        };
+        let (weight, bias) = (weight.clone(), bias.clone());
+        let shape = linear_shape_of(&input, &weight);
+        let tensors = [&input, &weight, &bias, targets];
+        let writer = &mut self.writer;
+        let results =
+            linear_cross_entropy::gpu::forward_backward(writer, &shape, tensors, class_weights);
+        if let Some(results) = results {
+            self.gradients
+                .extend([results.grad_bias, results.grad_weight]);
+            self.gradient = Some(results.grad_input);
+            return results.tally;
+        }
+        let logits = self.linear(input, &weight, &bias, false);
+        let dims = [shape.batch, shape.outputs];
+        let tensors = [&logits, targets];
+        let losses =
+            cross_entropy::gpu::forward_backward(&mut self.writer, dims, tensors, class_weights);
+        self.gradient = Some(losses.grad_logits);
+        losses.tally
     }
 
     fn block(&mut self, input: Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
@@ -174,31 +211,24 @@ impl<'a> Step<'a> {
         output
     }
 
-    fn linear(
-        &mut self,
-        x: Tensor,
-        weight: &Tensor,
-        bias: &Tensor,
-        may_drop: bool,
-        relu: bool,
-    ) -> Tensor {
-        let shape = LinearShape {
-            batch: self.batch,
-            inputs: weight.dims[0],
-            outputs: weight.dims[1],
-        };
-        let mut input = x.reshaped(&[shape.batch, shape.inputs]);
-        if self.drops && may_drop {
-            let number = self
-                .saved
-                .iter()
-                .filter(|saved| matches!(saved, Saved::Dropout { .. }));
-            let name = format!("mask {}", number.count());
-            let mask = self.writer.input(&name, &[dropout::MASK_WORDS]);
-            let dims = input.dims.clone();
-            input = dropout::gpu::apply_mask(&mut self.writer, &dims, [&input, &mask]);
-            self.saved.push(Saved::Dropout { mask });
+    /// With activations dropped, where they are.
+    fn dropped(&mut self, input: Tensor, may_drop: bool) -> Tensor {
+        if !self.drops || !may_drop {
+            return input;
         }
+        let is_dropout = |saved: &&Saved| matches!(saved, Saved::Dropout { .. });
+        let number = self.saved.iter().filter(is_dropout).count();
+        let mask = self
+            .writer
+            .input(&format!("mask {number}"), &[dropout::MASK_WORDS]);
+        let dims = input.dims.clone();
+        let output = dropout::gpu::apply_mask(&mut self.writer, &dims, [&input, &mask]);
+        self.saved.push(Saved::Dropout { mask });
+        output
+    }
+
+    fn linear(&mut self, input: Tensor, weight: &Tensor, bias: &Tensor, relu: bool) -> Tensor {
+        let shape = linear_shape_of(&input, weight);
         let tensors = [&input, weight, bias];
         let output = linear::gpu::forward(&mut self.writer, &shape, tensors, relu);
         self.saved.push(Saved::Linear {
@@ -210,8 +240,9 @@ impl<'a> Step<'a> {
         output
     }
 
-    /// From the gradient of the logits to those of all parameters.
-    fn backward(&mut self, mut gradient: Tensor) {
+    /// From the gradient that the loss left to those of all parameters.
+    fn backward(&mut self) {
+        let mut gradient = (self.gradient.take()).expect("the loss comes before");
         while let Some(saved) = self.saved.pop() {
             let is_first = self.saved.is_empty();
             let writer = &mut self.writer;

@@ -22,3 +22,4 @@ mod gather;
 mod instruction_sets;
 mod layers;
 mod linear_cpu;
+mod linear_cross_entropy;

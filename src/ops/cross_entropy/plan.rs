@@ -26,6 +26,7 @@ pub fn step(batch: usize, classes: usize, is_weighted: bool) -> Launch {
         values: vec![
             ("batch", batch),
             ("classes", classes),
+            ("class_weights_binding", 5),
             (
                 "invocations",
                 batch.next_power_of_two().min(MAX_INVOCATIONS),

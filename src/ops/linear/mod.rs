@@ -112,7 +112,7 @@ impl<B: LinearKernels, C: CheckpointStrategy> LinearLayer for Autodiff<B, C> {
 /// # Panics
 ///
 /// If they do not fit together, which is a mistake of the program.
-fn linear_shape<T: TensorMetadata>(input: &T, weight: &T, bias: &T) -> LinearShape {
+pub(crate) fn linear_shape<T: TensorMetadata>(input: &T, weight: &T, bias: &T) -> LinearShape {
     let [batch, inputs] = input.shape().dims();
     let [weight_inputs, outputs] = weight.shape().dims();
     assert_eq!(

@@ -116,10 +116,11 @@ impl Learner {
         self.submit();
         let mut dropout = Dropout::new(self.settings.training.dropout, self.seed, step as u64);
         let images = batch.images.clone().autodiff();
-        let logits = self.model.forward_training(images, &mut dropout);
+        let features = self.model.forward_features(images, &mut dropout);
         let targets = batch.targets.clone().autodiff();
         let weights = self.class_weights.clone();
-        let (loss, sums) = self.kernels.cross_entropy(logits, targets, weights);
+        let head = self.model.head();
+        let (loss, sums) = (self.kernels).linear_cross_entropy(head, features, targets, weights);
         tally.add(sums.inner(), batch.len());
         let gradients = GradientsParams::from_grads(loss.backward(), &self.model);
         // The optimizer works in place on a model that nobody else holds.
