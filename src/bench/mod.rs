@@ -77,6 +77,9 @@ pub struct ModelReport {
     pub images_per_s: f64,
     /// How long the host takes to ask an idle GPU for a step.
     pub enqueue_ms: Option<f64>,
+    /// Of a median step, the share in which no kernel runs on the GPU, 0 to 1; none where the GPU has no clock.
+    /// The kernels are timed one by one: where they overlap otherwise, there is less idle time than this says.
+    pub idle_share: Option<f64>,
     /// Kernels launched on the GPU, Burn's own included.
     pub launches_per_step: Option<f64>,
     /// Bytes sent to the GPU.
@@ -199,6 +202,8 @@ fn model_report(
     kernels.sort_by(|a, b| b.share.total_cmp(&a.share));
 
     let step_s = steps.step_seconds.median;
+    let kernels_ms_per_step = ms_per_step(record.seconds());
+    let idle_share = (1.0 - kernels_ms_per_step * 1e-3 / step_s).max(0.0);
     ModelReport {
         model: architecture.model,
         parameters: steps.parameters,
@@ -208,6 +213,7 @@ fn model_report(
         step_ms: steps.step_seconds.scaled(1e3),
         images_per_s: batch_size as f64 / step_s,
         enqueue_ms: on_gpu(steps.enqueue_seconds * 1e3),
+        idle_share: on_gpu(idle_share).filter(|_| record.device_clock),
         launches_per_step: on_gpu(per_step(record.calls())),
         uploaded_bytes_per_step: on_gpu(per_step(record.uploaded_bytes)),
         read_back_bytes_per_step: on_gpu(per_step(record.read_back_bytes)),
@@ -220,7 +226,7 @@ fn model_report(
         } else {
             "host"
         },
-        kernels_ms_per_step: ms_per_step(record.seconds()),
+        kernels_ms_per_step,
         kernels,
         device_memory_bytes: steps.memory,
     }

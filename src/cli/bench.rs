@@ -13,7 +13,7 @@ use crate::bench::{self, UntilReport, table, until_table};
 use crate::dataset::{DatasetChoice, SearchPaths, Split, synthetic};
 use crate::device::{AdapterClass, advise_without_memory};
 use crate::model::Kernels;
-use crate::program::{Program, Target};
+use crate::program::Program;
 use crate::train::recipe::{BATCH_SIZE, Recipe};
 use crate::train::{self, DeviceSplit, Diverged, Settings};
 use crate::util::text::{count, shown};
@@ -100,13 +100,9 @@ fn dump_step(settings: &Settings, images: usize, class: AdapterClass, path: &Pat
         "--dump-step writes this program's own launches — leave out --no-fused"
     );
     check_counted(settings, 1)?;
-    let target = Target {
-        class,
-        ..Target::PAGE
-    };
     let programs = settings.models.iter();
     let programs: Vec<_> = programs
-        .map(|model| model.program(images, settings.batch_size, target))
+        .map(|model| model.program(images, settings.batch_size, class))
         .collect();
     let launches: Vec<_> = programs.iter().flat_map(Program::listed).collect();
     whole_file::write(path, serde_json::to_string(&launches)?.as_bytes())

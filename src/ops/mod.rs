@@ -31,6 +31,7 @@ pub mod linear_cross_entropy;
 mod autodiff;
 pub(crate) mod ndarray_tensor;
 mod no_fusion;
+pub(crate) mod partial_sums;
 mod pcg4d;
 mod scratch;
 pub mod simd;

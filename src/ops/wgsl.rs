@@ -87,7 +87,7 @@ pub fn is_indexable(sizes: &[usize]) -> bool {
 /// Where kernels are launched: on a device, or in a program for one.
 pub trait Queue {
     /// What a kernel binds.
-    type Tensor;
+    type Tensor: Clone;
 
     /// What kernels are chosen for.
     fn class(&self) -> AdapterClass;

@@ -78,7 +78,7 @@ mod tests {
     use super::*;
     use crate::dataset::FASHION_MNIST_SPEC;
     use crate::model::ModelKind;
-    use crate::program::{Target, evaluate, measure};
+    use crate::program::{PAGE_CLASS, evaluate, measure};
     use crate::train::recipe::Recipe;
 
     fn programs() -> Vec<Program> {
@@ -86,7 +86,7 @@ mod tests {
         for kind in ModelKind::ALL {
             for recipe in [Recipe::Plain, Recipe::Best] {
                 let model = recipe.model(kind, FASHION_MNIST_SPEC);
-                programs.push(model.program(600, 128, Target::PAGE));
+                programs.push(model.program(600, 128, PAGE_CLASS));
                 programs.push(evaluate(&model.architecture, 600, 125));
                 programs.push(measure(&model.architecture, 600, 125));
             }

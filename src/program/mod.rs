@@ -23,7 +23,14 @@ use crate::ops::gather;
 use crate::ops::wgsl::{Launch, Queue};
 
 pub use predict::{evaluate, measure, predict};
-pub use train::{MOST_BINDINGS, Parts, train};
+pub use train::{Parts, train};
+
+/// Bytes: a binding may begin at multiples of so many, on every device.
+const ALIGNMENT: usize = 256;
+
+/// Buffers that a kernel binds at most in every implementation of WebGPU.
+#[cfg(test)]
+const MOST_BINDINGS: usize = 8;
 
 /// Launches, in their order, and what they need.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -123,22 +130,8 @@ fn elements(dims: &[usize]) -> usize {
     dims.iter().product()
 }
 
-/// What a program is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// What kernels are chosen for.
-    pub class: AdapterClass,
-    /// Buffers that a kernel binds at most.
-    pub most_bindings: usize,
-}
-
-impl Target {
-    /// Any implementation of WebGPU.
-    pub const PAGE: Self = Self {
-        class: AdapterClass::Software,
-        most_bindings: MOST_BINDINGS,
-    };
-}
+/// What the kernels of a page are chosen for, which knows little of its device: they do well on any.
+pub const PAGE_CLASS: AdapterClass = AdapterClass::Software;
 
 /// Writes a program: its queue launches nothing.
 struct Writer {
@@ -182,6 +175,36 @@ impl Writer {
         let first = self.weights;
         self.weights += elements(dims);
         self.buffer(name, dims, Some(first))
+    }
+
+    /// Moves the buffers of these tensors into one: a tensor of all, and the first element of each of them in it.
+    fn join<'t>(
+        &mut self,
+        name: &str,
+        tensors: impl Iterator<Item = &'t Tensor>,
+    ) -> (Tensor, Vec<usize>) {
+        // The first byte of each buffer.
+        let mut places = BTreeMap::new();
+        let mut bytes = 0;
+        let mut starts = Vec::new();
+        for tensor in tensors {
+            let place = *places.entry(tensor.buffer).or_insert_with(|| {
+                let place = bytes;
+                let size = self.program.buffers[tensor.buffer].bytes;
+                bytes += size.next_multiple_of(ALIGNMENT);
+                place
+            });
+            starts.push(place / size_of::<f32>() + tensor.start);
+        }
+        let all = self.buffer(name.to_owned(), &[bytes / size_of::<f32>()], None);
+        let launches = self.program.launches.iter_mut();
+        for [buffer, first, _] in launches.flat_map(|launch| &mut launch.bindings) {
+            if let Some(place) = places.get(buffer) {
+                *buffer = all.buffer;
+                *first += place;
+            }
+        }
+        (all, starts)
     }
 
     /// Lets `tensor` be read afterwards.
@@ -284,7 +307,7 @@ mod tests {
         let written: Vec<&str> = program.launches.iter().map(name).collect();
         let launched: Vec<&str> = native.iter().map(|launch| launch.name).collect();
         assert_eq!(written, launched);
-        let mut memory: HashMap<usize, usize> = HashMap::new();
+        let mut memory: HashMap<(usize, usize), usize> = HashMap::new();
         for (launch, native) in program.launches.iter().zip(native) {
             assert_eq!(program.pipelines[launch.pipeline].code, native.code);
             assert_eq!(launch.grid, native.grid, "{}", native.name);
@@ -294,11 +317,14 @@ mod tests {
                 let &[buffer, first, bytes] = ours;
                 let &(address, native_first, native_bytes) = theirs;
                 let what = format!("{}, binding {place}", native.name);
-                if first > 0 || bytes < program.buffers[buffer].bytes {
+                assert_eq!(bytes, native_bytes, "{what}");
+                // Natively gradients are tensors of their own.
+                let is_joined = program.buffers[buffer].name == "gradients";
+                if !is_joined && (first > 0 || bytes < program.buffers[buffer].bytes) {
                     assert_eq!(first as u64, native_first, "{what}");
                 }
-                assert_eq!(bytes, native_bytes, "{what}");
-                assert_eq!(*memory.entry(buffer).or_insert(address), address, "{what}");
+                let tensor = (buffer, if is_joined { first } else { 0 });
+                assert_eq!(*memory.entry(tensor).or_insert(address), address, "{what}");
             }
             let other_natively: &[usize] = match native.name {
                 // Gradients that are multiplied by that of the loss, which is 1.
@@ -310,7 +336,9 @@ mod tests {
                 _ => &[],
             };
             for &place in other_natively {
-                memory.remove(&launch.bindings[place][0]);
+                let [buffer, first, _] = launch.bindings[place];
+                memory.remove(&(buffer, first));
+                memory.remove(&(buffer, 0));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The programs of a trained model's answers.
 
-use super::{Program, Target, Tensor, Writer};
+use super::{PAGE_CLASS, Program, Tensor, Writer};
 use crate::dataset::ImageShape;
 use crate::model::{Architecture, KERNEL};
 use crate::ops::channel_norm;
@@ -21,7 +21,7 @@ pub fn predict(architecture: &Architecture, batch: usize) -> Program {
         height,
         width,
     } = architecture.input;
-    let mut writer = Writer::new(Target::PAGE.class);
+    let mut writer = Writer::new(PAGE_CLASS);
     let images = writer.input("image", &[batch, channels, height, width]);
     answer(writer, architecture, images)
 }
@@ -33,7 +33,7 @@ pub fn predict(architecture: &Architecture, batch: usize) -> Program {
 ///
 /// As [`predict`].
 pub fn evaluate(architecture: &Architecture, images: usize, batch: usize) -> Program {
-    let mut writer = Writer::new(Target::PAGE.class);
+    let mut writer = Writer::new(PAGE_CLASS);
     let [images, _] = writer.batch(architecture, images, batch);
     answer(writer, architecture, images)
 }
@@ -46,7 +46,7 @@ pub fn evaluate(architecture: &Architecture, images: usize, batch: usize) -> Pro
 ///
 /// As [`predict`].
 pub fn measure(architecture: &Architecture, images: usize, batch: usize) -> Program {
-    let mut writer = Writer::new(Target::PAGE.class);
+    let mut writer = Writer::new(PAGE_CLASS);
     let [mut x, _] = writer.batch(architecture, images, batch);
     for (number, channels) in architecture.convolutions().into_iter().enumerate() {
         let output = block(&mut writer, number, channels, x);
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_what_the_native_path_launches() {
-        let device = device::select_as(BackendChoice::Wgpu, None, Some(Target::PAGE.class))
+        let device = device::select_as(BackendChoice::Wgpu, None, Some(PAGE_CLASS))
             .unwrap()
             .device;
         let odd = ImageShape {
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn an_evaluation_and_a_measurement_are_what_the_native_path_launches() {
-        let device = device::select_as(BackendChoice::Wgpu, None, Some(Target::PAGE.class))
+        let device = device::select_as(BackendChoice::Wgpu, None, Some(PAGE_CLASS))
             .unwrap()
             .device;
         let shape = ImageShape {

@@ -10,15 +10,13 @@ use std::sync::Arc;
 
 use burn_wgpu::wgpu::{self, BufferUsages};
 
-use super::{Dispatch, Pipeline, Program};
+use super::{ALIGNMENT, Dispatch, Pipeline, Program};
 use crate::device::Gpu;
 use crate::ops::wgsl::template;
 use crate::util::lock;
 
 /// Times that a submission holds at most.
 pub const MOST_TIMES: usize = 16;
-/// Where a binding may begin, on every device.
-const ALIGNMENT: usize = 256;
 
 /// A part of a buffer.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ mod shapes;
 use std::collections::BTreeMap;
 use std::{env, fs};
 
-use super::{MOST_BINDINGS, Program, Target, Tensor, Writer, evaluate, measure, predict};
+use super::{MOST_BINDINGS, PAGE_CLASS, Program, Tensor, Writer, evaluate, measure, predict};
 use crate::dataset::{FASHION_MNIST_SPEC, ImageShape, Spec};
 use crate::device::AdapterClass;
 use crate::model::ModelKind;
@@ -74,7 +74,7 @@ fn models(spec: Spec, batch: usize) -> Vec<Program> {
             for model in &mut settings.models {
                 model.training.class_weights = class_weights;
                 programs.extend([
-                    model.program(1000, batch, Target::PAGE),
+                    model.program(1000, batch, PAGE_CLASS),
                     predict(&model.architecture, batch),
                     evaluate(&model.architecture, 1000, batch),
                     measure(&model.architecture, 1000, batch),

@@ -1,16 +1,14 @@
 //! The program of a training step.
 
-use super::{Program, Target, Tensor, Writer};
+use super::{Program, Tensor, Writer};
 use crate::device::AdapterClass;
 use crate::model::{Architecture, KERNEL};
 use crate::ops::adamw::{self, Layout};
 use crate::ops::conv_relu_pool::{self, BlockShape};
 use crate::ops::linear::{self, LinearShape};
+use crate::ops::partial_sums::PartialSums;
 use crate::ops::wgsl::Queue;
 use crate::ops::{channel_norm, cross_entropy, dropout, linear_cross_entropy};
-
-/// Buffers that a kernel binds in every implementation of WebGPU.
-pub const MOST_BINDINGS: usize = 8;
 
 /// What belongs to a training step besides what its architecture says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,9 +38,9 @@ pub fn train(
     parts: Parts,
     images: usize,
     batch: usize,
-    target: Target,
+    class: AdapterClass,
 ) -> Program {
-    let mut step = Step::new(architecture, parts, batch, target.class);
+    let mut step = Step::new(architecture, parts, batch, class);
     let classes = architecture.classes;
     let [x, targets] = step.writer.batch(architecture, images, batch);
     let class_weights = parts
@@ -52,7 +50,7 @@ pub fn train(
     let tally = step.loss(features, &targets, class_weights.as_ref());
     step.writer.output("tally", &tally);
     step.backward();
-    step.update(parts.averaging, target.most_bindings);
+    step.update(parts.averaging);
     step.writer.program
 }
 
@@ -72,7 +70,7 @@ struct Step<'a> {
     /// Of what the layer that is saved last made.
     gradient: Option<Tensor>,
     /// Of each parameter, from the last to the first.
-    gradients: Vec<Tensor>,
+    gradients: Vec<PartialSums<Tensor>>,
 }
 
 /// The sizes of a layer with such a weight.
@@ -167,8 +165,8 @@ impl<'a> Step<'a> {
         let results =
             linear_cross_entropy::gpu::forward_backward(writer, &shape, tensors, class_weights);
         if let Some(results) = results {
-            self.gradients
-                .extend([results.grad_bias, results.grad_weight]);
+            let gradients = [results.grad_bias, results.grad_weight];
+            self.gradients.extend(gradients.map(PartialSums::whole));
             self.gradient = Some(results.grad_input);
             return results.tally;
         }
@@ -260,9 +258,8 @@ impl<'a> Step<'a> {
                         linear::gpu::grad_input(writer, &shape, relu_output, tensors)
                     });
                     let tensors = [&input, &gradient];
-                    let (grad_weight, grad_bias) =
-                        linear::gpu::grad_weight_bias(writer, &shape, relu_output, tensors);
-                    self.gradients.extend([grad_bias, grad_weight]);
+                    let sums = linear::gpu::grad_sums(writer, &shape, relu_output, tensors);
+                    self.gradients.extend(sums.into_iter().rev());
                     grad_input.unwrap_or(gradient)
                 }
                 Saved::Dropout { mask } => {
@@ -290,9 +287,8 @@ impl<'a> Step<'a> {
                         conv_relu_pool::gpu::grad_input(writer, &shape, tensors)
                     });
                     let tensors = [&input, &argmax, &gradient];
-                    let (grad_weight, grad_bias) =
-                        conv_relu_pool::gpu::grad_weight_bias(writer, &shape, tensors);
-                    self.gradients.extend([grad_bias, grad_weight]);
+                    let sums = conv_relu_pool::gpu::grad_sums(writer, &shape, tensors);
+                    self.gradients.extend(sums.into_iter().rev());
                     grad_input.unwrap_or(gradient)
                 }
             };
@@ -301,19 +297,24 @@ impl<'a> Step<'a> {
     }
 
     /// The optimizer's step.
-    fn update(&mut self, averaging: bool, most_bindings: usize) {
+    fn update(&mut self, averaging: bool) {
         let len = [self.layout.len];
         let writer = &mut self.writer;
         let moments_1 = writer.input("moments_1", &len);
         let moments_2 = writer.input("moments_2", &len);
         let hyper = writer.input("hyper", &[adamw::STEP_NUMBERS]);
         let averages = averaging.then(|| writer.input("averages", &len));
-        adamw::gpu::update(
+        let rows = self.gradients.iter().map(|sums| &sums.rows);
+        let (gradients, starts) = writer.join("gradients", rows);
+        let sums = self.gradients.iter().zip(starts);
+        let sums: Vec<_> = sums.map(|(sums, start)| sums.moved(start)).collect();
+        adamw::sums::update(
             writer,
-            &self.layout.steps(averaging, most_bindings),
+            &self.layout,
             [&self.buffer, &moments_1, &moments_2, &hyper],
             averages.as_ref(),
-            &self.gradients,
+            &gradients,
+            &sums,
         );
     }
 }
@@ -324,8 +325,9 @@ mod tests {
     use crate::dataset::{FASHION_MNIST_SPEC, ImageShape, Spec, Split};
     use crate::device::{self, BackendChoice};
     use crate::model::ModelKind;
-    use crate::ops::wgsl::launched;
+    use crate::ops::wgsl::launched::{self, Launched};
     use crate::program::tests::assert_same;
+    use crate::program::{MOST_BINDINGS, PAGE_CLASS};
     use crate::train::recipe::Recipe;
     use crate::train::{ClassWeights, DeviceSplit, Learner, Settings, Tally};
 
@@ -382,12 +384,11 @@ mod tests {
                             assert_eq!(next.len(), batch);
                             learner.step(&next, 1, 1e-3, &mut tally);
                             let native = launched::take();
-                            let target = Target {
-                                class,
-                                most_bindings: usize::MAX,
-                            };
-                            let written = model.program(IMAGES, batch, target);
-                            assert_same(&written, &native);
+                            let mut written = model.program(IMAGES, batch, class);
+                            let update = written.launches.pop().unwrap();
+                            let update = &written.pipelines[update.pipeline];
+                            assert_eq!(update.name, "adamw/step_of_sums");
+                            assert_same(&written, &without_sums(native));
                         }
                     }
                 }
@@ -395,14 +396,30 @@ mod tests {
         }
     }
 
+    /// Natively gradients are summed before the optimizer's step; a program does both at once.
+    fn without_sums(mut native: Vec<Launched>) -> Vec<Launched> {
+        let is_loss = |launch: &Launched| launch.name.contains("cross_entropy");
+        let loss = native.iter().rposition(is_loss).expect("a step has a loss");
+        let backward = native.split_off(loss);
+        native.extend(backward.into_iter().filter(|launch| {
+            let at_once = [
+                "conv_relu_pool/reduce_partials",
+                "linear/sum_splits",
+                "adamw/step",
+            ];
+            !at_once.contains(&launch.name)
+        }));
+        native
+    }
+
     #[test]
     fn no_kernel_of_a_page_binds_more_than_every_device_has() {
         for recipe in [Recipe::Standard, Recipe::Best] {
             for kind in ModelKind::ALL {
                 let model = recipe.model(kind, FASHION_MNIST_SPEC);
-                let written = model.program(6_000, 128, Target::PAGE);
+                let written = model.program(6_000, 128, PAGE_CLASS);
                 let bindings = written.launches.iter().map(|launch| launch.bindings.len());
-                assert_eq!(bindings.max(), Some(MOST_BINDINGS));
+                assert!(bindings.max().is_some_and(|most| most <= MOST_BINDINGS));
             }
         }
     }

@@ -11,9 +11,10 @@ use super::ClassWeights;
 use super::recipe::{BATCH_SIZE, Recipe, VALIDATION_IMAGES};
 use super::schedule::{Decay, Schedule};
 use crate::dataset::Spec;
+use crate::device::AdapterClass;
 use crate::model::{Architecture, Kernels, ModelKind};
 use crate::ops::gather::{Augment, MOST_CROP};
-use crate::program::{self, Parts, Program, Target};
+use crate::program::{self, Parts, Program};
 
 /// Epochs of a run at most: what their history takes stays small beside the weights.
 const MAX_EPOCHS: usize = 50_000;
@@ -57,13 +58,13 @@ impl ModelSettings {
     /// # Panics
     ///
     /// If the model is too large for a batch of this size.
-    pub fn program(&self, images: usize, batch: usize, target: Target) -> Program {
+    pub fn program(&self, images: usize, batch: usize, class: AdapterClass) -> Program {
         let parts = Parts {
             dropout: self.training.dropout > 0.0,
             class_weights: !self.training.class_weights.is_none(),
             averaging: self.training.average_decay.is_some(),
         };
-        program::train(&self.architecture, parts, images, batch, target)
+        program::train(&self.architecture, parts, images, batch, class)
     }
 }
 

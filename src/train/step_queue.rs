@@ -16,7 +16,6 @@ use crate::device::Gpu;
 use crate::ops::adamw::{AdamStep, Buffers};
 use crate::ops::dropout::Dropout;
 use crate::ops::gather;
-use crate::program::Target;
 use crate::program::replay::{MOST_TIMES, Place, Replay, TOTAL};
 
 /// Inputs of a step that are numbers of its own.
@@ -62,12 +61,8 @@ impl StepQueue {
     ) -> Option<Self> {
         let gpu = Gpu::of(device)?;
         let [_, labels, ..] = batches.on_gpu()?;
-        let target = Target {
-            class: gpu.class,
-            most_bindings: labels.client.properties().hardware.max_bindings as usize,
-        };
         let images = labels.shape().num_elements();
-        let program = model.program(images, batch, target).compact();
+        let program = model.program(images, batch, gpu.class).compact();
         let masks = program.inputs.keys().filter(|name| name.starts_with(MASK));
         // In the order of the layers, which is not that of their names.
         let masks = (0..masks.count()).map(|number| format!("{MASK}{number}"));

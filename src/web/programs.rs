@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::packed;
-use crate::program::{Pipeline, Program, Target, evaluate, measure, predict};
+use crate::program::{PAGE_CLASS, Pipeline, Program, evaluate, measure, predict};
 use crate::train::{ModelSettings, Settings};
 
 /// Images of a batch that a page evaluates with.
@@ -71,7 +71,7 @@ fn programs(model: &ModelSettings, batch_size: usize) -> BTreeMap<&'static str, 
     let architecture = &model.architecture;
     let mut programs = BTreeMap::from([
         ("predict", predict(architecture, 1)),
-        ("train", model.program(images, batch_size, Target::PAGE)),
+        ("train", model.program(images, batch_size, PAGE_CLASS)),
         ("evaluate", evaluate(architecture, images, EVALUATION_BATCH)),
     ]);
     if architecture.channel_norm {

@@ -14,6 +14,7 @@ mod ndarray;
 mod parameters;
 mod plan;
 mod reference;
+pub(crate) mod sums;
 
 use anyhow::{Result, ensure};
 use burn::backend::tensor::FloatTensor;

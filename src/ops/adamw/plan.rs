@@ -15,7 +15,7 @@ const INVOCATIONS: usize = 256;
 /// Parameters start at multiples of so many elements: WebGPU binds buffers from multiples of 256
 /// bytes on.
 const ALIGNMENT: usize = 64;
-const STEP: &str = template!("adamw/step");
+const UPDATE: &str = template!("adamw/update");
 
 /// Where the parameters of a model lie in a buffer.
 pub struct Layout {
@@ -53,8 +53,25 @@ pub fn join(len: usize) -> Launch {
 }
 
 /// Buffers that the shader's file binds: those that depend on the model follow.
-fn fixed_bindings() -> usize {
-    STEP.matches("@binding(").count()
+pub fn fixed_bindings() -> usize {
+    UPDATE.matches("@binding(").count()
+}
+
+/// How a kernel comes by the averages: their declaration, and the function that changes one.
+pub fn declare_averages(averaging: bool) -> (String, String) {
+    let change = match averaging {
+        true => "averages[i] += hyper.averaging * (parameter - averages[i]);",
+        false => "",
+    };
+    let declaration = match averaging {
+        true => format!(
+            "@group(0) @binding({}) var<storage, read_write> averages: array<Element>;\n",
+            fixed_bindings()
+        ),
+        false => String::new(),
+    };
+    let function = format!("fn average(i: u32, parameter: Element) {{ {change} }}\n");
+    (declaration, function)
 }
 
 /// One invocation for each of `length` elements, as far as the grid reaches.
@@ -108,7 +125,11 @@ impl Layout {
         Step {
             start,
             len,
-            launch: elementwise("adamw/step", STEP, len / 4),
+            launch: elementwise(
+                "adamw/step",
+                template!("lanes/vectors", "adamw/update", "adamw/step"),
+                len / 4,
+            ),
             code: self.code(segments.clone(), averaging).into(),
             segments,
         }
@@ -119,20 +140,14 @@ impl Layout {
     fn code(&self, segments: Range<usize>, averaging: bool) -> String {
         let mut declarations = String::new();
         let mut cases = String::new();
-        let mut binding = fixed_bindings();
+        let mut binding = fixed_bindings() + usize::from(averaging);
         let mut declare = |name: &str, element: &str| {
             let group = format!("@group(0) @binding({binding})");
             let line = format!("{group} var<storage, read_write> {name}: array<{element}>;\n");
             declarations += &line;
             binding += 1;
         };
-        let average = match averaging {
-            true => {
-                declare("averages", "vec4<f32>");
-                "averages[i] += hyper.averaging * (parameter - averages[i]);"
-            }
-            false => "",
-        };
+        let (averages, average) = declare_averages(averaging);
         let first = self.segments[segments.start].start;
         for (number, segment) in self.segments[segments].iter().enumerate() {
             let name = format!("gradients_{number}");
@@ -159,9 +174,8 @@ impl Layout {
             );
         }
         format!(
-            "{declarations}\n\
-             fn gradient(i: u32) -> vec4<f32> {{\n{cases}    return vec4<f32>();\n}}\n\n\
-             fn average(i: u32, parameter: vec4<f32>) {{ {average} }}\n"
+            "{averages}{declarations}\n\
+             fn gradient(i: u32) -> vec4<f32> {{\n{cases}    return vec4<f32>();\n}}\n\n{average}"
         )
     }
 }

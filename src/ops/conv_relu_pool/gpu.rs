@@ -7,6 +7,7 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn_wgpu::{CubeBackend, into_contiguous};
 
 use super::{BlockShape, ConvReluPoolKernels, block_shape, plan};
+use crate::ops::partial_sums::PartialSums;
 use crate::ops::wgsl::{DeviceOf, Queue};
 
 /// The pooled output and the argmax.
@@ -45,12 +46,30 @@ pub fn grad_weight_bias<Q: Queue>(
     [input, argmax, grad_output]: [&Q::Tensor; 3],
 ) -> (Q::Tensor, Q::Tensor) {
     let plan = plan::grad_weight(shape, queue.class());
-    let partials = queue.empty(&[plan.partials], DType::F32);
+    let [PartialSums { rows, .. }, _] = grad_sums(queue, shape, [input, argmax, grad_output]);
     let grad_weight = queue.empty(&shape.weight_dims(), DType::F32);
     let grad_bias = queue.empty(&[shape.out_channels], DType::F32);
-    queue.launch(plan.partial, &[input, argmax, grad_output, &partials]);
-    queue.launch(plan.reduce, &[&partials, &grad_weight, &grad_bias]);
+    queue.launch(plan.reduce, &[&rows, &grad_weight, &grad_bias]);
     (grad_weight, grad_bias)
+}
+
+/// The same before they are summed.
+pub fn grad_sums<Q: Queue>(
+    queue: &mut Q,
+    shape: &BlockShape,
+    [input, argmax, grad_output]: [&Q::Tensor; 3],
+) -> [PartialSums<Q::Tensor>; 2] {
+    let plan = plan::grad_weight(shape, queue.class());
+    let pitch = shape.weights() + shape.out_channels;
+    let rows = queue.empty(&[plan.rows, pitch], DType::F32);
+    queue.launch(plan.partial, &[input, argmax, grad_output, &rows]);
+    [0, shape.weights()].map(|first| PartialSums {
+        rows: rows.clone(),
+        count: plan.rows,
+        pitch,
+        first,
+        stride: plan.stride,
+    })
 }
 
 impl ConvReluPoolKernels for CubeBackend {

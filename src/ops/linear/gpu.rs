@@ -5,6 +5,7 @@ use burn::backend::tensor::FloatTensor;
 use burn_wgpu::{CubeBackend, into_contiguous};
 
 use super::{LinearKernels, LinearShape, plan};
+use crate::ops::partial_sums::PartialSums;
 use crate::ops::wgsl::{DeviceOf, Launch, Queue};
 
 /// The output.
@@ -47,25 +48,47 @@ pub fn grad_weight_bias<Q: Queue>(
     relu_output: Option<&Q::Tensor>,
     [input, grad_output]: [&Q::Tensor; 2],
 ) -> (Q::Tensor, Q::Tensor) {
+    let plan = plan::grad_weight(shape, relu_output.is_some(), queue.class());
+    let sums = grad_sums(queue, shape, relu_output, [input, grad_output]);
+    let [weight_rows, bias_rows] = sums.map(|sums| sums.rows);
+    let Some([weight_sum, bias_sum]) = plan.sums else {
+        return (weight_rows, bias_rows);
+    };
     let grad_weight = queue.empty(&[shape.inputs, shape.outputs], DType::F32);
     let grad_bias = queue.empty(&[shape.outputs], DType::F32);
-    let plan = plan::grad_weight(shape, relu_output.is_some(), queue.class());
-    match plan.sums {
-        None => {
-            let tensors = [grad_output, input, &grad_weight, &grad_bias];
-            launch_masked(queue, plan.product, tensors, relu_output);
-        }
-        Some([weight_sum, bias_sum]) => {
-            let weight_splits = [plan.splits, shape.inputs, shape.outputs];
-            let weight_splits = queue.empty(&weight_splits, DType::F32);
-            let bias_splits = queue.empty(&[plan.splits, shape.outputs], DType::F32);
-            let tensors = [grad_output, input, &weight_splits, &bias_splits];
-            launch_masked(queue, plan.product, tensors, relu_output);
-            queue.launch(weight_sum, &[&weight_splits, &grad_weight]);
-            queue.launch(bias_sum, &[&bias_splits, &grad_bias]);
-        }
-    }
+    queue.launch(weight_sum, &[&weight_rows, &grad_weight]);
+    queue.launch(bias_sum, &[&bias_rows, &grad_bias]);
     (grad_weight, grad_bias)
+}
+
+/// The same before they are summed.
+pub fn grad_sums<Q: Queue>(
+    queue: &mut Q,
+    shape: &LinearShape,
+    relu_output: Option<&Q::Tensor>,
+    [input, grad_output]: [&Q::Tensor; 2],
+) -> [PartialSums<Q::Tensor>; 2] {
+    let plan = plan::grad_weight(shape, relu_output.is_some(), queue.class());
+    // A product that is not split is no row, but the gradient itself.
+    let dims = |of_split: &[usize]| match plan.splits {
+        1 => of_split.to_vec(),
+        splits => [&[splits], of_split].concat(),
+    };
+    let weight_rows = queue.empty(&dims(&[shape.inputs, shape.outputs]), DType::F32);
+    let bias_rows = queue.empty(&dims(&[shape.outputs]), DType::F32);
+    let tensors = [grad_output, input, &weight_rows, &bias_rows];
+    launch_masked(queue, plan.product, tensors, relu_output);
+    let sums = |rows, pitch| PartialSums {
+        rows,
+        count: plan.splits,
+        pitch,
+        first: 0,
+        stride: plan.stride,
+    };
+    [
+        sums(weight_rows, shape.inputs * shape.outputs),
+        sums(bias_rows, shape.outputs),
+    ]
 }
 
 /// Queues a kernel that binds the layer's output last if it masks by it.

@@ -198,6 +198,8 @@ pub struct GradWeight {
     /// `splits` × inputs × outputs and `splits` × outputs, of which `sums` make the gradients.
     pub splits: usize,
     pub sums: Option<[Launch; 2]>,
+    /// Invocations of the sums that share out the splits of an element.
+    pub stride: usize,
 }
 
 /// Gradients of weight and bias. With ReLU the layer's output is the product's last binding.
@@ -225,6 +227,7 @@ pub fn grad_weight(shape: &LinearShape, relu: bool, class: AdapterClass) -> Grad
     GradWeight {
         product: tiling.launch("linear/grad_weight", template, values),
         splits,
+        stride: splits.min(MAX_STRIDE),
         sums: (splits > 1).then(|| {
             [shape.inputs * shape.outputs, shape.outputs]
                 .map(|length| sum_splits(splits, length, false))

@@ -1,8 +1,6 @@
 //! The plain forms: a convolution in tiles, and weight gradients of the inputs under each winner.
 
-use super::{
-    GradWeight, MAX_PARTIALS, PAIR_BYTES, VECTOR, VECTOR_BYTES, WORKGROUP_BYTES, reduce_partials,
-};
+use super::{GradWeight, MAX_PARTIALS, PAIR_BYTES, VECTOR, VECTOR_BYTES, WORKGROUP_BYTES};
 use crate::device::AdapterClass;
 use crate::ops::conv_relu_pool::BlockShape;
 use crate::ops::wgsl::{Launch, grid, template};
@@ -181,8 +179,9 @@ pub fn grad_weight(shape: &BlockShape, class: AdapterClass) -> GradWeight {
         ("segment", segment),
         ("segments_per_split", segments_per_split),
     ]);
-    GradWeight {
-        partial: Launch {
+    GradWeight::new(
+        shape,
+        Launch {
             name: "conv_relu_pool/grad_weight",
             template: template!(
                 "conv_relu_pool/sizes",
@@ -196,7 +195,6 @@ pub fn grad_weight(shape: &BlockShape, class: AdapterClass) -> GradWeight {
                 splits,
             ]),
         },
-        reduce: reduce_partials(shape, splits),
-        partials: splits * elements,
-    }
+        splits,
+    )
 }

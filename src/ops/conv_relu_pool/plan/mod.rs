@@ -64,28 +64,38 @@ pub struct GradWeight {
     pub partial: Launch,
     /// Their sums.
     pub reduce: Launch,
-    /// Length of the buffer of partial sums between the two, in `f32`.
-    pub partials: usize,
+    /// Rows of partial sums between the two, each of the weights, then the bias.
+    pub rows: usize,
+    /// Invocations of the reduction that share out the rows of an element.
+    pub stride: usize,
 }
 
-fn reduce_partials(shape: &BlockShape, rows: usize) -> Launch {
-    let row_length = shape.weights() + shape.out_channels;
-    // Many elements keep a GPU busy by themselves; few have their rows shared out.
-    let (elements, stride) = if row_length >= 4096 { (64, 2) } else { (8, 32) };
-    Launch {
-        name: "conv_relu_pool/reduce_partials",
-        template: template!(
-            "lanes/scalars",
-            "conv_relu_pool/reduce_partials",
-            "reduce/sum_partials"
-        ),
-        values: vec![
-            ("rows", rows),
-            ("length", row_length),
-            ("weights", shape.weights()),
-            ("elements", elements),
-            ("stride", stride),
-        ],
-        grid: grid([row_length.div_ceil(elements), 1, 1]),
+impl GradWeight {
+    fn new(shape: &BlockShape, partial: Launch, rows: usize) -> Self {
+        let row_length = shape.weights() + shape.out_channels;
+        // Many elements keep a GPU busy by themselves; few have their rows shared out.
+        let (elements, stride) = if row_length >= 4096 { (64, 2) } else { (8, 32) };
+        let reduce = Launch {
+            name: "conv_relu_pool/reduce_partials",
+            template: template!(
+                "lanes/scalars",
+                "conv_relu_pool/reduce_partials",
+                "reduce/sum_partials"
+            ),
+            values: vec![
+                ("rows", rows),
+                ("length", row_length),
+                ("weights", shape.weights()),
+                ("elements", elements),
+                ("stride", stride),
+            ],
+            grid: grid([row_length.div_ceil(elements), 1, 1]),
+        };
+        Self {
+            partial,
+            reduce,
+            rows,
+            stride,
+        }
     }
 }

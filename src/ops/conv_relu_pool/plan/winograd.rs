@@ -10,7 +10,7 @@
 //! Under software Vulkan the direct form is faster: there each value that is shared through workgroup memory costs as
 //! much as several multiply-adds.
 
-use super::{GradWeight, MAX_PARTIALS, reduce_partials};
+use super::{GradWeight, MAX_PARTIALS};
 use crate::device::AdapterClass;
 use crate::ops::conv_relu_pool::BlockShape;
 use crate::ops::wgsl::{Launch, MAX_GRID, grid, template};
@@ -176,8 +176,9 @@ pub fn grad_weight(shape: &BlockShape, class: AdapterClass) -> Option<GradWeight
     let mut values = shape.values();
     values.extend(tile.values());
     values.push(("split", split));
-    Some(GradWeight {
-        partial: Launch {
+    Some(GradWeight::new(
+        shape,
+        Launch {
             name: "conv_relu_pool/grad_weight",
             template: template!(
                 "conv_relu_pool/sizes",
@@ -189,7 +190,6 @@ pub fn grad_weight(shape: &BlockShape, class: AdapterClass) -> Option<GradWeight
             values,
             grid: grid([across, down, splits]),
         },
-        reduce: reduce_partials(shape, splits),
-        partials: splits * elements,
-    })
+        splits,
+    ))
 }
