@@ -7,10 +7,10 @@
 //
 //   dispatch.x  rows
 //
-// Needs equal_weights.wgsl or class_weights.wgsl of cross_entropy/, whose step.wgsl says what loss,
-// targets and gradient are.
+// Needs input.wgsl or split_input.wgsl, and equal_weights.wgsl or class_weights.wgsl of cross_entropy/,
+// whose step.wgsl says what loss, targets and gradient are.
 //
-// input        [BATCH, INPUTS]
+// input        [BATCH, INPUTS], as `prepare` and `input_of` have it
 // weight       [INPUTS, CLASSES]
 // bias         [CLASSES]
 // targets      [BATCH, CLASSES], rows that sum to 1
@@ -26,7 +26,6 @@ const SLICES: u32 = {{ slices }};
 
 const INVOCATIONS: u32 = LANES * SLICES;
 
-@group(0) @binding(0) var<storage, read_write> input: array<f32>;
 @group(0) @binding(1) var<storage, read_write> weight: array<f32>;
 @group(0) @binding(2) var<storage, read_write> bias: array<f32>;
 @group(0) @binding(3) var<storage, read_write> targets: array<f32>;
@@ -47,11 +46,12 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     let row = workgroup.x;
+    prepare(row, local);
     let k = local % LANES;
     var product = 0.0;
     if (k < CLASSES) {
         for (var i = local / LANES; i < INPUTS; i += SLICES) {
-            product = fma(input[row * INPUTS + i], weight[i * CLASSES + k], product);
+            product = fma(input_of(row, i), weight[i * CLASSES + k], product);
         }
     }
     products[local] = product;

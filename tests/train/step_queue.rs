@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 
-use crate::common::{fashion_mnist, first, learner, plain, wgpu};
+use crate::common::{discrete, fashion_mnist, first, learner, plain, wgpu};
 use fmnist::dataset::FASHION_MNIST_SPEC;
 use fmnist::model::ModelKind;
 use fmnist::train::recipe::Recipe;
@@ -90,13 +90,28 @@ fn cases() -> Vec<Settings> {
 
 #[test]
 fn steps_submitted_together_are_those_submitted_one_by_one() {
-    let device = wgpu();
-    let images = images(&device);
-    for settings in cases() {
-        let expected = one_by_one(&mut learner(&settings, &images, &device));
+    compare(&wgpu(), cases());
+}
+
+/// The same by the kernels for many processors, which have enough channels for Winograd here, and features that are
+/// summed in several ways.
+#[test]
+fn so_they_are_by_the_kernels_for_many_processors() {
+    let mut cases = cases();
+    for settings in &mut cases {
+        let architecture = &mut settings.models[0].architecture;
+        architecture.widths.fill(16);
+    }
+    compare(&discrete(), cases);
+}
+
+fn compare(device: &Device, cases: Vec<Settings>) {
+    let images = images(device);
+    for settings in cases {
+        let expected = one_by_one(&mut learner(&settings, &images, device));
         // One at a time, three, and as many as there are; asked for after each step, after some, at the end.
         for (step_seconds, every) in [(1.0, 1), (0.01, 2), (1e-6, 5), (0.01, 5)] {
-            let mut learner = learner(&settings, &images, &device);
+            let mut learner = learner(&settings, &images, device);
             let asked = |step: usize| (step + 1).is_multiple_of(every);
             let states = together(&mut learner, step_seconds, asked);
             assert_eq!(states.len(), IMAGES.div_ceil(BATCH) / every);

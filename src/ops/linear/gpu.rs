@@ -28,6 +28,25 @@ pub fn forward<Q: Queue>(
     output
 }
 
+/// The output before its ReLU, while it is still to be summed; None, and nothing is launched, if it is no sum.
+pub fn forward_sums<Q: Queue>(
+    queue: &mut Q,
+    shape: &LinearShape,
+    [input, weight, bias]: [&Q::Tensor; 3],
+) -> Option<PartialSums<Q::Tensor>> {
+    let plan = plan::forward(shape, true, queue.class());
+    plan.sum?;
+    let rows = queue.empty(&[plan.splits, shape.batch, shape.outputs], DType::F32);
+    queue.launch(plan.product, &[input, weight, bias, &rows]);
+    Some(PartialSums {
+        rows,
+        count: plan.splits,
+        pitch: shape.batch * shape.outputs,
+        first: 0,
+        stride: plan.stride,
+    })
+}
+
 /// The gradient of the input; `relu_output` is the output of a layer that ends in a ReLU.
 pub fn grad_input<Q: Queue>(
     queue: &mut Q,

@@ -146,6 +146,8 @@ pub struct Forward {
     /// `splits` × batch × outputs, of which `sum` makes the output.
     pub splits: usize,
     pub sum: Option<Launch>,
+    /// Invocations of the sum that share out the splits of an element.
+    pub stride: usize,
 }
 
 /// Output of the layer.
@@ -161,6 +163,7 @@ pub fn forward(shape: &LinearShape, relu: bool, class: AdapterClass) -> Forward 
             values,
         ),
         splits,
+        stride: splits.min(MAX_STRIDE),
         sum: (splits > 1).then(|| sum_splits(splits, shape.batch * shape.outputs, relu)),
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::device::AdapterClass;
 use crate::ops::linear::LinearShape;
+use crate::ops::partial_sums::PartialSums;
 use crate::ops::wgsl::{Launch, MAX_GRID, grid, template};
 
 /// More classes keep a GPU busy by matrix products, and would have each row's sums taken by too few invocations.
@@ -17,16 +18,30 @@ const STRIDE: usize = 32;
 
 /// The two launches.
 pub struct Plan {
-    /// Each row's loss and gradients; the class weights are its last binding.
+    /// Each row's loss and gradients.
     pub rows: Launch,
     /// What they sum to.
     pub sums: Launch,
 }
 
-/// None where the layer and the loss by themselves do as well.
+/// Inputs that fit into workgroup memory beside the rest.
+const MAX_SUMMED_INPUTS: usize = 2048;
+
+/// Whether the input may come as partial sums of what it is before a ReLU; with class weights a kernel would bind too many buffers.
+pub fn takes_sums(shape: &LinearShape, is_weighted: bool, class: AdapterClass) -> bool {
+    !is_weighted && shape.inputs <= MAX_SUMMED_INPUTS && plan(shape, false, None, class).is_some()
+}
+
+/// None where the layer and the loss by themselves do as well. Class weights, or the input that is made of
+/// `sums`, are the last binding of the rows.
 ///
 /// Simulated for an H100 (128 images, 128 inputs, 10 classes): 3 µs, against 24 of the four launches of the two.
-pub fn plan(shape: &LinearShape, is_weighted: bool, class: AdapterClass) -> Option<Plan> {
+pub fn plan(
+    shape: &LinearShape,
+    is_weighted: bool,
+    sums: Option<&PartialSums<()>>,
+    class: AdapterClass,
+) -> Option<Plan> {
     class.processors()?;
     if shape.outputs > MAX_CLASSES || shape.batch > MAX_GRID as usize {
         return None;
@@ -43,15 +58,31 @@ pub fn plan(shape: &LinearShape, is_weighted: bool, class: AdapterClass) -> Opti
         ("slices", INVOCATIONS / lanes),
         ("class_weights_binding", 7),
     ]);
-    let mut sums = sizes.to_vec();
-    sums.extend([("elements", ELEMENTS), ("stride", STRIDE)]);
+    if let Some(PartialSums { count, stride, .. }) = sums {
+        rows.extend([("splits", *count), ("stride", *stride)]);
+    }
+    let mut totals = sizes.to_vec();
+    totals.extend([("elements", ELEMENTS), ("stride", STRIDE)]);
     let elements = (shape.inputs + 1) * shape.outputs;
     Some(Plan {
         rows: Launch {
             name: "linear_cross_entropy/rows",
-            template: match is_weighted {
-                false => template!("cross_entropy/equal_weights", "linear_cross_entropy/rows"),
-                true => template!("cross_entropy/class_weights", "linear_cross_entropy/rows"),
+            template: match (is_weighted, sums) {
+                (false, None) => template!(
+                    "cross_entropy/equal_weights",
+                    "linear_cross_entropy/input",
+                    "linear_cross_entropy/rows"
+                ),
+                (false, Some(_)) => template!(
+                    "cross_entropy/equal_weights",
+                    "linear_cross_entropy/split_input",
+                    "linear_cross_entropy/rows"
+                ),
+                (true, _) => template!(
+                    "cross_entropy/class_weights",
+                    "linear_cross_entropy/input",
+                    "linear_cross_entropy/rows"
+                ),
             },
             values: rows,
             grid: grid([shape.batch, 1, 1]),
@@ -59,7 +90,7 @@ pub fn plan(shape: &LinearShape, is_weighted: bool, class: AdapterClass) -> Opti
         sums: Launch {
             name: "linear_cross_entropy/sums",
             template: template!("linear_cross_entropy/sums", "reduce/tree_sum"),
-            values: sums,
+            values: totals,
             grid: grid([elements.div_ceil(ELEMENTS) + 1, 1, 1]),
         },
     })

@@ -1,14 +1,18 @@
 //! The program of a training step.
 
+use burn::backend::DType;
+
 use super::{Program, Tensor, Writer};
 use crate::device::AdapterClass;
 use crate::model::{Architecture, KERNEL};
 use crate::ops::adamw::{self, Layout};
 use crate::ops::conv_relu_pool::{self, BlockShape};
 use crate::ops::linear::{self, LinearShape};
+use crate::ops::linear_cross_entropy::gpu as head;
+use crate::ops::linear_cross_entropy::plan::takes_sums;
 use crate::ops::partial_sums::PartialSums;
 use crate::ops::wgsl::Queue;
-use crate::ops::{channel_norm, cross_entropy, dropout, linear_cross_entropy};
+use crate::ops::{channel_norm, cross_entropy, dropout};
 
 /// What belongs to a training step besides what its architecture says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,7 +50,7 @@ pub fn train(
     let class_weights = parts
         .class_weights
         .then(|| step.writer.input("class_weights", &[classes]));
-    let features = step.forward_features(x);
+    let features = step.forward_features(x, parts.class_weights);
     let tally = step.loss(features, &targets, class_weights.as_ref());
     step.writer.output("tally", &tally);
     step.backward();
@@ -67,6 +71,8 @@ struct Step<'a> {
     parameters: Vec<Tensor>,
     /// What the backward pass needs of the forward pass, layer by layer.
     saved: Vec<Saved>,
+    /// The features, while they are still to be summed.
+    unsummed: Option<PartialSums<Tensor>>,
     /// Of what the layer that is saved last made.
     gradient: Option<Tensor>,
     /// Of each parameter, from the last to the first.
@@ -129,13 +135,14 @@ impl<'a> Step<'a> {
             buffer,
             parameters,
             saved: Vec::new(),
+            unsummed: None,
             gradient: None,
             gradients: Vec::new(),
         }
     }
 
     /// From images to what the last layer takes.
-    fn forward_features(&mut self, mut x: Tensor) -> Tensor {
+    fn forward_features(&mut self, mut x: Tensor, weighted: bool) -> Tensor {
         let parameters = self.parameters.clone();
         let (pairs, _) = parameters.as_chunks::<2>();
         let blocks = self.architecture.widths.len();
@@ -146,9 +153,11 @@ impl<'a> Step<'a> {
             }
             let inputs = weight.dims[0];
             x = self.dropped(x.reshaped(&[self.batch, inputs]), number > 0);
-            if number + 1 < pairs.len() {
-                x = self.linear(x, weight, bias, true);
-            }
+            x = match pairs.len() - 1 - number {
+                0 => x,
+                1 => self.last_hidden(x, [weight, bias], weighted),
+                _ => self.linear(x, weight, bias, true),
+            };
         }
         x
     }
@@ -162,8 +171,12 @@ impl<'a> Step<'a> {
         let shape = linear_shape_of(&input, &weight);
         let tensors = [&input, &weight, &bias, targets];
         let writer = &mut self.writer;
-        let results =
-            linear_cross_entropy::gpu::forward_backward(writer, &shape, tensors, class_weights);
+        let results = match self.unsummed.take() {
+            None => head::forward_backward(writer, &shape, tensors, class_weights),
+            Some(sums) => Some(head::forward_backward_of_sums(
+                writer, &shape, &sums, tensors,
+            )),
+        };
         if let Some(results) = results {
             let gradients = [results.grad_bias, results.grad_weight];
             self.gradients.extend(gradients.map(PartialSums::whole));
@@ -222,6 +235,37 @@ impl<'a> Step<'a> {
         let dims = input.dims.clone();
         let output = dropout::gpu::apply_mask(&mut self.writer, &dims, [&input, &mask]);
         self.saved.push(Saved::Dropout { mask });
+        output
+    }
+
+    /// The layer before the last one, whose output the last one may sum.
+    fn last_hidden(
+        &mut self,
+        input: Tensor,
+        [weight, bias]: [&Tensor; 2],
+        weighted: bool,
+    ) -> Tensor {
+        let shape = linear_shape_of(&input, weight);
+        let head = LinearShape {
+            inputs: shape.outputs,
+            outputs: self.architecture.classes,
+            ..shape
+        };
+        let takes_sums = !self.drops && takes_sums(&head, weighted, self.writer.class);
+        let tensors = [&input, weight, bias];
+        let writer = &mut self.writer;
+        let sums = takes_sums.then(|| linear::gpu::forward_sums(writer, &shape, tensors));
+        let Some(sums) = sums.flatten() else {
+            return self.linear(input, weight, bias, true);
+        };
+        self.unsummed = Some(sums);
+        let output = writer.empty(&[shape.batch, shape.outputs], DType::F32);
+        self.saved.push(Saved::Linear {
+            shape,
+            input,
+            weight: weight.clone(),
+            relu_output: Some(output.clone()),
+        });
         output
     }
 
@@ -320,107 +364,4 @@ impl<'a> Step<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dataset::{FASHION_MNIST_SPEC, ImageShape, Spec, Split};
-    use crate::device::{self, BackendChoice};
-    use crate::model::ModelKind;
-    use crate::ops::wgsl::launched::{self, Launched};
-    use crate::program::tests::assert_same;
-    use crate::program::{MOST_BINDINGS, PAGE_CLASS};
-    use crate::train::recipe::Recipe;
-    use crate::train::{ClassWeights, DeviceSplit, Learner, Settings, Tally};
-
-    const IMAGES: usize = 61;
-    const BATCH: usize = 48;
-
-    /// Pictures in colour whose sides and classes divide by nothing.
-    fn odd_spec() -> Spec {
-        let shape = ImageShape {
-            channels: 3,
-            height: 21,
-            width: 14,
-        };
-        Spec::new(shape, 7)
-    }
-
-    fn images(spec: Spec) -> Split {
-        let bytes = (0..IMAGES * spec.shape.values()).map(|i| (i * 31 % 251) as u8);
-        let labels = (0..IMAGES).map(|i| (i % spec.classes) as u16).collect();
-        Split::new(spec, bytes.collect(), labels).unwrap()
-    }
-
-    #[test]
-    fn a_step_is_what_the_native_path_launches() {
-        for class in [AdapterClass::Software, AdapterClass::Discrete] {
-            a_step_is_what_the_native_path_launches_on(class);
-        }
-    }
-
-    fn a_step_is_what_the_native_path_launches_on(class: AdapterClass) {
-        let device = device::select_as(BackendChoice::Wgpu, None, Some(class))
-            .unwrap()
-            .device;
-        for spec in [FASHION_MNIST_SPEC, odd_spec()] {
-            let split = DeviceSplit::upload(images(spec), &device);
-            for recipe in [Recipe::Plain, Recipe::Standard, Recipe::Best] {
-                for kind in ModelKind::ALL {
-                    for class_weights in [ClassWeights::None, ClassWeights::Balanced] {
-                        let mut settings = Settings {
-                            batch_size: BATCH,
-                            ..Settings::new(recipe, &[kind], spec)
-                        };
-                        settings.models[0].training.class_weights = class_weights;
-                        let model = settings.models[0].clone();
-                        let mut learner = Learner::new(&model, &settings, &split, &device);
-                        let mut tally = Tally::default();
-                        // In the first step the optimizer gathers the parameters.
-                        for batch in [BATCH, IMAGES - BATCH] {
-                            let first = learner.batches(1).next().unwrap();
-                            learner.step(&first, 0, 1e-3, &mut tally);
-                            launched::take();
-                            let skipped = usize::from(batch < BATCH);
-                            let next = learner.batches(2).starting_at(skipped).next().unwrap();
-                            assert_eq!(next.len(), batch);
-                            learner.step(&next, 1, 1e-3, &mut tally);
-                            let native = launched::take();
-                            let mut written = model.program(IMAGES, batch, class);
-                            let update = written.launches.pop().unwrap();
-                            let update = &written.pipelines[update.pipeline];
-                            assert_eq!(update.name, "adamw/step_of_sums");
-                            assert_same(&written, &without_sums(native));
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// Natively gradients are summed before the optimizer's step; a program does both at once.
-    fn without_sums(mut native: Vec<Launched>) -> Vec<Launched> {
-        let is_loss = |launch: &Launched| launch.name.contains("cross_entropy");
-        let loss = native.iter().rposition(is_loss).expect("a step has a loss");
-        let backward = native.split_off(loss);
-        native.extend(backward.into_iter().filter(|launch| {
-            let at_once = [
-                "conv_relu_pool/reduce_partials",
-                "linear/sum_splits",
-                "adamw/step",
-            ];
-            !at_once.contains(&launch.name)
-        }));
-        native
-    }
-
-    #[test]
-    fn no_kernel_of_a_page_binds_more_than_every_device_has() {
-        for recipe in [Recipe::Standard, Recipe::Best] {
-            for kind in ModelKind::ALL {
-                let model = recipe.model(kind, FASHION_MNIST_SPEC);
-                let written = model.program(6_000, 128, PAGE_CLASS);
-                let bindings = written.launches.iter().map(|launch| launch.bindings.len());
-                assert!(bindings.max().is_some_and(|most| most <= MOST_BINDINGS));
-            }
-        }
-    }
-}
+mod tests;
