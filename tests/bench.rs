@@ -126,6 +126,7 @@ fn cpu_report() {
             "uploaded_bytes_per_step",
             "read_back_bytes_per_step",
             "enqueue_ms",
+            "idle_share",
             "device_memory_bytes",
         ] {
             assert!(model[field].is_null(), "{field}");
@@ -147,6 +148,7 @@ fn wgpu_report() {
     assert!(!report["driver"].as_str().expect("a name").is_empty());
     let model = &report["models"][0];
     assert!(number(model, "enqueue_ms") > 0.0);
+    assert!((0.0..1.0).contains(&number(model, "idle_share")));
     let launches = number(model, "launches_per_step");
     assert!((10.0..100.0).contains(&launches), "{launches}");
     let kernels = model["kernels"].as_array().expect("a list");
@@ -156,7 +158,8 @@ fn wgpu_report() {
         .sum();
     assert_close(launches, calls);
     let names: Vec<&str> = kernels.iter().filter_map(|k| k["name"].as_str()).collect();
-    for name in ["conv_relu_pool/forward", "adamw/step"] {
+    // The steps that are measured are those of training.
+    for name in ["conv_relu_pool/forward", "adamw/step", "tally/add"] {
         assert!(names.contains(&name), "{name} is missing in {names:?}");
     }
     // A kernel is called by its file, Burn's by their types.
@@ -243,9 +246,10 @@ fn a_step_with_everything_in_it_has_few_launches() {
     let model = &report["models"][0];
     let launches = number(model, "launches_per_step");
     assert!((20.0..=40.0).contains(&launches), "{launches}");
-    // No image travels: a batch is a few numbers, as is a step of the optimizer and of dropout.
+    // No image travels: a batch is a few numbers, as is a step of the optimizer and of dropout. Each begins at a multiple
+    // of 256 bytes.
     let uploaded = number(model, "uploaded_bytes_per_step");
-    assert!((80.0..=220.0).contains(&uploaded), "{uploaded}");
+    assert!((256.0..=1536.0).contains(&uploaded), "{uploaded}");
 }
 
 /// A step written down is what is launched when it is measured, less Burn's own kernels.
@@ -264,34 +268,49 @@ fn a_step_is_written_down() {
         "--batch-size",
         "4",
     ];
-    let output = output(fmnist(&[&step[..], &["--dump-step", path]].concat()));
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    let launches: Vec<Value> =
-        serde_json::from_slice(&std::fs::read(path).expect("it was written")).expect("it is JSON");
-    let told = format!("saved {} launches to", launches.len());
-    assert!(
-        text(&output.stderr).contains(&told),
-        "{}",
-        text(&output.stderr)
-    );
-    let kernels: Vec<&str> = launches
-        .iter()
-        .map(|launch| launch["kernel"].as_str().expect("a name"))
-        .collect();
-    assert_eq!(kernels[0], "gather/batch");
-    assert_eq!(kernels.last(), Some(&"adamw/step"));
-    for kernel in [
-        "conv_relu_pool/grad_input",
-        "channel_norm/backward",
-        "cross_entropy/step",
+    let dump = |more: &[&str]| -> Vec<Value> {
+        let output = output(fmnist(&[&step[..], &["--dump-step", path], more].concat()));
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let bytes = std::fs::read(path).expect("it was written");
+        let launches: Vec<Value> = serde_json::from_slice(&bytes).expect("it is JSON");
+        let told = format!("saved {} launches to", launches.len());
+        let stderr = text(&output.stderr);
+        assert!(stderr.contains(&told), "{stderr}");
+        launches
+    };
+    let kernels = |launches: &[Value]| -> Vec<String> {
+        let names = launches.iter().map(|launch| launch["kernel"].as_str());
+        names.map(|name| name.expect("a name").to_owned()).collect()
+    };
+    let discrete = dump(&[]);
+    assert_eq!(discrete, dump(&["--adapter-class", "discrete"]));
+    for (launches, loss, update) in [
+        (&discrete, "linear_cross_entropy/rows", "adamw/step_of_sums"),
+        (
+            &dump(&["--adapter-class", "software"]),
+            "cross_entropy/step",
+            "adamw/step",
+        ),
     ] {
-        assert!(kernels.contains(&kernel), "{kernels:?}");
+        let kernels = kernels(launches);
+        assert_eq!(kernels[0], "gather/batch");
+        assert_eq!(kernels.last().map(String::as_str), Some(update));
+        for kernel in ["conv_relu_pool/grad_input", "channel_norm/backward", loss] {
+            assert!(kernels.iter().any(|name| name == kernel), "{kernels:?}");
+        }
+        for launch in launches {
+            let wgsl = launch["wgsl"].as_str().expect("a text");
+            assert!(wgsl.contains("fn main(") && !wgsl.contains("{{"), "{wgsl}");
+            assert_eq!(launch["grid"].as_array().map(Vec::len), Some(3));
+        }
     }
-    for launch in &launches {
-        let wgsl = launch["wgsl"].as_str().expect("a text");
-        assert!(wgsl.contains("fn main(") && !wgsl.contains("{{"), "{wgsl}");
-        assert_eq!(launch["grid"].as_array().map(Vec::len), Some(3));
-    }
+    // The plain net, by the two launches of each convolution forward, three of it backward, and so on.
+    let plain = [&["--recipe", "plain"][..], &step[5..]].concat();
+    let plain = [&step[..3], &plain, &["--dump-step", path]].concat();
+    assert!(output(fmnist(&plain)).status.success());
+    let bytes = std::fs::read(path).expect("it was written");
+    let launches: Vec<Value> = serde_json::from_slice(&bytes).expect("it is JSON");
+    assert_eq!(launches.len(), 12, "{:?}", kernels(&launches));
 
     let refused = |more: &[&str]| {
         let args = [&["bench", "--model", "cnn", "--dump-step", path], more].concat();

@@ -5,7 +5,7 @@
 //   dispatch.x  blocks of INVOCATIONS vectors of four elements; with fewer blocks than elements
 //               need, an invocation takes several vectors
 //
-// parameters, moments_1, moments_2, averages   [LENGTH] vectors, zeros in the gaps
+// parameters, moments_1, moments_2, averages   [LENGTH] vectors; what is in the gaps means nothing
 // gradients_k  [elements of parameter k], one buffer each, where the backward pass left it
 //
 // How many gradients there are depends on the model: the host writes their declarations (bindings 5

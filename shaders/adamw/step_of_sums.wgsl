@@ -3,9 +3,9 @@
 // Needs update.wgsl, which changes an element, and lanes/scalars.wgsl.
 //
 // Gradients lie in one buffer, parameter after parameter: each as rows of partial sums, of which the
-// gradient is the sum. One workgroup takes ELEMENTS neighbouring elements of a parameter, INVOCATIONS /
-// STRIDE of them. One invocation sums every STRIDE-th row of one element; the first ELEMENTS invocations
-// then add the STRIDE sums, which are in workgroup memory, always in the same order, and change theirs.
+// gradient is the sum. One workgroup takes as many neighbouring elements of a parameter as there are
+// INVOCATIONS for its `stride`. One invocation sums every `stride`-th row of one element; the first one of
+// each element then adds those sums, which are in workgroup memory, always in the same order, and changes it.
 //
 //   dispatch.x, dispatch.y  blocks of elements, counted through all parameters
 //

@@ -3,7 +3,8 @@
 // for Convolutional Neural Networks" (2016). The 36 multiply-adds of a 2x2 block of outputs become 16.
 //
 // The kernel's own files, which stand before this one, say what is multiplied and what becomes of it:
-//   load_a(line, depth), load_b(line, depth)   transformed 4x4 values, by rows
+//   load_a(line, depth), load_b(line, depth)   transformed 4x4 values of an a or a b, which its number (line)
+//                                              tells, by rows
 //   depths(split)                              the first depth of a split's sums, and the one after
 //                                              its last
 //   bias_of(values)                            what a b adds to its line's bias; 0 where there is none
@@ -12,7 +13,8 @@
 // One invocation sums, over the depths, one row of the products of four a and four b, in registers:
 // each value that it reads takes part in 4 multiply-adds. One workgroup computes a tile of
 // 4 * A_QUADS x 4 * B_QUADS of them. Its invocations share, through workgroup memory, the values of
-// DEPTH_BLOCK depths at a time, and each of them is loaded and transformed once.
+// DEPTH_BLOCK depths at a time, and each of them is loaded and transformed once. Neighbouring invocations
+// are neighbouring quads of a, then of b, then rows.
 //
 //   dispatch.x  tiles along a     dispatch.y  tiles along b     dispatch.z  splits
 

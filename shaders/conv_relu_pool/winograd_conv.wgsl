@@ -6,6 +6,7 @@
 // batch, row-major; a b is a channel; the depths are the channels that an output is a sum over.
 //
 // Needs sizes.wgsl and weights.wgsl, and the kernel's own two files, which stand before this one:
+//   BATCH                         images
 //   SUMMED_CHANNELS               the channels that an output is a sum over
 //   BLOCKS_DOWN, BLOCKS_ACROSS    2x2 blocks of outputs of an image
 //   load_patch(position)          the 4x4 values that a block sees, in one of the summed channels

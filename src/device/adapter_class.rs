@@ -11,7 +11,7 @@ use crate::util::lock;
 
 /// What kernels are chosen for: how many workgroups run side by side on an adapter.
 ///
-/// Results differ between classes by rounding only.
+/// Results differ between classes by rounding, and by what that decides: the winner among equal values of a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum AdapterClass {

@@ -108,7 +108,7 @@ impl Adapter {
     }
 
     /// What kernels are chosen for on it.
-    pub fn class(&self) -> AdapterClass {
+    fn class(&self) -> AdapterClass {
         AdapterClass::of_type(self.info.device_type)
     }
 
@@ -205,6 +205,11 @@ pub fn select_as(
                     "--device {wanted} names a GPU, but --backend is cpu — leave one of the two out"
                 );
             }
+            if class.is_some() {
+                bail!(
+                    "--adapter-class is of GPUs, but --backend is cpu — leave one of the two out"
+                );
+            }
             Ok(cpu("--backend cpu"))
         }
         BackendChoice::Wgpu => {
@@ -215,7 +220,9 @@ pub fn select_as(
             };
             open(adapter, reason, class)
         }
-        BackendChoice::Auto if wanted.is_some() => select_as(BackendChoice::Wgpu, wanted, class),
+        BackendChoice::Auto if wanted.is_some() || class.is_some() => {
+            select_as(BackendChoice::Wgpu, wanted, class)
+        }
         BackendChoice::Auto => match adapters().into_iter().next() {
             Some(adapter) if !adapter.is_software() => {
                 let reason = format!("found a {}", adapter.kind());

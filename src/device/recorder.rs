@@ -82,6 +82,11 @@ pub fn read_back(bytes: usize) {
     note(|| Event::ReadBack(bytes));
 }
 
+/// Notes a launch that CubeCL does not know of, with its time by the device's clock.
+pub(crate) fn timed_launch(name: &'static str, time: Duration) {
+    note(|| Event::Timed(name, time));
+}
+
 /// Times an operation on the CPU until the guard is dropped.
 #[must_use = "the operation ends when the guard is dropped"]
 pub fn operation(name: &'static str) -> Option<Operation> {
@@ -107,6 +112,8 @@ impl Drop for Operation {
 enum Event {
     /// A launch whose time the device has yet to tell.
     Launched(&'static str, ProfileDuration),
+    /// The same, told.
+    Timed(&'static str, Duration),
     Ran(&'static str, Duration),
     Uploaded(usize),
     ReadBack(usize),
@@ -183,6 +190,7 @@ fn summary(events: Vec<Event>) -> Record {
                 record.device_clock = false;
                 (name, time.as_secs_f64())
             }
+            Event::Timed(name, time) => (name, time.as_secs_f64()),
             Event::Launched(name, time) => {
                 record.device_clock &= time.timing_method() == TimingMethod::Device;
                 // None where the device wrote no time: the launch counts all the same.

@@ -97,13 +97,9 @@ impl Classifier {
         self.head().forward(self.hidden(maps, &mut Dropout::off()))
     }
 
-    /// The logits of a training step: with normalisation after each block if the model is to have
-    /// it, and `dropout` before each fully connected layer, but not on the images themselves.
-    pub fn forward_training(&self, images: Tensor<4>, dropout: &mut Dropout) -> Tensor<2> {
-        self.head().forward(self.forward_features(images, dropout))
-    }
-
-    /// The features `[batch, inputs]` that the [head](Self::head) takes in a training step.
+    /// The features `[batch, inputs]` that the [head](Self::head) takes in a training step: with normalisation
+    /// after each block if the model is to have it, and `dropout` before each fully connected layer, the head too,
+    /// but not on the images themselves.
     pub fn forward_features(&self, images: Tensor<4>, dropout: &mut Dropout) -> Tensor<2> {
         let maps = self.blocks.iter().fold(images, |x, block| {
             let output = block.forward(x);

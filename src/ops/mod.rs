@@ -13,7 +13,8 @@
 //!
 //! Each has a `mod.rs` (its API and gradient), `reference.rs` (the definition, with Burn's own
 //! operations; `gather` and `dropout` are defined by their random choices instead), `cpu.rs` or `cpu/` (kernels on slices), `ndarray.rs` (these on tensors), `plan.rs`
-//! (launches and sizes, without a device) and `gpu.rs` (the launches of its shaders in `shaders/`).
+//! (launches and sizes, without a device) and `gpu.rs` (the launches of its shaders in `shaders/`). But
+//! `linear_cross_entropy` is defined by the two that it joins, which the CPU takes, too.
 //! What several share lies beside them.
 
 // burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.

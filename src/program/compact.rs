@@ -77,6 +77,7 @@ impl Program {
 mod tests {
     use super::*;
     use crate::dataset::FASHION_MNIST_SPEC;
+    use crate::device::AdapterClass;
     use crate::model::ModelKind;
     use crate::program::{PAGE_CLASS, evaluate, measure};
     use crate::train::recipe::Recipe;
@@ -87,6 +88,7 @@ mod tests {
             for recipe in [Recipe::Plain, Recipe::Best] {
                 let model = recipe.model(kind, FASHION_MNIST_SPEC);
                 programs.push(model.program(600, 128, PAGE_CLASS));
+                programs.push(model.program(600, 128, AdapterClass::Discrete));
                 programs.push(evaluate(&model.architecture, 600, 125));
                 programs.push(measure(&model.architecture, 600, 125));
             }

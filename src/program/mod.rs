@@ -177,25 +177,8 @@ impl Writer {
         self.buffer(name, dims, Some(first))
     }
 
-    /// Moves the buffers of these tensors into one: a tensor of all, and the first element of each of them in it.
-    fn join<'t>(
-        &mut self,
-        name: &str,
-        tensors: impl Iterator<Item = &'t Tensor>,
-    ) -> (Tensor, Vec<usize>) {
-        // The first byte of each buffer.
-        let mut places = BTreeMap::new();
-        let mut bytes = 0;
-        let mut starts = Vec::new();
-        for tensor in tensors {
-            let place = *places.entry(tensor.buffer).or_insert_with(|| {
-                let place = bytes;
-                let size = self.program.buffers[tensor.buffer].bytes;
-                bytes += size.next_multiple_of(ALIGNMENT);
-                place
-            });
-            starts.push(place / size_of::<f32>() + tensor.start);
-        }
+    /// Moves buffers, by number, into a new one of so many bytes, each to its first byte there.
+    fn join(&mut self, name: &str, places: &BTreeMap<usize, usize>, bytes: usize) -> Tensor {
         let all = self.buffer(name.to_owned(), &[bytes / size_of::<f32>()], None);
         let launches = self.program.launches.iter_mut();
         for [buffer, first, _] in launches.flat_map(|launch| &mut launch.bindings) {
@@ -204,7 +187,7 @@ impl Writer {
                 *first += place;
             }
         }
-        (all, starts)
+        all
     }
 
     /// Lets `tensor` be read afterwards.

@@ -7,7 +7,7 @@ mod shapes;
 use std::collections::BTreeMap;
 use std::{env, fs};
 
-use super::{MOST_BINDINGS, PAGE_CLASS, Program, Tensor, Writer, evaluate, measure, predict};
+use super::{MOST_BINDINGS, Program, Tensor, Writer, evaluate, measure, predict};
 use crate::dataset::{FASHION_MNIST_SPEC, ImageShape, Spec};
 use crate::device::AdapterClass;
 use crate::model::ModelKind;
@@ -67,14 +67,15 @@ fn norm(dims: [usize; 4]) -> Program {
 
 /// All that both models do on such images.
 fn models(spec: Spec, batch: usize) -> Vec<Program> {
+    let classes = [AdapterClass::Software, AdapterClass::Discrete];
     let mut programs = Vec::new();
     for recipe in [Recipe::Plain, Recipe::Standard, Recipe::Best] {
         for class_weights in [ClassWeights::None, ClassWeights::Balanced] {
             let mut settings = Settings::new(recipe, &ModelKind::ALL, spec);
             for model in &mut settings.models {
                 model.training.class_weights = class_weights;
+                programs.extend(classes.map(|class| model.program(1000, batch, class)));
                 programs.extend([
-                    model.program(1000, batch, PAGE_CLASS),
                     predict(&model.architecture, batch),
                     evaluate(&model.architecture, 1000, batch),
                     measure(&model.architecture, 1000, batch),

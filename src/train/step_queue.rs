@@ -92,6 +92,11 @@ impl StepQueue {
         self.together = ((MOMENT / seconds) as usize).clamp(1, MOST_TIMES);
     }
 
+    /// Whether a recording of its steps tells the time of each launch.
+    pub fn has_clock(&self) -> bool {
+        self.replay.has_clock()
+    }
+
     /// Bytes on the device besides CubeCL's.
     pub fn bytes(&self) -> u64 {
         self.replay.bytes()

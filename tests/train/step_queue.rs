@@ -114,6 +114,7 @@ fn compare(device: &Device, cases: Vec<Settings>) {
             let mut learner = learner(&settings, &images, device);
             let asked = |step: usize| (step + 1).is_multiple_of(every);
             let states = together(&mut learner, step_seconds, asked);
+            assert!(learner.bytes_besides() > 0, "steps did not wait together");
             assert_eq!(states.len(), IMAGES.div_ceil(BATCH) / every);
             for (step, state) in states {
                 assert_eq!(state, expected[step], "{settings:?}, step {step}");

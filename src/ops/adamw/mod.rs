@@ -10,11 +10,11 @@
 
 pub mod cpu;
 pub(crate) mod gpu;
+pub(crate) mod joined;
 mod ndarray;
 mod parameters;
 mod plan;
 mod reference;
-pub(crate) mod sums;
 
 use anyhow::{Result, ensure};
 use burn::backend::tensor::FloatTensor;

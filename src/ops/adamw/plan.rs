@@ -75,7 +75,7 @@ pub fn declare_averages(averaging: bool) -> (String, String) {
 }
 
 /// One invocation for each of `length` elements, as far as the grid reaches.
-fn elementwise(name: &'static str, template: &'static str, length: usize) -> Launch {
+pub fn elementwise(name: &'static str, template: &'static str, length: usize) -> Launch {
     let groups = length.div_ceil(INVOCATIONS);
     Launch {
         name,

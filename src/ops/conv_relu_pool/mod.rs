@@ -13,7 +13,7 @@
 //! | `shape.rs` | the sizes of one call, and what is supported |
 //! | `reference.rs` | the block made of Burn's own operations: slow, obvious, kept for ever |
 //! | `ndarray.rs`, `cpu/` | the block on `burn-ndarray`: the binding, the kernels on slices |
-//! | `gpu.rs`, `plan.rs`, `shaders/conv_relu_pool/` | the block on `burn-wgpu`: the binding, what to launch, the kernels |
+//! | `gpu.rs`, `plan/`, `shaders/conv_relu_pool/` | the block on `burn-wgpu`: the binding, what to launch, the kernels |
 //!
 //! # Semantics, on every backend
 //!
@@ -21,7 +21,8 @@
 //! - The pool has windows of 2×2 and stride 2; an odd last row or column of the
 //!   convolution is dropped.
 //! - Of equal values in a window the first wins, in row-major order. (Where the CPU transforms the
-//!   convolution, values count as equal that differ by less than its rounding.)
+//!   convolution, values count as equal that differ by less than its rounding; where a GPU does, rounding may
+//!   choose among values that would be equal.)
 //! - The ReLU is active where the maximum is > 0; at 0 its gradient is 0.
 //! - A NaN in a window makes the output NaN; the gradient goes to the first NaN.
 

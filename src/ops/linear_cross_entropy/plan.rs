@@ -43,7 +43,9 @@ pub fn plan(
     class: AdapterClass,
 ) -> Option<Plan> {
     class.processors()?;
-    if shape.outputs > MAX_CLASSES || shape.batch > MAX_GRID as usize {
+    let elements = (shape.inputs + 1) * shape.outputs;
+    let blocks = elements.div_ceil(ELEMENTS);
+    if shape.outputs > MAX_CLASSES || shape.batch.max(blocks + 1) > MAX_GRID as usize {
         return None;
     }
     let sizes = [
@@ -63,7 +65,6 @@ pub fn plan(
     }
     let mut totals = sizes.to_vec();
     totals.extend([("elements", ELEMENTS), ("stride", STRIDE)]);
-    let elements = (shape.inputs + 1) * shape.outputs;
     Some(Plan {
         rows: Launch {
             name: "linear_cross_entropy/rows",
@@ -91,7 +92,7 @@ pub fn plan(
             name: "linear_cross_entropy/sums",
             template: template!("linear_cross_entropy/sums", "reduce/tree_sum"),
             values: totals,
-            grid: grid([elements.div_ceil(ELEMENTS) + 1, 1, 1]),
+            grid: grid([blocks + 1, 1, 1]),
         },
     })
 }

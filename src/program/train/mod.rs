@@ -1,10 +1,13 @@
 //! The program of a training step.
 
+use std::collections::BTreeMap;
+
 use burn::backend::DType;
 
-use super::{Program, Tensor, Writer};
+use super::{ALIGNMENT, Program, Tensor, Writer};
 use crate::device::AdapterClass;
 use crate::model::{Architecture, KERNEL};
+use crate::ops::adamw::joined::Gradients;
 use crate::ops::adamw::{self, Layout};
 use crate::ops::conv_relu_pool::{self, BlockShape};
 use crate::ops::linear::{self, LinearShape};
@@ -64,6 +67,9 @@ struct Step<'a> {
     architecture: &'a Architecture,
     batch: usize,
     drops: bool,
+    /// The optimizer takes the last sums of gradients by the way. In software that takes twice as long as two launches:
+    /// invocations that wait for each other are costly there.
+    sums_at_once: bool,
     layout: Layout,
     /// All parameters, laid out.
     buffer: Tensor,
@@ -131,6 +137,7 @@ impl<'a> Step<'a> {
             architecture,
             batch,
             drops: parts.dropout,
+            sums_at_once: class.processors().is_some(),
             layout,
             buffer,
             parameters,
@@ -302,8 +309,15 @@ impl<'a> Step<'a> {
                         linear::gpu::grad_input(writer, &shape, relu_output, tensors)
                     });
                     let tensors = [&input, &gradient];
-                    let sums = linear::gpu::grad_sums(writer, &shape, relu_output, tensors);
-                    self.gradients.extend(sums.into_iter().rev());
+                    let [grad_weight, grad_bias] = match self.sums_at_once {
+                        true => linear::gpu::grad_sums(writer, &shape, relu_output, tensors),
+                        false => {
+                            let gradients =
+                                linear::gpu::grad_weight_bias(writer, &shape, relu_output, tensors);
+                            <[_; 2]>::from(gradients).map(PartialSums::whole)
+                        }
+                    };
+                    self.gradients.extend([grad_bias, grad_weight]);
                     grad_input.unwrap_or(gradient)
                 }
                 Saved::Dropout { mask } => {
@@ -331,8 +345,15 @@ impl<'a> Step<'a> {
                         conv_relu_pool::gpu::grad_input(writer, &shape, tensors)
                     });
                     let tensors = [&input, &argmax, &gradient];
-                    let sums = conv_relu_pool::gpu::grad_sums(writer, &shape, tensors);
-                    self.gradients.extend(sums.into_iter().rev());
+                    let [grad_weight, grad_bias] = match self.sums_at_once {
+                        true => conv_relu_pool::gpu::grad_sums(writer, &shape, tensors),
+                        false => {
+                            let gradients =
+                                conv_relu_pool::gpu::grad_weight_bias(writer, &shape, tensors);
+                            <[_; 2]>::from(gradients).map(PartialSums::whole)
+                        }
+                    };
+                    self.gradients.extend([grad_bias, grad_weight]);
                     grad_input.unwrap_or(gradient)
                 }
             };
@@ -348,17 +369,32 @@ impl<'a> Step<'a> {
         let moments_2 = writer.input("moments_2", &len);
         let hyper = writer.input("hyper", &[adamw::STEP_NUMBERS]);
         let averages = averaging.then(|| writer.input("averages", &len));
-        let rows = self.gradients.iter().map(|sums| &sums.rows);
-        let (gradients, starts) = writer.join("gradients", rows);
-        let sums = self.gradients.iter().zip(starts);
-        let sums: Vec<_> = sums.map(|(sums, start)| sums.moved(start)).collect();
-        adamw::sums::update(
+        let mut places = BTreeMap::new();
+        let mut sums = Vec::new();
+        let mut bytes = 0;
+        for (gradient, segment) in self.gradients.iter().zip(&self.layout.segments) {
+            let buffer = gradient.rows.buffer;
+            let size = writer.program.buffers[buffer].bytes;
+            let place = *places
+                .entry(buffer)
+                .or_insert_with(|| match self.sums_at_once {
+                    true => bytes,
+                    false => segment.start * size_of::<f32>(),
+                });
+            bytes = bytes.max(place + size.next_multiple_of(ALIGNMENT));
+            sums.push(gradient.moved(place / size_of::<f32>() + gradient.rows.start));
+        }
+        let gradients = writer.join("gradients", &places, bytes);
+        adamw::joined::update(
             writer,
             &self.layout,
             [&self.buffer, &moments_1, &moments_2, &hyper],
             averages.as_ref(),
             &gradients,
-            &sums,
+            &match self.sums_at_once {
+                true => Gradients::Sums(&sums),
+                false => Gradients::LaidOut,
+            },
         );
     }
 }

@@ -55,7 +55,7 @@ impl Learner {
     /// Whether the step on such a batch can wait to be submitted with others.
     fn can_queue(&mut self, batches: &Batches, images: usize) -> bool {
         let is_whole = images == self.batch_size && !batches.is_streamed();
-        if !is_whole || self.kernels != Kernels::Fused || recorder::is_recording() {
+        if !is_whole || self.kernels != Kernels::Fused {
             return false;
         }
         if !self.has_tried_queue {
@@ -63,7 +63,9 @@ impl Learner {
             let weights = self.class_weights.as_ref();
             self.queue = StepQueue::new(&self.settings, batches, images, weights, &self.device);
         }
-        self.queue.is_some()
+        // A recording wants the time of each launch.
+        let is_told = |queue: &StepQueue| !recorder::is_recording() || queue.has_clock();
+        self.queue.as_ref().is_some_and(is_told)
     }
 
     /// Submits the steps that wait.

@@ -4,6 +4,8 @@
 //! upload ends a submission. A program knows all that in advance: here buffers and bind groups are made once, and
 //! what differs from time to time, a few numbers, goes up together for all the times that are submitted together.
 
+mod timed;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use std::sync::Arc;
 use burn_wgpu::wgpu::{self, BufferUsages};
 
 use super::{ALIGNMENT, Dispatch, Pipeline, Program};
-use crate::device::Gpu;
+use crate::device::{Gpu, recorder};
 use crate::ops::wgsl::template;
 use crate::util::lock;
 
@@ -47,6 +49,7 @@ pub struct Replay {
 
 /// A launch with all it needs.
 struct Launch {
+    name: &'static str,
     pipeline: wgpu::ComputePipeline,
     layout: wgpu::BindGroupLayout,
     grid: [u32; 3],
@@ -74,6 +77,12 @@ impl Replay {
     pub fn new(gpu: Gpu, program: &Program, fields: impl Fn(&str) -> bool) -> Option<Self> {
         use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
         let device = gpu.device.clone();
+        let limits = device.limits();
+        let most = (limits.max_storage_buffer_binding_size).min(limits.max_buffer_size);
+        let mut sizes = program.buffers.iter().map(|buffer| buffer.bytes as u64);
+        if sizes.any(|bytes| bytes > most) {
+            return None;
+        }
         let mut scopes =
             [Validation, OutOfMemory, Internal].map(|filter| Some(device.push_error_scope(filter)));
         let pipelines = Arc::clone(&gpu.pipelines);
@@ -126,7 +135,10 @@ impl Replay {
                  pipeline,
                  bindings,
                  grid,
-             }| { Launch::new(&pipelines[*pipeline], bindings.clone(), *grid) },
+             }| {
+                let name = program.pipelines[*pipeline].name;
+                Launch::new(name, &pipelines[*pipeline], bindings.clone(), *grid)
+            },
         );
         let launches = launches.collect();
 
@@ -144,7 +156,7 @@ impl Replay {
             [first + 1, 0, MOST_TIMES * ALIGNMENT],
             [first + 2, 0, 3 * size_of::<f32>()],
         ];
-        let tally = Launch::new(&gpu.pipeline(&tally), bindings, [1; 3]);
+        let tally = Launch::new(tally.name, &gpu.pipeline(&tally), bindings, [1; 3]);
         Self {
             gpu,
             launches,
@@ -255,6 +267,10 @@ impl Replay {
         self.queued[..size_of_val(&header)].copy_from_slice(bytemuck::cast_slice(&header));
         let queued = &self.queued[..ALIGNMENT + times * self.stride];
         self.gpu.queue.write_buffer(&self.numbers, 0, queued);
+        if recorder::is_recording() {
+            recorder::uploaded(queued.len());
+            return self.run_timed(times);
+        }
 
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
@@ -273,8 +289,14 @@ impl Replay {
 pub const TOTAL: &str = "total";
 
 impl Launch {
-    fn new(pipeline: &wgpu::ComputePipeline, bindings: Vec<[usize; 3]>, grid: [u32; 3]) -> Self {
+    fn new(
+        name: &'static str,
+        pipeline: &wgpu::ComputePipeline,
+        bindings: Vec<[usize; 3]>,
+        grid: [u32; 3],
+    ) -> Self {
         Self {
+            name,
             pipeline: pipeline.clone(),
             layout: pipeline.get_bind_group_layout(0),
             grid,
