@@ -7,6 +7,8 @@ import common
 
 def flags(parser):
     parser.add_argument("--compile", action="store_true", help="through torch.compile")
+    parser.add_argument("--graph", action="store_true", help="whole steps as a CUDA graph")
+    parser.add_argument("--images", type=int, help="train on the first ones only")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--batch-size", type=int, default=common.BATCH)
 
@@ -51,8 +53,11 @@ def dense():
     (torch.from_numpy(x).permute(0, 3, 1, 2).to(args.device), torch.from_numpy(y).long().to(args.device))
     for x, y in common.load(args.data_dir)
 )
+images, labels = images[: args.images], labels[: args.images]
 model = (Cnn() if args.model == "cnn" else dense()).to(args.device, memory_format=torch.channels_last)
-optimizer = torch.optim.Adam(model.parameters(), lr=common.LEARNING_RATE, eps=1e-8, fused=True)
+optimizer = torch.optim.Adam(
+    model.parameters(), lr=common.LEARNING_RATE, eps=1e-8, fused=True, capturable=args.graph
+)
 
 
 def loss_of(x, y):
@@ -75,6 +80,32 @@ def step(indices):
     return loss.detach()
 
 
+class Graph:
+    """Steps on whole batches, captured once; what differs is copied to where the graph reads it."""
+
+    def __init__(self):
+        self.indices = torch.zeros(args.batch_size, dtype=torch.long, device=args.device)
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                step(self.indices)
+        torch.cuda.current_stream().wait_stream(stream)
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph):
+            self.loss = step(self.indices)
+
+    def __call__(self, indices):
+        if len(indices) < args.batch_size:
+            return step(indices)
+        self.indices.copy_(indices)
+        self.graph.replay()
+        return self.loss
+
+
+take_step = Graph() if args.graph else step
+
+
 def evaluate(batch):
     with torch.inference_mode():
         correct = sum(
@@ -95,7 +126,7 @@ for _ in range(args.epochs):
     started = time.perf_counter()
     total = torch.zeros((), device=args.device)
     for indices in torch.randperm(len(labels), device=args.device).split(args.batch_size):
-        total += step(indices)
+        total += take_step(indices)
         if first_batch_seconds is None:
             wait()
             first_batch_seconds = common.seconds_since_process_start()
@@ -103,7 +134,7 @@ for _ in range(args.epochs):
     epoch_seconds.append(time.perf_counter() - started)
 
 peak = common.peak_rss_mib()
-name = "PyTorch compile" if args.compile else "PyTorch"
+name = "PyTorch" + " compile" * args.compile + " graph" * args.graph
 common.report(
     args,
     name,

@@ -44,12 +44,12 @@ impl BlockShape {
 
 /// Pooled activations and argmax.
 pub fn forward(shape: &BlockShape, class: AdapterClass) -> Launch {
-    winograd::forward(shape, class).unwrap_or_else(|| direct::forward(shape))
+    winograd::forward(shape, class).unwrap_or_else(|| direct::forward(shape, class))
 }
 
 /// Gradient of the input.
 pub fn grad_input(shape: &BlockShape, class: AdapterClass) -> Launch {
-    winograd::grad_input(shape, class).unwrap_or_else(|| direct::grad_input(shape))
+    winograd::grad_input(shape, class).unwrap_or_else(|| direct::grad_input(shape, class))
 }
 
 /// Gradient of weights and bias.
