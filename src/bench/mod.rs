@@ -13,7 +13,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::dataset::Split;
-use crate::device::{Backend, Selected, proc_bytes};
+use crate::device::{AdapterClass, Backend, Selected, proc_bytes};
 use crate::model::{Architecture, ModelKind};
 use crate::train::recipe::Recipe;
 use crate::train::{DeviceSplit, Settings};
@@ -39,6 +39,8 @@ pub struct Report {
     pub device: String,
     /// Name and version of the GPU's driver.
     pub driver: Option<String>,
+    /// What the GPU's kernels are chosen for.
+    pub adapter_class: Option<AdapterClass>,
     /// Threads of the CPU kernels.
     pub threads: usize,
     /// Name of the dataset.
@@ -165,6 +167,7 @@ pub fn run(
         backend: selected.backend,
         device: selected.name.clone(),
         driver: driver(selected),
+        adapter_class: selected.class,
         threads: rayon::current_num_threads(),
         dataset: dataset.to_string(),
         recipe: settings.recipe,

@@ -64,9 +64,16 @@ const ROWS: [Row; 17] = [
 pub fn table(report: &Report) -> String {
     let mut out = String::new();
     push_line(&mut out, &format!("{} — {}", report.backend, report.device));
+    let class = report.adapter_class;
+    let class = class.map_or(String::new(), |class| {
+        format!(", kernels for {}", class.name())
+    });
     push_line(
         &mut out,
-        &format!("{}, batches of {}", report.dataset, report.batch_size),
+        &format!(
+            "{}, batches of {}{class}",
+            report.dataset, report.batch_size
+        ),
     );
     push_line(&mut out, "");
 

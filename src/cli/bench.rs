@@ -24,7 +24,7 @@ use crate::util::whole_file;
 pub struct BenchArgs {
     #[command(flatten)]
     pub recipe: RecipeArgs,
-    /// Training steps to measure [default: as many as take 3 seconds]
+    /// Training steps to measure, after some that are not [default: as many as take 3 seconds]
     #[arg(long, value_name = "N", value_parser = positive)]
     steps: Option<usize>,
     /// Measure the time to this validation accuracy instead, such as 0.92
@@ -57,7 +57,9 @@ pub fn run(args: BenchArgs, device: &DeviceArgs, process_start: Instant) -> Resu
     let say = |line: &str| errln!("{line}");
     check_memory(CEILINGS)?;
     let batch_size = args.recipe.batch_size.unwrap_or(BATCH_SIZE);
-    advise_without_memory(format!("use a --batch-size smaller than {batch_size}"));
+    if batch_size > 1 {
+        advise_without_memory(format!("use a --batch-size smaller than {batch_size}"));
+    }
     if let Some(target) = args.until_accuracy {
         return until(target, &args, device);
     }

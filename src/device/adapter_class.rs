@@ -6,13 +6,15 @@ use burn::tensor::{Device, Tensor};
 use burn_cubecl::CubeDevice;
 use burn_wgpu::CubeBackend;
 use burn_wgpu::wgpu::DeviceType;
+use serde::Serialize;
 
 use crate::util::lock;
 
 /// What kernels are chosen for: how many workgroups run side by side on an adapter.
 ///
 /// Results differ between classes by rounding, and by what that decides: the winner among equal values of a window.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum AdapterClass {
     /// The few cores of a CPU, on which Vulkan runs in software.
@@ -31,6 +33,15 @@ impl AdapterClass {
             DeviceType::Cpu => Self::Software,
             DeviceType::IntegratedGpu => Self::Integrated,
             _ => Self::Discrete,
+        }
+    }
+
+    /// Its name, as `--adapter-class` takes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Software => "software",
+            Self::Integrated => "integrated",
+            Self::Discrete => "discrete",
         }
     }
 

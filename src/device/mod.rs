@@ -77,6 +77,8 @@ pub struct Selected {
     pub reason: String,
     /// What the user should know, if anything.
     pub warning: Option<String>,
+    /// What a GPU's kernels are chosen for.
+    pub class: Option<AdapterClass>,
     /// The largest tensor, in bytes, that a GPU's kernels can address.
     pub largest_tensor: Option<u64>,
     /// The memory that tensors on the CPU share with the rest, where the system tells it.
@@ -323,6 +325,7 @@ fn open(adapter: Adapter, reason: String, class: Option<AdapterClass>) -> Result
         name,
         reason,
         warning,
+        class: Some(class),
         largest_tensor: Some(largest_tensor),
         memory: None,
     })
@@ -362,6 +365,7 @@ fn cpu(reason: &str) -> Selected {
         name: format!("{}, {}", cpu_name(), count(threads, "thread")),
         reason: reason.to_string(),
         warning: None,
+        class: None,
         largest_tensor: None,
         memory: Memory::of_process(),
     }
