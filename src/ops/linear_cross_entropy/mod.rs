@@ -75,7 +75,7 @@ impl<B: LinearCrossEntropyKernels> LinearCrossEntropy for B {
         bias: FloatTensor<Self>,
         targets: FloatTensor<Self>,
     ) -> LossAndTally<Self> {
-        Self::cross_entropy(Self::linear_layer(input, weight, bias, false), targets)
+        one_after_other::<Self>([input, weight, bias, targets], None)
     }
 
     fn weighted_linear_cross_entropy(
@@ -85,8 +85,7 @@ impl<B: LinearCrossEntropyKernels> LinearCrossEntropy for B {
         targets: FloatTensor<Self>,
         class_weights: FloatTensor<Self>,
     ) -> LossAndTally<Self> {
-        let logits = Self::linear_layer(input, weight, bias, false);
-        Self::weighted_cross_entropy(logits, targets, class_weights)
+        one_after_other::<Self>([input, weight, bias, targets], Some(class_weights))
     }
 }
 
@@ -97,10 +96,9 @@ impl<B: LinearCrossEntropyKernels, C: CheckpointStrategy> LinearCrossEntropy for
         bias: FloatTensor<Self>,
         targets: FloatTensor<Self>,
     ) -> LossAndTally<Self> {
-        let tensors = [&input, &weight, &bias, &targets];
-        differentiable::<B, C>(tensors, None).unwrap_or_else(|| {
-            Self::cross_entropy(Self::linear_layer(input, weight, bias, false), targets)
-        })
+        let tensors = [input, weight, bias, targets];
+        differentiable::<B, C>(&tensors, None)
+            .unwrap_or_else(|| one_after_other::<Self>(tensors, None))
     }
 
     fn weighted_linear_cross_entropy(
@@ -110,17 +108,27 @@ impl<B: LinearCrossEntropyKernels, C: CheckpointStrategy> LinearCrossEntropy for
         targets: FloatTensor<Self>,
         class_weights: FloatTensor<Self>,
     ) -> LossAndTally<Self> {
-        let tensors = [&input, &weight, &bias, &targets];
-        differentiable::<B, C>(tensors, Some(&class_weights)).unwrap_or_else(|| {
-            let logits = Self::linear_layer(input, weight, bias, false);
-            Self::weighted_cross_entropy(logits, targets, class_weights)
-        })
+        let tensors = [input, weight, bias, targets];
+        differentiable::<B, C>(&tensors, Some(&class_weights))
+            .unwrap_or_else(|| one_after_other::<Self>(tensors, Some(class_weights)))
+    }
+}
+
+/// By the layer, then the loss.
+fn one_after_other<B: LinearLayer + CrossEntropy>(
+    [input, weight, bias, targets]: [FloatTensor<B>; 4],
+    class_weights: Option<FloatTensor<B>>,
+) -> LossAndTally<B> {
+    let logits = B::linear_layer(input, weight, bias, false);
+    match class_weights {
+        None => B::cross_entropy(logits, targets),
+        Some(weights) => B::weighted_cross_entropy(logits, targets, weights),
     }
 }
 
 /// The gradients are computed with the loss, where there are kernels for that.
 fn differentiable<B: LinearCrossEntropyKernels, C: CheckpointStrategy>(
-    [input, weight, bias, targets]: [&FloatTensor<Autodiff<B, C>>; 4],
+    [input, weight, bias, targets]: &[FloatTensor<Autodiff<B, C>>; 4],
     class_weights: Option<&FloatTensor<Autodiff<B, C>>>,
 ) -> Option<LossAndTally<Autodiff<B, C>>> {
     linear_shape(input, weight, bias);
