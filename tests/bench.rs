@@ -126,6 +126,7 @@ fn cpu_report() {
             "uploaded_bytes_per_step",
             "read_back_bytes_per_step",
             "enqueue_ms",
+            "one_by_one_ms",
             "idle_share",
             "device_memory_bytes",
         ] {
@@ -148,6 +149,7 @@ fn wgpu_report() {
     assert!(!report["driver"].as_str().expect("a name").is_empty());
     let model = &report["models"][0];
     assert!(number(model, "enqueue_ms") > 0.0);
+    assert!(number(model, "one_by_one_ms") > 0.0);
     assert!((0.0..1.0).contains(&number(model, "idle_share")));
     let launches = number(model, "launches_per_step");
     assert!((10.0..100.0).contains(&launches), "{launches}");

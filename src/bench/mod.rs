@@ -79,6 +79,9 @@ pub struct ModelReport {
     pub images_per_s: f64,
     /// How long the host takes to ask an idle GPU for a step.
     pub enqueue_ms: Option<f64>,
+    /// Median time per step where the same kernels are launched one by one, by Burn's operations, instead of
+    /// several steps together; none where they always are.
+    pub one_by_one_ms: Option<f64>,
     /// Of a median step, the share in which no kernel runs on the GPU, 0 to 1; none where the GPU has no clock.
     /// The kernels are timed one by one: where they overlap otherwise, there is less idle time than this says.
     pub idle_share: Option<f64>,
@@ -216,6 +219,7 @@ fn model_report(
         step_ms: steps.step_seconds.scaled(1e3),
         images_per_s: batch_size as f64 / step_s,
         enqueue_ms: on_gpu(steps.enqueue_seconds * 1e3),
+        one_by_one_ms: steps.one_by_one_seconds.map(|seconds| seconds * 1e3),
         idle_share: on_gpu(idle_share).filter(|_| record.device_clock),
         launches_per_step: on_gpu(per_step(record.calls())),
         uploaded_bytes_per_step: on_gpu(per_step(record.uploaded_bytes)),

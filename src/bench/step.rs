@@ -21,6 +21,9 @@ const MOST_AHEAD: usize = 4096;
 /// How long to look at single kernels.
 const RECORDED_SECONDS: f64 = 1.0;
 const RECORDED_STEPS: [usize; 2] = [2, 20];
+/// How long to measure steps whose launches are asked for one by one.
+const ONE_BY_ONE_SECONDS: f64 = 1.0;
+const ONE_BY_ONE_STEPS: [usize; 2] = [2, 500];
 
 /// What was seen of a model's training steps.
 pub struct Steps {
@@ -34,6 +37,8 @@ pub struct Steps {
     pub step_seconds: Spread,
     /// Seconds until the host has asked for a step that an idle device then works on.
     pub enqueue_seconds: f64,
+    /// Seconds per step by Burn's operations, launched one by one; none where no others were measured.
+    pub one_by_one_seconds: Option<f64>,
     /// What happened in `recorded_steps` more steps.
     pub record: Record,
     /// Steps in `record`.
@@ -90,18 +95,32 @@ pub fn measure(
     waited?;
 
     let besides = trainer.learner.bytes_besides();
+    let memory = device.memory_pool_usage().map(|usage| DeviceMemory {
+        in_use: usage.bytes_in_use + besides,
+        reserved: usage.bytes_reserved + besides,
+    });
+    let parameters = trainer.learner.parameters();
+    drop(trainer);
+    let [fewest, most] = ONE_BY_ONE_STEPS;
+    let one_by_one_steps = fitting(ONE_BY_ONE_SECONDS).clamp(fewest, most);
+    let one_by_one = || -> Result<f64> {
+        let mut trainer = Trainer::new(model, settings, images, device);
+        trainer.learner.launch_one_by_one();
+        trainer.timed(2)?;
+        let samples = samples(one_by_one_steps);
+        let seconds = samples.map(|steps| Ok(trainer.timed(steps)? / steps as f64));
+        Ok(Spread::of(seconds.collect::<Result<_>>()?).median)
+    };
     Ok(Steps {
-        parameters: trainer.learner.parameters(),
+        parameters,
         first_step_seconds,
         steps,
         step_seconds: Spread::of(step_seconds),
         enqueue_seconds: Spread::of(enqueue_seconds).median,
+        one_by_one_seconds: (besides > 0).then(one_by_one).transpose()?,
         record,
         recorded_steps,
-        memory: device.memory_pool_usage().map(|usage| DeviceMemory {
-            in_use: usage.bytes_in_use + besides,
-            reserved: usage.bytes_reserved + besides,
-        }),
+        memory,
     })
 }
 

@@ -12,7 +12,7 @@ const KERNEL_WIDTH: usize = 42;
 /// A row's label and its value for a model; none where the backend has no such thing.
 type Row = (&'static str, fn(&Report, &ModelReport) -> Option<String>);
 
-const ROWS: [Row; 17] = [
+const ROWS: [Row; 18] = [
     ("steps measured", |_, m| {
         Some(text::thousands(m.steps as u64))
     }),
@@ -22,6 +22,7 @@ const ROWS: [Row; 17] = [
         Some(format!("{} – {}", significant(low), ms(high)))
     }),
     ("  enqueued in", |_, m| m.enqueue_ms.map(ms)),
+    ("  launched one by one", |_, m| m.one_by_one_ms.map(ms)),
     ("  GPU idle", |_, m| m.idle_share.map(percent)),
     ("images per second", |_, m| {
         Some(text::thousands(m.images_per_s.round() as u64))

@@ -68,6 +68,12 @@ impl Learner {
         self.queue.as_ref().is_some_and(is_told)
     }
 
+    /// Lets no step wait: each is taken by Burn's operations, whose launches are asked for one by one.
+    pub fn launch_one_by_one(&mut self) {
+        self.submit();
+        (self.queue, self.has_tried_queue) = (None, true);
+    }
+
     /// Submits the steps that wait.
     pub fn submit(&mut self) {
         let Some(queue) = self.queue.as_mut().filter(|queue| !queue.is_empty()) else {
