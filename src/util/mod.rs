@@ -6,6 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[cfg(feature = "cli")]
 pub(crate) mod folder_lock;
 #[cfg(feature = "cli")]
+pub(crate) mod in_order;
+#[cfg(feature = "cli")]
 pub(crate) mod markup;
 #[cfg(feature = "cli")]
 pub(crate) mod natural;

@@ -13,10 +13,16 @@ use super::cache::{ImageFile, Info, Record, Stat, Writer, path_hash};
 use crate::dataset::folder::{Entry, Listing};
 use crate::dataset::{Event, ImageShape, Preparation, Resize};
 use crate::picture::{self, Background, Picture};
+use crate::util::in_order::in_order;
 use crate::util::text::line;
 
-/// Pictures that are decoded before their images are written, and progress is told.
+/// Pictures that are looked at together to find the size of all.
 const AT_ONCE: usize = 128;
+/// Pictures after which progress is told.
+const TELL_EVERY: usize = 32;
+/// Images that wait for one before them to be written take so many bytes at most, unless they are these few.
+const AHEAD_BYTES: usize = 64 << 20;
+const LEAST_AHEAD: usize = 64;
 /// Side of the images if nobody says it.
 const USUAL_SIDE: usize = 64;
 /// The sides that pictures keep.
@@ -48,17 +54,21 @@ pub fn decode(
     let shape = work.shape();
     let mut writer = Writer::new(&path, shape)?;
     let total = listing.files.len();
-    for first in (0..total).step_by(AT_ONCE) {
-        notify(Event::Decoding { done: first, total });
-        let chunk = first..(first + AT_ONCE).min(total);
-        let images: Vec<(Record, Vec<u8>)> = chunk
-            .into_par_iter()
-            .map(|index| work.image(index, shape))
-            .collect();
-        for (record, image) in images {
+    let at_most_ahead = (AHEAD_BYTES / shape.values()).max(LEAST_AHEAD);
+    notify(Event::Decoding { done: 0, total });
+    in_order(
+        total,
+        at_most_ahead,
+        |index| work.image(index, shape),
+        |index, (record, image)| {
             writer.push(record, &image)?;
-        }
-    }
+            let done = index + 1;
+            if done.is_multiple_of(TELL_EVERY) {
+                notify(Event::Decoding { done, total });
+            }
+            Ok(())
+        },
+    )?;
     notify(Event::Decoding { done: total, total });
     writer.finish()
 }
