@@ -294,6 +294,10 @@ fn the_backend_may_stand_before_the_command_and_the_run_records_it() {
         "train",
         "--model",
         "cnn",
+        "--widths",
+        "4,4", // a GPU of software sees all test images
+        "--cnn-hidden",
+        "8",
         "--samples",
         "64",
         "--epochs",

@@ -12,8 +12,11 @@ use crate::common::process::{
 };
 use fmnist::train::history::History;
 
-const TRAIN: &str = "train --backend wgpu --recipe plain --samples 256 \
-                     --validation 64 --batch-size 256 --epochs 2 --quiet --out run";
+/// Both models; a CNN of which a GPU of software sees all test images soon.
+const TRAIN: &str = "train --backend wgpu --recipe plain --samples 256 --validation 64 --batch-size 256 \
+                     --epochs 2 --widths 8,8 --cnn-hidden 16 --quiet --out run";
+const DENSE: &str = "train --backend wgpu --recipe plain --samples 256 --validation 64 --batch-size 256 \
+                     --epochs 2 --model dense --quiet --out run";
 const RESUME: &str = "train --resume run --quiet";
 const BENCH: &str = "bench --backend wgpu --steps 20";
 
@@ -109,8 +112,7 @@ fn a_lost_device_ends_the_run_at_its_last_checkpoint() {
 #[test]
 fn an_evaluation_out_of_memory_tells_another_way() {
     let cwd = folder();
-    let train = format!("{TRAIN} --model dense");
-    assert_success(&output(program(cwd.path(), &train)));
+    assert_success(&output(program(cwd.path(), DENSE)));
     let draw = "data show --dataset synthetic --out picture.png";
     assert_success(&output(program(cwd.path(), draw)));
     for ask in ["evaluate run", "predict run picture.png"] {
