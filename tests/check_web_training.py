@@ -205,10 +205,12 @@ def check_refusals(page, idx_folder, folder, images):
     train = [names["train-images"], names["train-labels"]]
 
     def refused(files, *parts, chooser="#idx-files"):
-        assert give(page, chooser, files) == ""
+        before = page.locator("#images-told").inner_text()
+        # What was there before stays.
+        assert give(page, chooser, files) == before
         said = trouble(page)
         assert all(part in said for part in parts), said
-        assert page.locator("#train-go").is_disabled()
+        assert page.locator("#train-go").is_enabled()
 
     def changed(name, data):
         path = bad / name
@@ -273,12 +275,20 @@ def main():
     diverging = ["--learning-rate", "1e30", "--model", "dense", "--recipe", "plain"]
     fmnist("web", *data, *diverging, "--samples", "400", "--out", "diverging.html")
 
+    # One step an epoch, after which no loss is looked at any more.
+    fmnist("web", *data, *diverging, "--samples", "150", "--out", "last.html")
+
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", *SOFTWARE_GPU]
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
         with Visit(browser, folder / "page.html", script=CATCH_DEVICES) as page:
             check_training(page, idx_folder, run, folder, (images, labels))
             check_looks(page, "trained", args.screenshots)
+        with Visit(browser, folder / "last.html") as page:
+            page.locator("#train-epochs").fill("1")
+            page.locator("#train-go").click()
+            assert "came apart" in trouble(page) and "--learning-rate" in trouble(page)
+            assert "Done" not in phase(page)
         with Visit(browser, folder / "page.html") as page:
             check_refusals(page, idx_folder, folder, images)
             check_looks(page, "untrained", args.screenshots)

@@ -11,7 +11,8 @@ use super::recipe::RecipeArgs;
 use crate::dataset::{
     self, Dataset, DatasetChoice, Event, FASHION_MNIST, Preparation, Resize, synthetic,
 };
-use crate::run::{Config, RunFolder, split_file};
+
+use crate::run::{Config, RunFolder, clean_name, split_file};
 use crate::util::text;
 
 /// Which dataset, and how its pictures are read.
@@ -112,8 +113,11 @@ impl DatasetArgs {
         }
         let spec = config.spec();
         // Earlier versions took ten classes for granted, whether or not the last ones have images.
+        let class_names = data.class_names.iter().map(|name| clean_name(name));
         ensure!(
-            config.class_names.starts_with(&data.class_names)
+            config
+                .class_names
+                .starts_with(&class_names.collect::<Vec<_>>())
                 && data.train.spec.shape == spec.shape,
             "{} is of other classes or images than the dataset — put the run's own back",
             text::shown(&folder.file("config.json"))

@@ -28,7 +28,8 @@ pub struct RecipeArgs {
     /// Images per step [default: the recipe's, 128 or 32]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(super) batch_size: Option<usize>,
-    /// Train on the first N images only; of `fmnist web`, pack N of them into the page [default: all; 2000]
+    /// Train on the first N images only; `fmnist web` packs N, spread over all, into the page, and a quarter as many
+    /// to validate and to test with [default: all; 2000]
     #[arg(long, value_name = "N", value_parser = positive)]
     samples: Option<usize>,
     /// Hold the last N training images out to validate with; about N, chosen by a hash, of a dataset

@@ -15,7 +15,7 @@ use crate::export::Network;
 use crate::report::summary::Summary;
 use crate::report::test_set::TestSet;
 use crate::run::{Config, RunFolder};
-use crate::train::{self, Settings};
+use crate::train::{self, ModelSettings, Settings};
 use crate::util::text::{bytes, shown};
 use crate::util::whole_file;
 use crate::web::{Contents, Data, EVALUATION_BATCH, Packed, page};
@@ -29,7 +29,8 @@ pub struct WebArgs {
     /// Folder of a run that has ended; without one the models have learned nothing yet
     #[arg(value_name = "RUN")]
     run: Option<PathBuf>,
-    /// File to write; an existing one is replaced if it ends in .html [default: web.html, in the folder of the run]
+    /// File to write; an existing one is replaced if it ends in .html [default: web.html, in the
+    /// folder of the run or in this one]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Leave images to train on out of the page: it trains on files that it is given
@@ -68,31 +69,32 @@ fn of_run(args: &WebArgs, run: &Path) -> Result<String> {
     );
     let (folder, config) = open_run(run)?;
     check_counted(&config.settings, EVALUATION_BATCH)?;
+    let architectures = (config.settings.models.iter()).map(|model| &model.architecture);
+    let networks = architectures.map(|architecture| network(&folder, &config, architecture));
+    // First, for they tell of a run that has not ended.
+    let networks: Vec<Network> = networks.collect::<Result<_>>()?;
     let summary = Summary::read(&folder.file("summary.json"))?;
     let test = TestSet::read(folder.path(), &[], config.spec())?.split;
     let packed = match args.no_samples {
         true => None,
         false => match packed_for_run(args, &folder, &config, &test) {
             Ok(packed) => Some(packed),
+            // Who asks for a number of them wants them.
+            Err(error) if args.recipe.samples().is_some() => return Err(error),
             Err(error) => {
                 errln!(
-                    "warning: the page has no images to train on: {error:#} — or leave them out with --no-samples"
+                    "warning: the page has no images to train on: {error:#}; --no-samples leaves them out without this"
                 );
                 None
             }
         },
     };
-    let architectures = config
-        .settings
-        .models
-        .iter()
-        .map(|model| &model.architecture);
-    let trained = architectures.map(|architecture| {
-        let network = network(&folder, &config, architecture)?;
-        let result = summary.models.get(architecture.model.name());
-        Ok((network, result.map(|result| result.test_accuracy)))
-    });
-    let trained: Vec<(Network, Option<f64>)> = trained.collect::<Result<_>>()?;
+    let accuracy = |model: &ModelSettings| {
+        let result = summary.models.get(model.architecture.model.name());
+        result.map(|result| result.test_accuracy)
+    };
+    let accuracies = config.settings.models.iter().map(accuracy);
+    let trained = networks.into_iter().zip(accuracies).collect();
     let data = Data::new(Contents {
         dataset: &config.dataset,
         class_names: &config.class_names,
@@ -119,7 +121,8 @@ fn packed_for_run(
     };
     let (training, validation) = train::split(&settings, &mut data)?;
     let images = args.recipe.samples().unwrap_or(PACKED);
-    Packed::new(&training, &validation, test, images)
+    let splits = [&training, &validation, test];
+    Packed::new(splits, images, settings.batch_size)
 }
 
 /// A page of models that are to be trained.
@@ -135,7 +138,10 @@ fn of_dataset(args: &WebArgs) -> Result<String> {
     let images = args.recipe.samples().unwrap_or(PACKED);
     let packed = match args.no_samples {
         true => None,
-        false => Some(Packed::new(&training, &validation, &data.test, images)?),
+        false => {
+            let splits = [&training, &validation, &data.test];
+            Some(Packed::new(splits, images, settings.batch_size)?)
+        }
     };
     let data = Data::new(Contents {
         dataset: &data.name,

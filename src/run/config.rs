@@ -43,6 +43,11 @@ pub struct Config {
     pub settings: Settings,
 }
 
+/// A name as a configuration has it: without control characters, and not too long.
+pub fn clean_name(name: &str) -> String {
+    one_line(name, MAX_NAME_LEN)
+}
+
 impl Config {
     /// The configuration that these bytes of JSON describe.
     ///
@@ -53,7 +58,7 @@ impl Config {
         let mut config: Self = serde_json::from_slice(json)?;
         let names = [&mut config.version, &mut config.dataset, &mut config.device];
         for name in names.into_iter().chain(&mut config.class_names) {
-            *name = one_line(name, MAX_NAME_LEN);
+            *name = clean_name(name);
         }
         config.settings.check()?;
         let classes = config.class_names.len();

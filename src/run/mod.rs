@@ -18,7 +18,7 @@ mod save_callback;
 mod several_runs;
 pub mod split_file;
 
-pub use config::Config;
+pub use config::{Config, clean_name};
 pub use folder::{CheckpointKind, RunFolder};
 pub use one_run::Shared;
 pub use report::{read_runs, write_run_report};

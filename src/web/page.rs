@@ -74,13 +74,16 @@ pub fn page(data: &Data) -> Result<String> {
     ))
 }
 
-/// All modules in one: nothing is imported or exported any more, and comments are left out.
+/// All modules in one: nothing is imported or exported any more, comments are left out, and lines are indented by half
+/// as much. No module has a text of more than a line, which that would change.
 fn script() -> String {
     let lines = MODULES.iter().flat_map(|module| module.lines());
     let lines = lines.filter(|line| !line.starts_with("import ") && !is_comment(line));
     let mut script = "// With comments: the modules in src/web/page of fmnist.\n".to_owned();
     for line in lines {
-        script += line.strip_prefix("export ").unwrap_or(line);
+        let code = line.trim_start();
+        script += &" ".repeat((line.len() - code.len()) / 2);
+        script += code.strip_prefix("export ").unwrap_or(code);
         script.push('\n');
     }
     script

@@ -1,6 +1,6 @@
 //! What a page trains with: how, and perhaps on which images.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde::Serialize;
 
 use super::programs::EVALUATION_BATCH;
@@ -9,6 +9,7 @@ use crate::dataset::Split;
 use crate::ops::adamw::Layout;
 use crate::ops::gather::Normalization;
 use crate::train::{ModelSettings, Settings, Training as Learning};
+use crate::util::text::count;
 
 /// How the models of a page are trained.
 #[derive(Serialize)]
@@ -16,7 +17,8 @@ pub struct Training {
     recipe: &'static str,
     epochs: usize,
     batch_size: usize,
-    seed: u64,
+    /// Its lower and its upper half: JavaScript has no integers of 64 bits in JSON.
+    seed: [u32; 2],
     evaluation_batch: usize,
     models: Vec<Model>,
     packed: Option<Packed>,
@@ -57,7 +59,7 @@ impl Training {
             recipe: settings.recipe.name(),
             epochs: settings.epochs,
             batch_size: settings.batch_size,
-            seed: settings.seed,
+            seed: [settings.seed as u32, (settings.seed >> 32) as u32],
             evaluation_batch: EVALUATION_BATCH,
             models: settings.models.iter().map(Model::new).collect(),
             packed,
@@ -90,8 +92,18 @@ impl Packed {
     ///
     /// # Errors
     ///
-    /// None that is known: memory takes all that is written.
-    pub fn new(train: &Split, validation: &Split, test: &Split, images: usize) -> Result<Self> {
+    /// If these are not as many as `batch_size`: an epoch in the page has whole batches only.
+    pub fn new(
+        [train, validation, test]: [&Split; 3],
+        images: usize,
+        batch_size: usize,
+    ) -> Result<Self> {
+        ensure!(
+            images.min(train.len()) >= batch_size,
+            "{} to train on are fewer than a batch, {batch_size} — pack more with --samples, take a smaller \
+             --batch-size, or leave them out with --no-samples",
+            count(images.min(train.len()), "image")
+        );
         let few = images.div_ceil(4);
         Ok(Self {
             train: Part::new(train, images)?,

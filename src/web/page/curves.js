@@ -1,7 +1,7 @@
 // Loss and accuracy of the models over the epochs, as plots.
 
 const SPACE = 'http://www.w3.org/2000/svg';
-const SIZE = { width: 440, height: 250, left: 46, right: 10, top: 10, bottom: 34 };
+const SIZE = { width: 440, height: 250, left: 54, right: 10, top: 10, bottom: 34 };
 // More points are not seen apart.
 const MOST_POINTS = 300;
 

@@ -13,6 +13,8 @@ import { decodeBase64, decodePrograms } from './weights.js';
 
 // The first answer does not wait longer for the GPU.
 const PATIENCE = 500;
+// Results that stay: each takes more than a megabyte.
+const MOST_RESULTS = 50;
 
 const at = (id) => document.getElementById(id);
 const data = JSON.parse(at('data').textContent);
@@ -45,6 +47,8 @@ function enqueue(work, isSought = true) {
     const item = await work().catch((error) => errorItem(error.message));
     at('busy').hidden = true;
     at('results').prepend(item);
+    while (at('results').children.length > MOST_RESULTS) at('results').lastElementChild.remove();
+    at('clear-results').hidden = false;
     at('status').textContent = item.querySelector('.answer, .trouble').textContent;
     if (isSought) item.scrollIntoView({ block: 'nearest' });
     return item;
@@ -92,7 +96,7 @@ async function sampleResult({ label, pixels: text }) {
 const isUntrained = () => predictor.models.length === 0;
 
 function takeFiles(files) {
-  if (isUntrained()) return training.takeFiles([...files].map((file) => ({ path: file.name, file })));
+  if (isUntrained()) return training.refuse('The models have learned nothing yet: train them, then they look at pictures');
   for (const file of files) enqueue(async () => resultOf(await readPicture(file)));
 }
 
@@ -110,6 +114,10 @@ function isPaperDark() {
 }
 
 function setUpFiles() {
+  at('clear-results').onclick = () => {
+    at('results').replaceChildren();
+    at('clear-results').hidden = true;
+  };
   at('choose').onclick = () => at('files').click();
   at('files').onchange = () => {
     takeFiles(at('files').files);
@@ -140,6 +148,7 @@ function setUpFiles() {
   };
 
   document.onpaste = (event) => {
+    if (event.target.closest?.('input, select')) return;
     const { files } = event.clipboardData;
     if (files.length) takeFiles(files);
     else refuse('There is no picture to paste: copy one, and paste it here.');
@@ -190,12 +199,18 @@ setUpPaper();
 
 function showModels() {
   at('give').hidden = at('answers').hidden = isUntrained();
+  at('untrained').hidden = !isUntrained();
   showDevice();
 }
 
-const training = setUpTraining(data, programs, async (model) => {
-  await predictor.use(model);
+const training = setUpTraining(data, programs, async (models, reached) => {
+  for (const model of models) await predictor.use(model);
   showModels();
+  const own = data.models.length ? ' Loaded anew, the page has its own back.' : '';
+  at('learned').textContent = `From here on the models trained in this page answer: ${reached}.${own}`;
+  at('learned').hidden = false;
+  if (at('results').children.length) at('results').prepend(element('li', 'note', 'Before the training:'));
+  if (samples.length) enqueue(() => sampleResult(samples[0]), false);
 });
 showModels();
 

@@ -40,6 +40,7 @@ export class Predictor {
   // By the models' names.
   #compiled = {};
   #isOnGpu = false;
+  #started = null;
   #changed;
 
   /**
@@ -60,7 +61,11 @@ export class Predictor {
   }
 
   /** Gets the GPU ready. Until it is, and for ever if it cannot be, the reference predicts. */
-  async start() {
+  start() {
+    return (this.#started ??= this.#start());
+  }
+
+  async #start() {
     const start = performance.now();
     try {
       const { shaders, models } = await this.#programs;
@@ -85,6 +90,7 @@ export class Predictor {
 
   /** Predicts with this model from now on, instead of one of the same name or besides the others. */
   async use(model) {
+    await this.#started;
     if (this.#isOnGpu) {
       await this.#compile(model).catch((error) => this.#fallBack(`The GPU failed. ${error.message}`));
     }

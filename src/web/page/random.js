@@ -23,9 +23,9 @@ export function halves(number) {
   return [number % 2 ** 32, Math.floor(number / 2 ** 32)];
 }
 
-/** What all random choices of an epoch depend on. */
+/** What all random choices of an epoch depend on. A seed is two words of 32 bits, the lower one first. */
 export function epochKey(seed, epoch) {
-  return pcg4d([...halves(seed), epoch, 0]).subarray(0, 2);
+  return pcg4d([...seed, epoch, 0]).subarray(0, 2);
 }
 
 // What hashes of this file are for.
@@ -35,7 +35,7 @@ const WEIGHTS = 2;
 /** The numbers below `len` in the order of an epoch (Fisher and Yates). */
 export function shuffled(len, seed, epoch) {
   const order = Uint32Array.from({ length: len }, (_, index) => index);
-  const [low, high] = halves(seed);
+  const [low, high] = seed;
   for (let last = len - 1; last > 0; last--) {
     const [word] = pcg4d([low, high ^ (ORDER << 28), epoch, last]);
     const other = Math.floor((word / 2 ** 32) * (last + 1));
@@ -51,7 +51,7 @@ export function shuffled(len, seed, epoch) {
 export function firstWeights(layers, seed) {
   const sizes = layers.map(sizesOf);
   const weights = new Float32Array(sizes.reduce((sum, { weight, bias }) => sum + weight + bias, 0));
-  const [low, high] = halves(seed);
+  const [low, high] = seed;
   layers.forEach((layer, number) => {
     const { weight, bias, inputs } = sizes[number];
     const bound = 1 / Math.sqrt(inputs);

@@ -4,12 +4,13 @@ import { plot } from './curves.js';
 import { datasetOfFiles, packedDataset } from './dataset.js';
 import { openGpu } from './device.js';
 import { download, historyCsv, safetensors } from './downloads.js';
-import { confusionOf, historyTable, phaseText, progressText } from './train_view.js';
+import { confusionOf, historyTable, phaseText, progressText, reached } from './train_view.js';
 import { Training } from './training.js';
 import { element, named } from './view.js';
 
 /**
- * Sets the part up. `onTrained(model)` is called with each model of a training that has ended.
+ * Sets the part up. `onTrained(models, reached)` is called with the models of a training that has
+ * ended, and what they reached in words.
  * @param {object} data the page's
  * @param {Promise<object>} programs what `decodePrograms` promises
  * @returns {{takeFiles: (files: {path: string, file: File}[]) => Promise<void>}}
@@ -17,6 +18,8 @@ import { element, named } from './view.js';
 export function setUpTraining(data, programs, onTrained) {
   return new TrainingPart(data, programs, onTrained);
 }
+
+const ANEW = 'Start anew';
 
 const byId = (id) => document.getElementById(id);
 
@@ -50,11 +53,13 @@ class TrainingPart {
       }),
     );
     byId('train-models').hidden = training.models.length < 2;
+    const { recipe, batch_size: batch } = training;
+    byId('train-how').textContent = `Recipe ${recipe}, whole batches of ${batch} images.`;
     Object.assign(byId('train-epochs'), { max: Math.max(1000, training.epochs), value: training.epochs });
     byId('train-start-label').hidden = models.length === 0;
     byId('choose-folder').onclick = () => byId('folder').click();
     byId('choose-idx').onclick = () => byId('idx-files').click();
-    byId('use-packed').onclick = () => this.#usePacked();
+    byId('use-packed').onclick = () => this.#isFree() && this.#usePacked();
     for (const input of [byId('folder'), byId('idx-files')]) {
       input.onchange = () => {
         const files = [...input.files].map((file) => ({ path: file.webkitRelativePath || file.name, file }));
@@ -66,7 +71,11 @@ class TrainingPart {
       event.preventDefault();
       this.#go();
     };
-    byId('train-anew').onclick = () => {
+    byId('train-anew').onclick = ({ target }) => {
+      if (this.#hasLearned() && target.textContent === ANEW) {
+        target.textContent = 'Forget what was learned?';
+        return;
+      }
       this.#forget();
       byId('train-go').focus();
     };
@@ -85,12 +94,22 @@ class TrainingPart {
   /** Trains on these files from now on. */
   async takeFiles(files) {
     byId('training').scrollIntoView({ block: 'nearest' });
-    if (this.#isRunning) {
-      return this.#showTrouble(new Error('A training is running — pause it, then give the page other images'));
-    }
+    if (!this.#isFree()) return;
     byId('images-told').textContent = `Reading ${files.length} files…`;
     byId('use-packed').hidden = !this.#data.training.packed;
     await this.#take((tell) => datasetOfFiles(files, this.#data, tell));
+  }
+
+  #hasLearned() {
+    return this.#training?.state.models.some(({ history }) => history.length);
+  }
+
+  /** Whether there is no training that other images would end; says so if there is. */
+  #isFree() {
+    const hint = this.#isRunning ? 'A training is running — pause it first' : 'What was learned is still here';
+    const isFree = !this.#isRunning && !this.#hasLearned();
+    if (!isFree) this.#showTrouble(new Error(`${hint}: “${ANEW}” forgets it, then give the page other images`));
+    return isFree;
   }
 
   /** What goes wrong elsewhere, where this is the part that is seen. */
@@ -108,8 +127,6 @@ class TrainingPart {
 
   async #take(read) {
     this.#showTrouble(null);
-    // What was trained stays until there is something else to train on.
-    if (!this.#training) this.#dataset = null;
     const reading = (this.#reading = {});
     this.#showControls();
     const isLatest = () => this.#reading === reading;
@@ -150,6 +167,7 @@ class TrainingPart {
   #forget() {
     this.#training?.close();
     this.#training = null;
+    this.#showTrouble(null);
     byId('train-state').hidden = true;
     this.#showControls();
   }
@@ -187,7 +205,7 @@ class TrainingPart {
     if (models.length) this.#showResults(models, state);
     if (state.phase !== 'done') return;
     training.close();
-    for (const model of models) await this.#onTrained(model);
+    await this.#onTrained(models, state.models.map(reached).join(', '));
   }
 
   #newTraining() {
@@ -216,6 +234,7 @@ class TrainingPart {
     go.disabled = !this.#dataset || Boolean(this.#reading) || hasEnded;
     go.hidden = hasEnded;
     byId('train-anew').hidden = this.#isRunning || !state;
+    byId('train-anew').textContent = ANEW;
     if (hasEnded && hadFocus) byId('train-anew').focus();
     for (const input of byId('train-form').querySelectorAll('input, select')) input.disabled = Boolean(state);
     for (const id of ['choose-folder', 'choose-idx', 'use-packed']) byId(id).disabled = this.#isRunning;
@@ -242,7 +261,8 @@ class TrainingPart {
     });
     byId('plots').replaceChildren(
       ...['Loss', 'Accuracy'].map((title) => {
-        const caption = element('figcaption', '', `${title}: thin in training, thick in validation`);
+        const keys = state.models.flatMap(({ name, color }) => [element('span', `key c${color}`), named(name)]);
+        const caption = element('figcaption', '', `${title}, thin in training, thick in validation:`, ...keys);
         const label = `${title} over the epochs: in numbers under “Each epoch”`;
         return element('figure', '', plot(state.models, title.toLowerCase(), label), caption);
       }),

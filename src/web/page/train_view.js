@@ -38,7 +38,8 @@ export function phaseText({ phase, model, secondsLeft, models }) {
   }[phase];
 }
 
-function reached({ name, test, history }) {
+/** What a model reached. */
+export function reached({ name, test, history }) {
   return `${name} ${inPercent(test?.accuracy ?? history.at(-1).validation_accuracy, 2)}`;
 }
 

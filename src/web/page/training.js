@@ -31,6 +31,8 @@ export class Training {
   #work;
   // Of each model, after its last whole epoch.
   #saved = [];
+  // Of each model, what was evaluated last: weights, and what becomes of a byte.
+  #evaluated = [];
   #isPausing = false;
   #isClosed = false;
 
@@ -106,7 +108,7 @@ export class Training {
     const index = this.state.models.findIndex((model) => model.name === name);
     const { layers } = this.#modelData(name);
     const { test } = this.state.models[index];
-    const { weights, scales } = this.#learners[index];
+    const { weights, scales } = this.#evaluated[index];
     return { name, layers, scales, weights, test_accuracy: test?.accuracy ?? null };
   }
 
@@ -279,12 +281,7 @@ export class Training {
     for (let i = 0; i < count; i++) {
       const [losses, hits, isFinite] = tallies.subarray(3 * i, 3 * i + 3);
       const at = `step ${model.step + i + 1} of epoch ${model.epoch + 1}`;
-      if (!Number.isFinite(losses)) {
-        throw new Diverged(
-          `The loss of the ${model.name} model is no longer a number (${at}) — start anew without it, or write a page ` +
-            'with a smaller --learning-rate',
-        );
-      }
+      if (!Number.isFinite(losses)) throw new Diverged(this.#divergence(index, `its loss is (${at})`));
       if (isFinite !== 1) throw new Error(`The GPU left out ${at} — reload the page`);
       loss += losses;
       right += hits;
@@ -314,6 +311,9 @@ export class Training {
     const { classes } = this.#run;
     const probabilities = await this.#learners[index].predict(first, len, () => !this.#isPausing);
     if (!probabilities) return null;
+    if (!probabilities.every(Number.isFinite)) throw new Diverged(this.#divergence(index, 'its probabilities are'));
+    const { weights, scales } = this.#learners[index];
+    this.#evaluated[index] = { weights, scales };
     this.#work[index].evaluationSeconds = (performance.now() - clock) / 1000;
     const confusion = Array.from({ length: classes }, () => new Array(classes).fill(0));
     let [loss, right] = [0, 0];
@@ -326,6 +326,13 @@ export class Training {
       confusion[label][prediction]++;
     }
     return { loss: loss / len, accuracy: right / len, confusion };
+  }
+
+  #divergence(index, what) {
+    return (
+      `The ${this.state.models[index].name} model came apart: ${what} no longer a number — start anew without it, or ` +
+      'write a page with a smaller --learning-rate'
+    );
   }
 
   #tellTimeLeft() {
