@@ -14,7 +14,7 @@ use fmnist::train::history::History;
 
 /// Both models; a CNN of which a GPU of software sees all test images soon.
 const TRAIN: &str = "train --backend wgpu --recipe plain --samples 256 --validation 64 --batch-size 256 \
-                     --epochs 2 --widths 8,8 --cnn-hidden 16 --quiet --out run";
+                     --epochs 2 --widths 32,8 --quiet --out run";
 const DENSE: &str = "train --backend wgpu --recipe plain --samples 256 --validation 64 --batch-size 256 \
                      --epochs 2 --model dense --quiet --out run";
 const RESUME: &str = "train --resume run --quiet";

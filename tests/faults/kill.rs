@@ -183,7 +183,7 @@ fn kill_at_random(args: &'static str, kills: usize) {
 
 #[test]
 fn kills_at_random_instants_change_nothing() {
-    kill_at_random(CPU, if all() { 50 } else { 15 });
+    kill_at_random(CPU, if all() { 50 } else { 8 });
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn strike(fault: &str, every: usize, check: impl Fn(&Run, &Output)) -> usize {
 #[test]
 fn a_kill_at_any_change_to_the_file_system_changes_nothing() {
     use std::os::unix::process::ExitStatusExt;
-    let changes = strike("kill", 4, |_, output| {
+    let changes = strike("kill", 7, |_, output| {
         assert_eq!(output.status.signal(), Some(9), "{}", stderr(output));
     });
     println!("killed at places among at least {changes} changes");
@@ -239,7 +239,7 @@ fn a_kill_at_any_change_to_the_file_system_changes_nothing() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_disk_that_is_full_from_any_change_on_costs_nothing() {
-    let changes = strike("full", 9, |run, output| {
+    let changes = strike("full", 14, |run, output| {
         let message = stderr(output);
         assert_eq!(output.status.code(), Some(1), "{message}");
         assert!(!message.contains("panicked"), "{message}");

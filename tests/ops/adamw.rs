@@ -8,7 +8,7 @@ use burn::tensor::{Device, TensorData};
 use fmnist::ops::adamw::AdamW;
 
 on_each_device!(
-    follows_burns_own_for_100_steps,
+    follows_burns_own_for_40_steps,
     does_what_its_formula_says,
     leaves_copies_of_the_model_alone,
     takes_up_weights_that_were_replaced,
@@ -74,17 +74,17 @@ fn descend(mut optimizer: AdamW, rate: f64, steps: usize, device: &Device) -> [V
     [all_values(&parameters), all_values(&averaged)]
 }
 
-fn follows_burns_own_for_100_steps(device: &Device) {
+fn follows_burns_own_for_40_steps(device: &Device) {
     for (decay, average_decay) in [(0.0, None), (DECAY, Some(AVERAGE_DECAY))] {
         let config = AdamWConfig::new().with_epsilon(1e-8);
         let mut burns = config.with_weight_decay(decay as f32).init();
-        let burns = (0..100).fold(start(device), |parameters, number| {
+        let burns = (0..40).fold(start(device), |parameters, number| {
             let gradients = gradients(number, &parameters);
             burns.step(1e-2, parameters, gradients)
         });
         let expected = all_values(&burns);
         for optimizer in both(decay, average_decay) {
-            let [weights, averages] = descend(optimizer, 1e-2, 100, device);
+            let [weights, averages] = descend(optimizer, 1e-2, 40, device);
             for (actual, expected) in weights.iter().zip(&expected) {
                 let pairs = actual.iter().zip(expected);
                 let error = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
