@@ -178,11 +178,23 @@ def check_training(page, idx_folder, run, folder, test):
     own, native = (list(csv.reader((place / "history.csv").open())) for place in (folder, run))
     assert own[0] == native[0] and len(own) == len(native), own
 
-    # What it learned, it predicts with.
-    page.locator("#choose").wait_for()
+    # What it learned, it predicts with, and says so.
+    learned = page.locator("#learned")
+    until("a word about the models", learned.is_visible)
+    reached = phase(page).removeprefix("Done: ").split(" of the")[0]
+    assert reached in learned.inner_text(), learned.inner_text()
+    until("the first sample", lambda: page.locator("#results > .result:first-child ~ .note").count())
     result = page.locator(".result").count()
     page.locator(".sample").first.click()
     until("a prediction", lambda: page.locator(".result").count() > result)
+    page.locator("#clear-results").click()
+    assert page.locator("#results > *").count() == 0 and page.locator("#clear-results").is_hidden()
+    # Nothing of it goes unasked.
+    page.locator("#idx-files").set_input_files(sorted(idx_folder.iterdir()))
+    assert "still here" in trouble(page)
+    page.locator("#train-anew").click()
+    assert page.locator("#train-anew").inner_text() == "Forget what was learned?"
+    assert page.get_by_text("Download history").is_visible()
 
 
 def check_looks(page, name, screenshots):
@@ -201,6 +213,7 @@ def check_refusals(page, idx_folder, folder, images):
     """What cannot be trained on, and what can."""
     bad = folder / "bad"
     bad.mkdir()
+    until("the page's images", lambda: "400 images to train on" in page.locator("#images-told").inner_text())
     names = {path.name.split("-idx")[0]: path for path in idx_folder.iterdir()}
     train = [names["train-images"], names["train-labels"]]
 
@@ -233,6 +246,8 @@ def check_refusals(page, idx_folder, folder, images):
     refused([small, train[1]], "14×14", "28×28", "fmnist web --data-dir")
     fifty = changed("train-images-idx3-ubyte", idx(np.zeros((50, 28, 28), np.uint8)))
     refused([fifty, few], "45 images", "at least 128")
+
+    assert page.locator("#use-packed").is_hidden()
 
     # A folder cannot be called T-shirt/top.
     classes = data_of(folder / "page.html")["class_names"][1:]
@@ -299,6 +314,8 @@ def main():
             page.locator("#train-anew").click()
             assert page.locator("#train-go").is_enabled()
         with Visit(browser, folder / "page.html", script=WITHOUT_WEBGPU) as page:
+            until("the page's images", lambda: "400 images" in page.locator("#images-told").inner_text())
+            assert "Training needs the GPU" in trouble(page)
             page.locator("#train-go").click()
             said = trouble(page)
             assert all(name in said for name in ["no WebGPU", "Chrome", "Firefox", "Safari"]), said

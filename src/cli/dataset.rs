@@ -11,7 +11,6 @@ use super::recipe::RecipeArgs;
 use crate::dataset::{
     self, Dataset, DatasetChoice, Event, FASHION_MNIST, Preparation, Resize, synthetic,
 };
-
 use crate::run::{Config, RunFolder, clean_name, split_file};
 use crate::util::text;
 

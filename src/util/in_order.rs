@@ -14,8 +14,8 @@ const PATIENCE: Duration = Duration::from_millis(1);
 /// Gives `take` what `make` makes of each of the numbers below `total`, in their order, on this thread.
 ///
 /// They are made on all threads of the pool, each of which takes the next number when it has done one: nobody
-/// waits for another that has much to do, unless the next number is `at_most_ahead` or more from the one to be
-/// taken.
+/// waits for another that has much to do, unless the next number is `at_most_ahead` (1 at least) or more from the one
+/// to be taken. Neither `make` nor `take` uses the pool itself.
 ///
 /// # Errors
 ///
@@ -31,7 +31,9 @@ pub fn in_order<T: Send>(
     let work = |give: &mut dyn FnMut(Option<(usize, T)>) -> Result<()>| -> Result<()> {
         let _end = EndOfAll { next: &next, total };
         while next.load(Ordering::Relaxed) < total {
-            let ahead = next.load(Ordering::Relaxed) - taken.load(Ordering::Relaxed);
+            let taken = taken.load(Ordering::Relaxed);
+            // What was taken meanwhile may be more than was begun before.
+            let ahead = next.load(Ordering::Relaxed).saturating_sub(taken);
             if ahead >= at_most_ahead {
                 thread::sleep(PATIENCE);
                 give(None)?;

@@ -98,10 +98,13 @@ impl Packed {
         images: usize,
         batch_size: usize,
     ) -> Result<Self> {
+        let remedy = match train.len() >= batch_size {
+            true => "pack as many at least with --samples",
+            false => "leave them out with --no-samples",
+        };
         ensure!(
             images.min(train.len()) >= batch_size,
-            "{} to train on are fewer than a batch, {batch_size} — pack more with --samples, take a smaller \
-             --batch-size, or leave them out with --no-samples",
+            "{} to train on are fewer than a batch, {batch_size} — {remedy}",
             count(images.min(train.len()), "image")
         );
         let few = images.div_ceil(4);

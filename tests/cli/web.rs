@@ -106,8 +106,16 @@ fn what_makes_no_page_is_told() {
     run(cwd.path(), "several", &["--model", "dense", "--runs", "2"]);
     refused(&["web", "several"], &["holds 2 runs", "several/seed-0"]);
     assert_success(&output(fmnist(cwd.path(), &["web", "several/seed-1"])));
-    fs::remove_file(cwd.path().join("several/seed-0/dense/model.ckpt")).expect("it was there");
-    refused(&["web", "several/seed-0"], &["dense", "has not ended"]);
+    let few = ["10 images to train on are fewer than a batch, 128"];
+    refused(&["web", "several/seed-1", "--samples", "10"], &few);
+    let drawings = ["web", "--dataset", "synthetic", "--samples", "10"];
+    refused(&[&drawings[..], &["--out", "few.html"]].concat(), &few);
+    assert!(!cwd.path().join("few.html").exists());
+    // A run that was killed has no summary either.
+    for lost in ["dense/model.ckpt", "summary.json"] {
+        fs::remove_file(cwd.path().join("several/seed-0").join(lost)).expect("it was there");
+        refused(&["web", "several/seed-0"], &["dense", "has not ended"]);
+    }
     refused(
         &["web", "several/seed-1", "--out", "no/such/page.html"],
         &["no/such"],

@@ -234,13 +234,12 @@ export class Learner {
   async state() {
     const names = STATE.filter((name) => this.#train.buffer(name));
     const values = await Promise.all(names.map((name) => this.read(name)));
-    return { time: this.time, buffers: names.map((name, index) => [name, values[index]]), weights: this.weights };
+    return { time: this.time, buffers: names.map((name, index) => [name, values[index]]) };
   }
 
   /** Goes on from there. */
-  restore({ time, buffers, weights }) {
+  restore({ time, buffers }) {
     this.time = time;
-    this.weights = weights;
     for (const [name, values] of buffers) this.#write(name, values);
   }
 }

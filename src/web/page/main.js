@@ -47,7 +47,10 @@ function enqueue(work, isSought = true) {
     const item = await work().catch((error) => errorItem(error.message));
     at('busy').hidden = true;
     at('results').prepend(item);
-    while (at('results').children.length > MOST_RESULTS) at('results').lastElementChild.remove();
+    while (at('results').children.length > MOST_RESULTS) {
+      at('results').lastElementChild.remove();
+      at('clear-results').textContent = `Clear results (the latest ${MOST_RESULTS} are kept)`;
+    }
     at('clear-results').hidden = false;
     at('status').textContent = item.querySelector('.answer, .trouble').textContent;
     if (isSought) item.scrollIntoView({ block: 'nearest' });
@@ -116,6 +119,7 @@ function isPaperDark() {
 function setUpFiles() {
   at('clear-results').onclick = () => {
     at('results').replaceChildren();
+    at('choose').focus();
     at('clear-results').hidden = true;
   };
   at('choose').onclick = () => at('files').click();
@@ -148,7 +152,7 @@ function setUpFiles() {
   };
 
   document.onpaste = (event) => {
-    if (event.target.closest?.('input, select')) return;
+    if (event.target.closest?.('[type=number]')) return;
     const { files } = event.clipboardData;
     if (files.length) takeFiles(files);
     else refuse('There is no picture to paste: copy one, and paste it here.');
@@ -203,14 +207,19 @@ function showModels() {
   showDevice();
 }
 
-const training = setUpTraining(data, programs, async (models, reached) => {
-  for (const model of models) await predictor.use(model);
-  showModels();
-  const own = data.models.length ? ' Loaded anew, the page has its own back.' : '';
-  at('learned').textContent = `From here on the models trained in this page answer: ${reached}.${own}`;
-  at('learned').hidden = false;
-  if (at('results').children.length) at('results').prepend(element('li', 'note', 'Before the training:'));
+const training = setUpTraining(data, programs, (models, reached) => {
+  // What was given before is looked at by the models of before.
+  queue = queue.then(async () => {
+    for (const model of models) await predictor.use(model);
+    showModels();
+    const others = predictor.models.length > models.length ? ' The other one is the page’s own.' : '';
+    const back = data.models.length ? ' Loaded anew, the page has its own models back.' : '';
+    at('learned').textContent = `Models trained in this page answer from here on: ${reached}.${others}${back}`;
+    at('learned').hidden = false;
+    if (at('results').children.length) at('results').prepend(element('li', 'note', 'Before the training:'));
+  });
   if (samples.length) enqueue(() => sampleResult(samples[0]), false);
+  return queue;
 });
 showModels();
 

@@ -34,6 +34,8 @@ class TrainingPart {
   #programs;
   #onTrained;
   #dataset = null;
+  // Whether that is what the page itself holds.
+  #isPacked = true;
   #training = null;
   #isRunning = false;
   #isPausing = false;
@@ -71,11 +73,17 @@ class TrainingPart {
       event.preventDefault();
       this.#go();
     };
-    byId('train-anew').onclick = ({ target }) => {
+    byId('train-anew').onblur = ({ target }) => {
+      target.textContent = ANEW;
+    };
+    byId('train-anew').onclick = ({ target, detail }) => {
+      // The second click of two is no answer to the first.
+      if (detail > 1) return;
       if (this.#hasLearned() && target.textContent === ANEW) {
         target.textContent = 'Forget what was learned?';
         return;
       }
+      this.#showTrouble(null);
       this.#forget();
       byId('train-go').focus();
     };
@@ -96,8 +104,7 @@ class TrainingPart {
     byId('training').scrollIntoView({ block: 'nearest' });
     if (!this.#isFree()) return;
     byId('images-told').textContent = `Reading ${files.length} files…`;
-    byId('use-packed').hidden = !this.#data.training.packed;
-    await this.#take((tell) => datasetOfFiles(files, this.#data, tell));
+    await this.#take(false, (tell) => datasetOfFiles(files, this.#data, tell));
   }
 
   #hasLearned() {
@@ -119,13 +126,12 @@ class TrainingPart {
   }
 
   #usePacked() {
-    byId('use-packed').hidden = true;
-    if (this.#data.training.packed) return this.#take(() => packedDataset(this.#data));
+    if (this.#data.training.packed) return this.#take(true, () => packedDataset(this.#data));
     byId('images-told').textContent = 'This page holds no images to train on: give it some.';
     this.#showControls();
   }
 
-  async #take(read) {
+  async #take(isPacked, read) {
     this.#showTrouble(null);
     const reading = (this.#reading = {});
     this.#showControls();
@@ -139,6 +145,7 @@ class TrainingPart {
       if (!isLatest()) return;
       this.#forget();
       this.#dataset = dataset;
+      this.#isPacked = isPacked;
     } catch (error) {
       if (!isLatest()) return;
       this.#showTrouble(error);
@@ -149,6 +156,7 @@ class TrainingPart {
   }
 
   #showDataset() {
+    byId('use-packed').hidden = this.#isPacked || !this.#data.training.packed;
     if (!this.#dataset) {
       byId('images-told').textContent = '';
       byId('images-notes').replaceChildren();
@@ -167,7 +175,6 @@ class TrainingPart {
   #forget() {
     this.#training?.close();
     this.#training = null;
-    this.#showTrouble(null);
     byId('train-state').hidden = true;
     this.#showControls();
   }

@@ -236,6 +236,8 @@ export class Training {
     const validated = await this.#evaluate(index, validation, train.len);
     if (!validated) return false;
     const { loss, right, images, seconds } = work.sums;
+    // Before it counts: where the GPU is lost meanwhile, the epoch is done again.
+    const saved = await learner.state();
     model.epoch++;
     model.step = 0;
     model.history.push({
@@ -246,7 +248,7 @@ export class Training {
       validation_accuracy: validated.accuracy,
       seconds,
     });
-    this.#saved[index] = await learner.state();
+    this.#saved[index] = saved;
     this.#tellTimeLeft();
     return true;
   }
