@@ -7,6 +7,7 @@ Every run must end with the bits of the same run by hand: one that was killed be
 too. Needs the package `distributed`.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -15,8 +16,12 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
+
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "many-machines"
-FLAGS = "--backend cpu --model dense --hidden 8 --samples 2000 --epochs 6 --batch-size 32".split()
+DATA = Path(os.environ["FMNIST_DATA_DIR"]).resolve()
+# A folder that is named is named again when a run goes on.
+FLAGS = [*"--backend cpu --model dense --hidden 8 --samples 2000 --epochs 6 --batch-size 32".split(), "--data-dir", DATA]
 
 
 def weights(folder):
@@ -28,20 +33,6 @@ def wait_for(what, is_there, seconds=120):
     while not (found := is_there()):
         assert time.monotonic() < end, f"{what}: not within {seconds} s"
         time.sleep(0.1)
-    return found
-
-
-def children(pid):
-    """Process numbers of all below."""
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
-    rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
-    found, new = {}, [str(pid)]
-    while new:
-        parent = new.pop()
-        for child, its_parent, words in rows:
-            if its_parent == parent:
-                found[int(child)] = words
-                new.append(child)
     return found
 
 
@@ -76,21 +67,24 @@ def main():
         sweep = [sys.executable, str(EXAMPLES / "sweep.py"), str(runs), "--recipes", "plain", "best", "--seeds", "2"]
         work = subprocess.Popen([*sweep, *FLAGS], env=environment, cwd=folder)
 
-        def busy():
-            """Processes of a worker that trains, and of what it trains in."""
-            below = children(work.pid)
-            return [pid for pid in below if any("fmnist train" in words for words in children(pid).values())
-                    and "spawn_main" in below[pid] and len(children(pid)) == 1]
+        def worker():
+            """The parent of a training."""
+            for process in psutil.Process(work.pid).children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    if process.name() == "fmnist":
+                        return process.parent()
 
-        worker = wait_for("a worker at work", busy)[0]
-        for pid in [worker, *children(worker)]:
-            os.kill(pid, signal.SIGKILL)
+        wait_for("a worker at work", worker).kill()
         assert work.wait(timeout=600) == 0
         for recipe in ["plain", "best"]:
             for seed in range(2):
                 assert weights(runs / f"{recipe}-{seed}") == by_hand(recipe, seed), (recipe, seed)
         report = (runs / "report.html").read_text()
         assert all(name in report for name in ["plain-0", "plain-1", "best-0", "best-1"])
+
+        # What cannot be done keeps nothing else from its end.
+        again = [*sweep[:-4], "plain", "nonesuch", "--seeds", "1", *FLAGS]
+        assert subprocess.run(again, env=environment, cwd=folder).returncode == 1
 
         # Again, there is nothing left to do.
         results = [*runs.glob("*/summary.json"), *runs.glob("*/dense/model.ckpt")]
