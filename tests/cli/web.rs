@@ -140,7 +140,7 @@ fn a_page_without_a_run_has_what_it_takes_to_train() {
         "--dataset",
         "synthetic",
         "--samples",
-        "80",
+        "160",
         "--recipe",
         "best",
         "--model",
@@ -152,7 +152,7 @@ fn a_page_without_a_run_has_what_it_takes_to_train() {
     let training = &data["training"];
     assert_eq!(training["recipe"], "best");
     assert_eq!(training["models"][0]["name"], "cnn");
-    for (part, len) in [("train", 80), ("validation", 20), ("test", 20)] {
+    for (part, len) in [("train", 160), ("validation", 40), ("test", 40)] {
         let part = &training["packed"][part];
         assert_eq!(part["len"], len);
         let bytes = unpacked(&part["bytes"]);
@@ -165,7 +165,7 @@ fn a_page_without_a_run_has_what_it_takes_to_train() {
             classes[usize::from(u16::from_le_bytes(*label))] += 1;
         }
         let missing = classes.iter().filter(|&&images| images == 0).count();
-        assert!(missing == 0 || len < 80, "{classes:?}");
+        assert!(missing == 0 || len < 160, "{classes:?}");
     }
 
     let args = [
@@ -203,11 +203,11 @@ fn a_run_keeps_its_settings_and_gives_its_images_where_they_are() {
     );
     let told = output(fmnist(
         cwd.path(),
-        &["web", "run", "--dataset", "synthetic", "--samples", "8"],
+        &["web", "run", "--dataset", "synthetic", "--samples", "130"],
     ));
     assert_success(&told);
     let packed = |path: &str| page(&cwd.path().join(path)).0["training"]["packed"].clone();
-    assert_eq!(packed("run/web.html")["train"]["len"], 8);
+    assert_eq!(packed("run/web.html")["train"]["len"], 130);
 
     // As of a run on a folder that nobody names.
     let config = cwd.path().join("run/config.json");

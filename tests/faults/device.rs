@@ -12,11 +12,8 @@ use crate::common::process::{
 };
 use fmnist::train::history::History;
 
-/// Both models; a CNN of which a GPU of software sees all test images soon.
-const TRAIN: &str = "train --backend wgpu --recipe plain --samples 256 --validation 64 --batch-size 256 \
-                     --epochs 2 --widths 32,8 --quiet --out run";
-const DENSE: &str = "train --backend wgpu --recipe plain --samples 256 --validation 64 --batch-size 256 \
-                     --epochs 2 --model dense --quiet --out run";
+const TRAIN: &str = "train --backend wgpu --recipe plain --samples 256 \
+                     --validation 64 --batch-size 256 --epochs 2 --quiet --out run";
 const RESUME: &str = "train --resume run --quiet";
 const BENCH: &str = "bench --backend wgpu --steps 20";
 
@@ -112,7 +109,8 @@ fn a_lost_device_ends_the_run_at_its_last_checkpoint() {
 #[test]
 fn an_evaluation_out_of_memory_tells_another_way() {
     let cwd = folder();
-    assert_success(&output(program(cwd.path(), DENSE)));
+    let train = format!("{TRAIN} --model dense");
+    assert_success(&output(program(cwd.path(), &train)));
     let draw = "data show --dataset synthetic --out picture.png";
     assert_success(&output(program(cwd.path(), draw)));
     for ask in ["evaluate run", "predict run picture.png"] {
