@@ -145,9 +145,12 @@ fn a_page_without_a_run_has_what_it_takes_to_train() {
         "best",
         "--model",
         "cnn",
+        "--seed",
+        "9007199254740993", // the first whole number that is none of JavaScript's
     ];
     assert_success(&output(fmnist(cwd.path(), &args)));
     let (data, _) = page(&cwd.path().join("web.html"));
+    assert_eq!(data["training"]["seed"], json!([1, 1 << 21]));
     assert_eq!(data["models"], json!([]));
     let training = &data["training"];
     assert_eq!(training["recipe"], "best");
