@@ -1,8 +1,11 @@
 //! Writes files in the IDX format, independently of the reader.
 
+use std::fs;
 use std::io::Write;
+use std::path::Path;
 
 use flate2::{Compression, write::GzEncoder};
+use fmnist::dataset::Split;
 use fmnist::dataset::manifest::Fingerprint;
 use sha2::{Digest, Sha256};
 
@@ -25,6 +28,17 @@ pub fn labels_file(labels: &[u8]) -> Vec<u8> {
     }
     file.extend(labels);
     file
+}
+
+/// A dataset of 28×28 images in a folder.
+pub fn write_dataset(folder: &Path, train: &Split, test: &Split) {
+    fs::create_dir_all(folder).unwrap();
+    for (name, split) in [("train", train), ("t10k", test)] {
+        let labels: Vec<u8> = split.labels.iter().map(|&label| label as u8).collect();
+        let write = |kind: &str, bytes| fs::write(folder.join(format!("{name}-{kind}")), bytes);
+        write("images-idx3-ubyte", images_file(&split.packed())).unwrap();
+        write("labels-idx1-ubyte", labels_file(&labels)).unwrap();
+    }
 }
 
 /// `bytes` as one gzip member.

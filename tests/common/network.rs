@@ -48,7 +48,12 @@ impl Network {
             let mut stream = StreamOwned::new(connection, stream);
             let head = read_head(&mut stream)?;
             let path = head.split(' ').nth(1).unwrap();
-            stream.write_all(&site(path))?;
+            let answer = site(path);
+            let status = answer.iter().position(|&byte| byte == b'\r').unwrap();
+            stream.write_all(&answer[..status])?;
+            // Else a client may ask for the next on a connection that is about to end.
+            stream.write_all(b"\r\nConnection: close")?;
+            stream.write_all(&answer[status..])?;
             stream.conn.send_close_notify();
             stream.flush()
         });

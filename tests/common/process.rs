@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use super::data_dir;
+use super::idx_files::write_dataset;
+use super::{data_dir, fashion_mnist, first};
 
 /// The shortest training there is.
 pub const TRAIN: [&str; 11] = [
@@ -23,6 +24,9 @@ pub const TRAIN: [&str; 11] = [
     "1",
 ];
 
+/// Where Mesa keeps what it has compiled, for all tests: software Vulkan takes seconds to compile the CNN's shaders.
+const SHADER_CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/shader-cache");
+
 /// `fmnist ARGS`, run in the folder `cwd` with the real data at hand.
 pub fn fmnist(cwd: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fmnist"));
@@ -31,6 +35,7 @@ pub fn fmnist(cwd: &Path, args: &[&str]) -> Command {
         .current_dir(cwd)
         .env("FMNIST_DATA_DIR", data_dir())
         .env("XDG_CACHE_HOME", cwd.join("cache"))
+        .env("MESA_SHADER_CACHE_DIR", SHADER_CACHE)
         .env_remove("CLICOLOR_FORCE");
     command
 }
@@ -69,6 +74,17 @@ pub fn json(path: &Path) -> Value {
 
 pub fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder can be made")
+}
+
+/// A folder with a few images. Those of the whole test set take the most of a short run.
+pub fn few_images() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("few-images");
+        let all = fashion_mnist();
+        write_dataset(&folder, &first(&all.train, 1000), &first(&all.test, 200));
+        folder
+    })
 }
 
 /// Makes a run one of an earlier version, in which datasets had the names of their last folders.

@@ -8,7 +8,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::common::process::{
-    assert_failure, assert_success, device_faults, fmnist, folder, output, stdout,
+    assert_failure, assert_success, device_faults, few_images, fmnist, folder, output, stdout,
 };
 use fmnist::train::history::History;
 
@@ -22,9 +22,15 @@ fn program(cwd: &Path, args: &str) -> Command {
     fmnist(cwd, &args.split(' ').collect::<Vec<_>>())
 }
 
-/// `fmnist ARGS` where the device has `fault` from the `at`th time on; it must not wait for ever.
-fn with_fault(fault: &str, at: usize, cwd: &Path, args: &str) -> Output {
+/// The same with few images.
+fn on_few(cwd: &Path, args: &str) -> Command {
     let mut command = program(cwd, args);
+    command.arg("--data-dir").arg(few_images());
+    command
+}
+
+/// The command's end where the device has `fault` from the `at`th time on; it must not wait for ever.
+fn with_fault(fault: &str, at: usize, mut command: Command) -> Output {
     command.env("LD_PRELOAD", device_faults());
     command.env("FAULT", fault).env("FAULT_AT", at.to_string());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -53,13 +59,13 @@ fn weights(cwd: &Path) -> [Vec<u8>; 2] {
 #[test]
 fn a_run_out_of_memory_saves_nothing_worthless_and_says_what_to_do() {
     let undisturbed = folder();
-    assert_success(&output(program(undisturbed.path(), TRAIN)));
+    assert_success(&output(on_few(undisturbed.path(), TRAIN)));
     let expected = weights(undisturbed.path());
 
     let (mut before, mut midway) = (0, 0);
     for piece in 2.. {
         let cwd = folder();
-        let run = with_fault("memory", piece, cwd.path(), TRAIN);
+        let run = with_fault("memory", piece, on_few(cwd.path(), TRAIN));
         if run.status.success() {
             assert!(weights(cwd.path()) == expected);
             break;
@@ -72,10 +78,10 @@ fn a_run_out_of_memory_saves_nothing_worthless_and_says_what_to_do() {
             before += 1;
             continue;
         }
-        let go_on = ", or end what else uses it and go on with `fmnist train --resume run`";
+        let go_on = ", or end what else uses it and go on with `fmnist train --resume run";
         assert_failure(&run, 1, &[go_on]);
         midway += 1;
-        assert_success(&output(program(cwd.path(), RESUME)));
+        assert_success(&output(on_few(cwd.path(), RESUME)));
         assert!(weights(cwd.path()) == expected, "piece {piece}");
     }
     println!("memory ran out before the training: {before} times, later: {midway}");
@@ -86,11 +92,11 @@ fn a_run_out_of_memory_saves_nothing_worthless_and_says_what_to_do() {
 #[test]
 fn a_lost_device_ends_the_run_at_its_last_checkpoint() {
     let undisturbed = folder();
-    assert_success(&output(program(undisturbed.path(), TRAIN)));
+    assert_success(&output(on_few(undisturbed.path(), TRAIN)));
     let expected = weights(undisturbed.path());
     for (fault, at) in [("submit", 1), ("submit", 70), ("wait", 1), ("wait", 40)] {
         let cwd = folder();
-        let run = with_fault(fault, at, cwd.path(), TRAIN);
+        let run = with_fault(fault, at, on_few(cwd.path(), TRAIN));
         assert_failure(&run, 1, &["error: the GPU was lost (Device is lost) — "]);
         assert_eq!(stdout(&run), "");
         let history = History::read_csv(&cwd.path().join("run/history.csv"));
@@ -98,10 +104,10 @@ fn a_lost_device_ends_the_run_at_its_last_checkpoint() {
         println!("{fault} {at}: {epochs} epochs");
         if epochs > 0 {
             let parts =
-                ["the last good checkpoints are in run; go on with `fmnist train --resume run`"];
+                ["the last good checkpoints are in run; go on with `fmnist train --resume run"];
             assert_failure(&run, 1, &parts);
         }
-        assert_success(&output(program(cwd.path(), RESUME)));
+        assert_success(&output(on_few(cwd.path(), RESUME)));
         assert!(weights(cwd.path()) == expected, "{fault} {at}");
     }
 }
@@ -110,11 +116,14 @@ fn a_lost_device_ends_the_run_at_its_last_checkpoint() {
 fn an_evaluation_out_of_memory_tells_another_way() {
     let cwd = folder();
     let train = format!("{TRAIN} --model dense");
-    assert_success(&output(program(cwd.path(), &train)));
+    assert_success(&output(on_few(cwd.path(), &train)));
     let draw = "data show --dataset synthetic --out picture.png";
     assert_success(&output(program(cwd.path(), draw)));
-    for ask in ["evaluate run", "predict run picture.png"] {
-        let asked = with_fault("memory", 2, cwd.path(), &format!("{ask} --backend wgpu"));
+    for ask in [
+        on_few(cwd.path(), "evaluate run --backend wgpu"),
+        program(cwd.path(), "predict run picture.png --backend wgpu"),
+    ] {
+        let asked = with_fault("memory", 2, ask);
         let message = "error: the device ran out of memory — end what else uses it, or take \
                        --backend cpu";
         assert_failure(&asked, 1, &[message]);
@@ -124,7 +133,7 @@ fn an_evaluation_out_of_memory_tells_another_way() {
 
 #[test]
 fn a_benchmark_out_of_memory_has_no_figures() {
-    let bench = with_fault("memory", 3, folder().path(), BENCH);
+    let bench = with_fault("memory", 3, program(folder().path(), BENCH));
     assert_failure(
         &bench,
         1,

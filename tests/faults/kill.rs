@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::common::process::{assert_success, fmnist, folder, json, stderr};
+use crate::common::process::{assert_success, few_images, fmnist, folder, json, stderr};
 use crate::common::sample::{self, all, places};
 use fmnist::run::checkpoint::Checkpoint;
 use fmnist::train::history::History;
@@ -15,11 +15,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 // The best recipe has all that a checkpoint must restore: dropout too.
-const CPU: &str = "train --recipe best --backend cpu --samples 700 --epochs 3 --batch-size 50";
-const DENSE_CPU: &str =
-    "train --recipe best --backend cpu --samples 700 --epochs 2 --batch-size 50 --model dense";
-const WGPU: &str =
-    "train --recipe best --backend wgpu --samples 200 --epochs 2 --batch-size 20 --model dense";
+const CPU: &str = "--backend cpu --samples 700 --epochs 3 --batch-size 50";
+const DENSE_CPU: &str = "--backend cpu --samples 700 --epochs 2 --batch-size 50 --model dense";
+const WGPU: &str = "--backend wgpu --samples 200 --epochs 2 --batch-size 20 --model dense";
 
 /// A run in a folder `run` of its own.
 struct Run {
@@ -49,7 +47,8 @@ impl Run {
         }
         let which = if resume { "--resume" } else { "--out" };
         let threads = threads.to_string();
-        let mut command = fmnist(self.cwd.path(), &[]);
+        let mut command = fmnist(self.cwd.path(), &["train", "--recipe", "best"]);
+        command.arg("--data-dir").arg(few_images());
         command.args(self.args.split(' '));
         command.args(["--checkpoint-minutes", checkpoint_minutes]);
         command.args(["--threads", &threads, which, "run"]);

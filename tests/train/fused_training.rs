@@ -5,7 +5,7 @@ use burn::tensor::Device;
 use fmnist::model::{Kernels, ModelKind};
 use fmnist::train::{DeviceSplit, Metrics, Settings};
 
-const STEPS: usize = 100;
+const STEPS: usize = 40;
 const BATCH: usize = 8;
 
 /// Loss of each step of one epoch on a subset, and the test metrics after it.
@@ -15,10 +15,10 @@ fn run(kernels: Kernels, device: &Device) -> (Vec<f64>, Metrics) {
         kernels,
         ..plain(&[ModelKind::Cnn], BATCH, 5)
     };
-    let [training, test] = [first(&data.train, STEPS * BATCH), first(&data.test, 500)]
+    let [training, test] = [first(&data.train, STEPS * BATCH), first(&data.test, 200)]
         .map(|split| DeviceSplit::upload(split, device));
     let mut learner = learner(&settings, &training, device);
-    let losses = losses(&mut learner, STEPS, 3e-4);
+    let losses = losses(&mut learner, STEPS, 1e-3);
     (losses, learner.evaluate(&test).expect("the device works"))
 }
 
@@ -45,7 +45,7 @@ fn fused_follows_reference(device: &Device) {
     }
     let error = (fused_test.accuracy - reference_test.accuracy).abs();
     assert!(error <= 0.01, "accuracies differ by {error}");
-    assert!(fused_test.accuracy > 0.6, "{fused_test:?}");
+    assert!(fused_test.accuracy > 0.5, "{fused_test:?}");
 }
 
 on_each_device!(fused_follows_reference);

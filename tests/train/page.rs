@@ -17,7 +17,7 @@ use fmnist::train::{ClassWeights, DeviceSplit, Learner, Settings, State, Tally, 
 use fmnist::web::{Contents, Data, Packed, page};
 
 const BATCH: usize = 32;
-const STEPS: usize = 10;
+const STEPS: usize = 5;
 const IMAGES: usize = BATCH * STEPS;
 const SEED: u64 = 0x1_2345_6789;
 /// Relative to the largest value of each array. Where a gradient is almost 0, its sign is a matter of rounding, and
@@ -64,7 +64,7 @@ fn cases() -> Vec<(&'static str, Settings, Split)> {
     };
     let mut wide = settings(Recipe::Best, FASHION_MNIST_SPEC);
     let cnn = &mut wide.models[1];
-    cnn.architecture.widths = vec![48, 96];
+    cnn.architecture.widths = vec![36, 40];
     cnn.training.dropout = 0.3;
 
     let noise = colours();
@@ -85,7 +85,7 @@ fn cases() -> Vec<(&'static str, Settings, Split)> {
     ]
 }
 
-/// How a model begins, its first batch, its first step's sums, moments and gradients, and what ten steps make.
+/// How a model begins, its first batch, its first step's sums, moments and gradients, and what all steps make.
 struct Course {
     beginning: State,
     batch: [Vec<f32>; 2],
