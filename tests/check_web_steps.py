@@ -42,7 +42,8 @@ STEPS = """async ({ data, name, beginning, order, steps }) => {
     const gpu = {
         device,
         shaders,
-        images: filledBuffer(device, 'images', bytes.slice(0, len * values)),
+        // To whole words, with what is behind them.
+        images: filledBuffer(device, 'images', bytes.slice(0, Math.ceil((len * values) / 4) * 4)),
         labels: filledBuffer(device, 'labels', labels),
         inOrder: filledBuffer(device, 'order', inOrder),
     };
