@@ -44,8 +44,8 @@ fn fused_follows_reference(device: &Device) {
         assert!(error <= bound, "step {step}: losses {a} and {b}");
     }
     let error = (fused_test.accuracy - reference_test.accuracy).abs();
-    assert!(error <= 0.01, "accuracies differ by {error}");
-    assert!(fused_test.accuracy > 0.5, "{fused_test:?}");
+    assert!(error <= 0.02, "accuracies differ by {error}");
+    assert!(fused_test.accuracy > 0.4, "{fused_test:?}");
 }
 
 on_each_device!(fused_follows_reference);
