@@ -94,6 +94,7 @@ fn a_lost_device_ends_the_run_at_its_last_checkpoint() {
     let undisturbed = folder();
     assert_success(&output(on_few(undisturbed.path(), TRAIN)));
     let expected = weights(undisturbed.path());
+    let mut midway = 0;
     for (fault, at) in [("submit", 1), ("submit", 70), ("wait", 1), ("wait", 40)] {
         let cwd = folder();
         let run = with_fault(fault, at, on_few(cwd.path(), TRAIN));
@@ -103,6 +104,7 @@ fn a_lost_device_ends_the_run_at_its_last_checkpoint() {
         let epochs = history.map_or(0, |history| history.records.len());
         println!("{fault} {at}: {epochs} epochs");
         if epochs > 0 {
+            midway += 1;
             let parts =
                 ["the last good checkpoints are in run; go on with `fmnist train --resume run"];
             assert_failure(&run, 1, &parts);
@@ -110,6 +112,7 @@ fn a_lost_device_ends_the_run_at_its_last_checkpoint() {
         assert_success(&output(on_few(cwd.path(), RESUME)));
         assert!(weights(cwd.path()) == expected, "{fault} {at}");
     }
+    assert!(midway > 0, "no epoch was over when the GPU was lost");
 }
 
 #[test]
