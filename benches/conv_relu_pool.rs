@@ -1,8 +1,9 @@
 //! The fused block against Burn's own operations, on every device of this machine.
 //!
 //! `cargo bench --bench conv_relu_pool [-- cpu|wgpu] [--batch-size N] [--all-shapes]` times the shapes of the
-//! convolutional network, with `--all-shapes` also those of the tests, and its whole training step. The two forms alternate within one run, so
-//! that both see the same noise; shown are the medians and the ratio of the medians.
+//! convolutional network, with and without their pools, with `--all-shapes` also those of the tests, and its whole
+//! training step. The two forms alternate within one run, so that both see the same noise; shown are the medians and
+//! the ratio of the medians.
 
 #[path = "../tests/common/shapes.rs"]
 #[allow(dead_code)]
@@ -15,7 +16,7 @@ use burn::tensor::{Device, Distribution};
 use fmnist::dataset::{FASHION_MNIST_SPEC, synthetic};
 use fmnist::device::{self, BackendChoice, Selected};
 use fmnist::model::{Kernels, ModelKind};
-use fmnist::ops::conv_relu_pool::{BlockShape, conv_relu_pool, reference};
+use fmnist::ops::conv_relu_pool::{BlockShape, conv_relu, conv_relu_pool, reference};
 use fmnist::train::recipe::Recipe;
 use fmnist::train::{Batch, DeviceSplit};
 use fmnist::train::{Learner, Settings, Tally};
@@ -72,21 +73,26 @@ fn usage() -> ! {
 
 fn bench_device(selected: &Selected, batch: usize, all_shapes: bool) {
     let (name, device) = (&selected.name, &selected.device);
-    let mut cases = shapes::of_model(batch).to_vec();
+    let blocks = shapes::of_model(batch);
+    let without_pool = blocks.map(|block| BlockShape { pool: 1, ..block });
+    let mut cases = [blocks, without_pool].concat();
     if all_shapes {
         cases.extend(shapes::all());
     }
     println!("\n{name}, batch {batch}; median ms of alternating runs");
     println!(
-        "{:<42} {:>10} {:>10} {:>8}",
+        "{:<48} {:>10} {:>10} {:>8}",
         "", "Burn's ops", "fused", "ratio"
     );
     for shape in cases {
+        let (pool, forms): (_, [Block; 2]) = match shape.pool {
+            1 => (", no pool", [reference::conv_relu, conv_relu]),
+            _ => ("", [reference::conv_relu_pool, conv_relu_pool]),
+        };
         let title = format!(
-            "{}→{}, {}×{}",
+            "{}→{}, {}×{}{pool}",
             shape.in_channels, shape.out_channels, shape.height, shape.width
         );
-        let forms: [Block; 2] = [reference::conv_relu_pool, conv_relu_pool];
         let [burn, fused] = forms.map(|block| BlockCase::new(block, shape, device));
         let forward = compare(
             &format!("{title}: forward"),
@@ -236,7 +242,7 @@ fn compare(
 
 fn print_line(title: &str, [burn_ms, fused_ms]: [f64; 2]) {
     let ratio = burn_ms / fused_ms;
-    println!("{title:<42} {burn_ms:>10.2} {fused_ms:>10.2} {ratio:>7.1}×");
+    println!("{title:<48} {burn_ms:>10.2} {fused_ms:>10.2} {ratio:>7.1}×");
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -1,4 +1,4 @@
-// What forward.wgsl convolves by Winograd: the input under a window, and the weights (see
+// What forward.wgsl convolves by Winograd: the input under a block, and the weights (see
 // winograd_conv.wgsl). Needs input_patch.wgsl.
 
 fn load_patch(position: Position) -> mat4x4<f32> {

@@ -1,4 +1,4 @@
-// What forward.wgsl convolves in tiles: the input under a tile of windows, and the weights (see
+// What forward.wgsl convolves in tiles: the input under a tile of blocks, and the weights (see
 // tiled_conv.wgsl).
 
 fn stage_tile(position: Position, first_channel: u32, local: u32) {

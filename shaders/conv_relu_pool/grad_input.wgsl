@@ -1,7 +1,7 @@
-// Gradient of the input of conv + ReLU + 2x2 max-pool.
+// Gradient of the input of conv + ReLU and, where there is one, 2x2 max-pool.
 //
-// The convolution's gradient is the pooled gradient at the winners and zero elsewhere. It is
-// expanded on the way into workgroup memory, never in a buffer, and convolved with the flipped
+// The convolution's gradient is the output's at the winners (without a pool, where the ReLU is active) and
+// zero elsewhere. It is expanded on the way into workgroup memory, never in a buffer, and convolved with the flipped
 // kernel: grad_input[y, x] = sum over ky, kx of grad_conv[y + PADDING - ky, x + PADDING - kx] *
 // weights[ky, kx]. The convolution is that of tiled_conv.wgsl or winograd_conv.wgsl, in which an
 // invocation ends with blocks of 2x2 inputs, for four input channels.

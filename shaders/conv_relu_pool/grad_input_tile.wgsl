@@ -1,41 +1,31 @@
 // What grad_input.wgsl convolves in tiles: the expanded gradient under a tile of blocks, and the
 // flipped weights (see tiled_conv.wgsl).
 //
-// Why dense: three quarters of the expanded gradient are zeros, but they cost less than finding
+// Needs grad_input_tile_pool.wgsl or grad_input_tile_relu.wgsl, which stand before this one:
+//   load_grad(image, channel, block_row, column)   the gradient at two outputs of the convolution: the
+//                                                  upper and the lower one of a row of blocks, at
+//                                                  one column
+//
+// Why dense with a pool: three quarters of the expanded gradient are zeros, but they cost less than finding
 // the rest. A multiply-add that depends on the winner needs a branch, a select or a load of its
 // own; here one vector load serves 16 * RUN of them, and invocations with different winners
 // never wait for each other. Measured under software Vulkan (32 -> 64 channels, 14x14, batch 128):
 // 49 ms, against 124 for adding, per window, the weights loaded from where the winner points.
 
-// The rows of windows that reach the tile: its own and one on each side.
-const WINDOW_ROWS: u32 = TILE_HEIGHT * RUN + 2;
-
-// The gradient at two positions of the convolution's output: the upper and the lower row of a
-// row of windows, at one column.
-fn load_grad(image: u32, channel: u32, pooled_row: i32, column: i32) -> vec2<f32> {
-    if (channel >= OUT_CHANNELS || pooled_row < 0 || pooled_row >= i32(POOLED_HEIGHT)
-        || column < 0 || column >= i32(2 * POOLED_WIDTH)) {
-        return vec2<f32>(0.0);
-    }
-    let pooled = u32(pooled_row) * POOLED_WIDTH + u32(column) / 2u;
-    let word = argmax[(image * ARGMAX_WORDS + channel / 4u) * POOLED + pooled];
-    let winner = (word >> (8u * (channel % 4u))) & 0xffu;
-    let grad = grad_output[(image * OUT_CHANNELS + channel) * POOLED + pooled];
-    let upper = u32(column) % 2u;
-    return select(vec2<f32>(0.0), vec2<f32>(grad), vec2<u32>(winner) == vec2<u32>(upper, upper + 2u));
-}
+// The rows of blocks that reach the tile: its own and one on each side.
+const REACHING_ROWS: u32 = TILE_HEIGHT * RUN + 2;
 
 fn stage_tile(position: Position, first_channel: u32, local: u32) {
-    for (var i = local; i < CHANNEL_BLOCK * WINDOW_ROWS * TILE_PAIRS; i += INVOCATIONS) {
+    for (var i = local; i < CHANNEL_BLOCK * REACHING_ROWS * TILE_PAIRS; i += INVOCATIONS) {
         let pair = i % TILE_PAIRS;
-        let window_row = i / TILE_PAIRS % WINDOW_ROWS;
-        let channel = i / (TILE_PAIRS * WINDOW_ROWS);
-        let pooled_row = i32(position.row + window_row) - 1;
+        let reaching_row = i / TILE_PAIRS % REACHING_ROWS;
+        let channel = i / (TILE_PAIRS * REACHING_ROWS);
+        let block_row = i32(position.row + reaching_row) - 1;
         let column = i32(2u * (position.column + pair)) - i32(PADDING);
-        let left = load_grad(position.image, first_channel + channel, pooled_row, column);
-        let right = load_grad(position.image, first_channel + channel, pooled_row, column + 1);
-        // With k = 3 the first and the last row of windows have one row in the tile.
-        let row = i32(2u * window_row + PADDING) - 2;
+        let left = load_grad(position.image, first_channel + channel, block_row, column);
+        let right = load_grad(position.image, first_channel + channel, block_row, column + 1);
+        // With k = 3 the first and the last row of blocks have one row in the tile.
+        let row = i32(2u * reaching_row + PADDING) - 2;
         let first = i32(channel * TILE_SIZE + pair) + row * i32(TILE_PITCH);
         if (row >= 0) {
             tile[first] = vec2<f32>(left.x, right.x);

@@ -1,4 +1,4 @@
-// The 4x4 inputs that a pooling window's 3x3 convolutions see. Needs sizes.wgsl and input.wgsl.
+// The 4x4 inputs that the 3x3 convolutions of a block of 2x2 outputs see. Needs sizes.wgsl and input.wgsl.
 
 const BATCH: u32 = {{ batch }};
 
@@ -11,12 +11,12 @@ fn load_input_row(image: u32, channel: u32, row: i32, column: i32) -> vec4<f32> 
     );
 }
 
-fn load_input_patch(image: u32, channel: u32, pooled_row: u32, pooled_column: u32) -> mat4x4<f32> {
+fn load_input_patch(image: u32, channel: u32, block_row: u32, block_column: u32) -> mat4x4<f32> {
     if (image >= BATCH) {
         return mat4x4<f32>();
     }
-    let row = i32(2u * pooled_row) - 1;
-    let column = i32(2u * pooled_column) - 1;
+    let row = i32(2u * block_row) - 1;
+    let column = i32(2u * block_column) - 1;
     return mat4x4<f32>(
         load_input_row(image, channel, row, column),
         load_input_row(image, channel, row + 1, column),

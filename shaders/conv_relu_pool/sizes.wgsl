@@ -5,13 +5,16 @@ const OUT_CHANNELS: u32 = {{ out_channels }};
 const HEIGHT: u32 = {{ height }};
 const WIDTH: u32 = {{ width }};
 const KERNEL: u32 = {{ kernel }};
+// Side and stride of the pool's windows; 1 where there is no pool.
+const POOL: u32 = {{ pool }};
 
 const PADDING: u32 = KERNEL / 2;
 const TAPS: u32 = KERNEL * KERNEL;
-const POOLED_HEIGHT: u32 = HEIGHT / 2;
-const POOLED_WIDTH: u32 = WIDTH / 2;
+// The output's size.
+const POOLED_HEIGHT: u32 = HEIGHT / POOL;
+const POOLED_WIDTH: u32 = WIDTH / POOL;
 const POOLED: u32 = POOLED_HEIGHT * POOLED_WIDTH;
 const ARGMAX_WORDS: u32 = (OUT_CHANNELS + 3) / 4;
 
-// The argmax of a window whose ReLU is inactive.
+// The argmax of an output whose ReLU is inactive.
 const INACTIVE: u32 = {{ inactive }};

@@ -1,6 +1,6 @@
 // A 3x3 convolution ("same" zero padding, stride 1) by Winograd's F(2x2, 3x3): what forward.wgsl and
-// grad_input.wgsl share on a device of many processors. The 2x2 block of a transform is the pool's
-// window.
+// grad_input.wgsl share on a device of many processors. The 2x2 block of a transform is the
+// pool's window, where there is a pool.
 //
 // Of winograd.wgsl, which stands after this one, an a is a block of 2x2 outputs of an image of the
 // batch, row-major; a b is a channel; the depths are the channels that an output is a sum over.

@@ -1,14 +1,15 @@
-// Gradient of the weights and the bias of conv + ReLU + 2x2 max-pool by Winograd's F(3x3, 2x2): partial
-// sums, on a device of many processors.
+// Gradient of the weights and the bias of conv + ReLU and, where there is one, 2x2 max-pool by Winograd's
+// F(3x3, 2x2): partial sums, on a device of many processors.
 //
-// A window's four convolution outputs have a gradient at the winner and none beside it; the 3x3 weights
-// see them over the window's 4x4 inputs. In transformed values that is 16 multiply-adds without a
-// choice, where grad_weight.wgsl takes 9 after 21 selects.
+// The 3x3 weights see a block of 2x2 convolution outputs over the block's 4x4 inputs. In transformed
+// values that is 16 multiply-adds. Where the block is a window, which has a gradient at the winner and
+// none beside it, grad_weight.wgsl takes 9 after 21 selects; without a pool it takes 36.
 //
 // Of winograd.wgsl, which stands after this one, an a is an input channel, a b is an output channel, and
-// the depths are the windows of the batch, row-major, of which each split sums SPLIT.
+// the depths are the blocks of the batch, row-major, of which each split sums SPLIT.
 //
-// Needs sizes.wgsl, input.wgsl and input_patch.wgsl.
+// Needs sizes.wgsl, input.wgsl and input_patch.wgsl, and one of winograd_grad_weight_pool.wgsl and
+// winograd_grad_weight_relu.wgsl, which loads the gradients.
 //
 // input        [BATCH, IN_CHANNELS, HEIGHT, WIDTH]
 // argmax       [BATCH, ARGMAX_WORDS, POOLED_HEIGHT, POOLED_WIDTH], one byte per output channel
@@ -17,7 +18,10 @@
 // partials     [splits, OUT_CHANNELS * IN_CHANNELS * TAPS + OUT_CHANNELS]: weights, then bias
 
 const SPLIT: u32 = {{ split }};
-const WINDOWS: u32 = BATCH * POOLED;
+const BLOCKS_DOWN: u32 = (POOL * POOLED_HEIGHT + 1) / 2;
+const BLOCKS_ACROSS: u32 = (POOL * POOLED_WIDTH + 1) / 2;
+const IMAGE_BLOCKS: u32 = BLOCKS_DOWN * BLOCKS_ACROSS;
+const BLOCKS: u32 = BATCH * IMAGE_BLOCKS;
 const WEIGHTS: u32 = OUT_CHANNELS * IN_CHANNELS * TAPS;
 
 @group(0) @binding(1) var<storage, read_write> argmax: array<u32>;
@@ -25,45 +29,15 @@ const WEIGHTS: u32 = OUT_CHANNELS * IN_CHANNELS * TAPS;
 @group(0) @binding(3) var<storage, read_write> partials: array<f32>;
 
 fn depths(split: u32) -> vec2<u32> {
-    return vec2<u32>(split * SPLIT, min((split + 1u) * SPLIT, WINDOWS));
+    return vec2<u32>(split * SPLIT, min((split + 1u) * SPLIT, BLOCKS));
 }
 
-fn load_a(channel: u32, window: u32) -> mat4x4<f32> {
-    let row = window / POOLED_WIDTH % POOLED_HEIGHT;
-    return transform_patch(load_input_patch(window / POOLED, channel, row, window % POOLED_WIDTH));
+fn load_a(channel: u32, block: u32) -> mat4x4<f32> {
+    let row = block / BLOCKS_ACROSS % BLOCKS_DOWN;
+    return transform_patch(load_input_patch(block / IMAGE_BLOCKS, channel, row, block % BLOCKS_ACROSS));
 }
 
-// The transform of two gradients of which one is 0.
-fn grad_row(grad: f32, is_second: bool) -> vec4<f32> {
-    let half = 0.5 * grad;
-    if (is_second) {
-        return vec4<f32>(0.0, half, 0.0 - half, grad);
-    }
-    return vec4<f32>(grad, half, half, 0.0);
-}
-
-fn load_b(channel: u32, window: u32) -> mat4x4<f32> {
-    var winner = INACTIVE;
-    var grad = 0.0;
-    if (channel < OUT_CHANNELS && window < WINDOWS) {
-        let image = window / POOLED;
-        let word = argmax[(image * ARGMAX_WORDS + channel / 4u) * POOLED + window % POOLED];
-        winner = (word >> (8u * (channel % 4u))) & 0xffu;
-        if (winner < INACTIVE) {
-            grad = grad_output[(image * OUT_CHANNELS + channel) * POOLED + window % POOLED];
-        }
-    }
-    let down = grad_row(grad, (winner & 2u) == 2u);
-    let is_right = (winner & 1u) == 1u;
-    return mat4x4<f32>(
-        grad_row(down.x, is_right),
-        grad_row(down.y, is_right),
-        grad_row(down.z, is_right),
-        grad_row(down.w, is_right),
-    );
-}
-
-// The gradient itself stands in one of the corners, zeros in the others.
+// The gradients themselves stand in the corners.
 fn bias_of(values: mat4x4<f32>) -> f32 {
     return values[0].x + values[0].w + values[3].x + values[3].w;
 }

@@ -3,7 +3,7 @@
 //! | operation | what it computes |
 //! | --- | --- |
 //! | [`gather`] | a batch: picks, augments and scales images |
-//! | [`conv_relu_pool`] | the convolutional block: 3×3 or 5×5 convolution, bias, ReLU and 2×2 max-pooling |
+//! | [`conv_relu_pool`] | the convolutional block: 3×3 or 5×5 convolution, bias, ReLU and 2×2 max-pooling or none |
 //! | [`channel_norm`] | the normalisation after it |
 //! | [`linear`] | the fully connected layer, with or without ReLU |
 //! | [`dropout`] | zeros at random, without a mask in memory |
@@ -37,5 +37,6 @@ mod pcg4d;
 mod scratch;
 pub mod simd;
 pub(crate) mod softmax;
+mod uninit;
 pub(crate) mod weights;
 pub(crate) mod wgsl;

@@ -1,9 +1,12 @@
 //! The tensors of `burn-ndarray` as slices, which the CPU kernels work on.
 
+use std::mem::MaybeUninit;
 use std::ops::Deref;
 
 use burn_ndarray::{NdArrayTensor, SharedArray};
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
+
+use crate::ops::uninit;
 
 /// A tensor whose elements lie in memory in row-major order, readable as a slice.
 pub struct RowMajor<E> {
@@ -88,4 +91,20 @@ where
         .expect("a kernel's output has its shape's length")
         .into_shared()
         .into()
+}
+
+/// A tensor of these dimensions as `write` writes it, and what it returns: see [`uninit::written`].
+///
+/// # Safety
+/// `write` writes every element.
+pub unsafe fn written<E: Clone, R>(
+    dims: &[usize],
+    write: impl FnOnce(&mut [MaybeUninit<E>]) -> R,
+) -> (NdArrayTensor, R)
+where
+    NdArrayTensor: From<SharedArray<E>>,
+{
+    // SAFETY: the caller promises what is asked for.
+    let (values, returned) = unsafe { uninit::written(dims.iter().product(), write) };
+    (tensor(values, dims), returned)
 }

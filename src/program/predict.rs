@@ -93,7 +93,7 @@ fn block(
 ) -> Tensor {
     let dims = [0, 1, 2, 3].map(|axis| input.dims[axis]);
     let weight_dims = [outputs, inputs, KERNEL, KERNEL];
-    let shape = BlockShape::of(dims, weight_dims, outputs);
+    let shape = BlockShape::of(dims, weight_dims, outputs, 2);
     let [weight, bias] = parameters(writer, number, &weight_dims, outputs);
     let tensors = [&input, &weight, &bias];
     conv_relu_pool::gpu::forward(writer, &shape, tensors).0

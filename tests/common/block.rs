@@ -1,7 +1,7 @@
 //! The block's inputs for tests, and one pass through it on a device.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use fmnist::ops::conv_relu_pool::BlockShape;
+use fmnist::ops::conv_relu_pool::{BlockShape, conv_relu, conv_relu_pool, reference};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -93,6 +93,14 @@ impl Results {
 
 /// The form of the block to run.
 pub type Block = fn(Tensor<4>, Tensor<4>, Tensor<1>) -> Tensor<4>;
+
+/// The block of a shape: fused, and of Burn's own operations.
+pub fn of_shape(shape: BlockShape) -> [Block; 2] {
+    match shape.pool {
+        1 => [conv_relu, reference::conv_relu],
+        _ => [conv_relu_pool, reference::conv_relu_pool],
+    }
+}
 
 /// Forward and backward through `block` on `device`, which is without autodiff.
 pub fn run(block: Block, operands: &Operands, device: &Device) -> Results {

@@ -21,6 +21,7 @@ pub mod process;
 pub mod sample;
 pub mod shapes;
 
+use std::mem::MaybeUninit;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -34,6 +35,21 @@ use fmnist::train::recipe::Recipe;
 use fmnist::train::{Batch, DeviceSplit, Learner, Settings, Tally};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+
+/// What a kernel makes of `len` values, all `before` until it writes them.
+pub fn written_over<T: Copy>(
+    before: T,
+    len: usize,
+    write: impl FnOnce(&mut [MaybeUninit<T>]),
+) -> Vec<T> {
+    let mut values = vec![MaybeUninit::new(before); len];
+    write(&mut values);
+    // SAFETY: they had a value before, and the kernel writes values alone.
+    let values = values
+        .into_iter()
+        .map(|value| unsafe { value.assume_init() });
+    values.collect()
+}
 
 /// The CPU, without autodiff.
 pub fn cpu() -> Device {

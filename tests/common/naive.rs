@@ -2,7 +2,7 @@
 
 use fmnist::ops::conv_relu_pool::{BlockShape, INACTIVE};
 
-/// The pooled output and its argmax.
+/// The output and its argmax.
 pub fn forward(
     shape: BlockShape,
     input: &[f64],
@@ -26,12 +26,12 @@ pub fn forward_nudged(
     let mut argmax = Vec::new();
     for image in 0..shape.batch {
         for (out_channel, &bias) in bias.iter().enumerate() {
-            for pooled_y in 0..shape.height / 2 {
-                for pooled_x in 0..shape.width / 2 {
+            for pooled_y in 0..shape.output_height() {
+                for pooled_x in 0..shape.output_width() {
                     let mut best = f64::NEG_INFINITY;
                     let mut index = 0;
-                    for position in 0..4 {
-                        let (y, x) = (2 * pooled_y + position / 2, 2 * pooled_x + position % 2);
+                    for position in 0..shape.pool * shape.pool {
+                        let (y, x) = at(shape.pool, [pooled_y, pooled_x], position);
                         let mut value =
                             bias + convolve(shape, input, weight, image, out_channel, y, x);
                         if position == nudged {
@@ -49,6 +49,14 @@ pub fn forward_nudged(
         }
     }
     (output, argmax)
+}
+
+/// Row and column of a position of a window.
+fn at(pool: usize, [row, column]: [usize; 2], position: usize) -> (usize, usize) {
+    (
+        pool * row + position / pool,
+        pool * column + position % pool,
+    )
 }
 
 fn convolve(
@@ -118,14 +126,14 @@ pub fn backward(
     let mut index = 0;
     for image in 0..shape.batch {
         for (out_channel, bias) in grad_bias.iter_mut().enumerate() {
-            for pooled_y in 0..shape.height / 2 {
-                for pooled_x in 0..shape.width / 2 {
+            for pooled_y in 0..shape.output_height() {
+                for pooled_x in 0..shape.output_width() {
                     let (position, grad) = (usize::from(argmax[index]), grad_output[index]);
                     index += 1;
                     if position == usize::from(INACTIVE) {
                         continue;
                     }
-                    let (y, x) = (2 * pooled_y + position / 2, 2 * pooled_x + position % 2);
+                    let (y, x) = at(shape.pool, [pooled_y, pooled_x], position);
                     *bias += grad;
                     for_each_tap(shape, image, out_channel, y, x, |i, w| {
                         grad_input[i] += grad * weight[w];

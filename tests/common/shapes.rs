@@ -2,26 +2,38 @@
 
 use fmnist::ops::conv_relu_pool::BlockShape;
 
-/// `[batch, in_channels, out_channels, height, width, kernel]`.
-const SHAPES: [[usize; 6]; 18] = [
-    [1, 1, 1, 2, 2, 3],
-    [2, 1, 1, 3, 3, 3],
-    [1, 1, 32, 28, 28, 3],
-    [3, 3, 5, 7, 7, 3],
-    [2, 3, 5, 5, 9, 3],
-    [2, 1, 5, 13, 7, 5],
-    [1, 6, 10, 13, 13, 3],
-    [3, 6, 10, 7, 12, 5],
-    [1, 32, 64, 14, 14, 3],
-    [2, 32, 33, 9, 6, 5],
-    [1, 64, 33, 7, 7, 3],
-    [2, 17, 4, 6, 34, 3],
-    [8, 1, 32, 28, 28, 3],
-    [8, 32, 64, 14, 14, 3],
-    [3, 3, 32, 32, 32, 3],
-    [2, 3, 32, 64, 64, 3],
-    [1, 3, 32, 128, 128, 3],
-    [2, 64, 128, 16, 16, 3],
+/// `[batch, in_channels, out_channels, height, width, kernel, pool]`.
+const SHAPES: [[usize; 7]; 30] = [
+    [1, 1, 1, 2, 2, 3, 2],
+    [2, 1, 1, 3, 3, 3, 2],
+    [1, 1, 32, 28, 28, 3, 2],
+    [3, 3, 5, 7, 7, 3, 2],
+    [2, 3, 5, 5, 9, 3, 2],
+    [2, 1, 5, 13, 7, 5, 2],
+    [1, 6, 10, 13, 13, 3, 2],
+    [3, 6, 10, 7, 12, 5, 2],
+    [1, 32, 64, 14, 14, 3, 2],
+    [2, 32, 33, 9, 6, 5, 2],
+    [1, 64, 33, 7, 7, 3, 2],
+    [2, 17, 4, 6, 34, 3, 2],
+    [8, 1, 32, 28, 28, 3, 2],
+    [8, 32, 64, 14, 14, 3, 2],
+    [3, 3, 32, 32, 32, 3, 2],
+    [2, 3, 32, 64, 64, 3, 2],
+    [1, 3, 32, 128, 128, 3, 2],
+    [2, 64, 128, 16, 16, 3, 2],
+    [1, 1, 1, 1, 1, 3, 1],
+    [2, 1, 1, 3, 2, 3, 1],
+    [3, 3, 5, 7, 7, 3, 1],
+    [2, 1, 5, 13, 7, 5, 1],
+    [3, 6, 10, 7, 12, 5, 1],
+    [1, 9, 33, 9, 6, 5, 1],
+    [1, 64, 33, 7, 7, 3, 1],
+    [2, 17, 4, 6, 35, 3, 1],
+    [3, 1, 32, 28, 28, 3, 1],
+    [5, 32, 64, 14, 14, 3, 1],
+    [2, 3, 64, 32, 32, 3, 1],
+    [2, 64, 64, 16, 16, 3, 1],
 ];
 
 /// `[batch, inputs, outputs]` of fully connected layers: the models' own, partial batches, and odd sizes.
@@ -58,7 +70,7 @@ pub const IMAGES: [[usize; 4]; 6] = [
 ];
 
 /// Every shape of a block in the table: small, odd, one channel and many, both kernels, sizes that are no
-/// multiple of any tile, and those of coloured images.
+/// multiple of any tile, and those of coloured images, with and without a pool.
 pub fn all() -> impl Iterator<Item = BlockShape> {
     SHAPES.into_iter().map(shape)
 }
@@ -66,12 +78,22 @@ pub fn all() -> impl Iterator<Item = BlockShape> {
 /// The two blocks of the convolutional network.
 pub fn of_model(batch: usize) -> [BlockShape; 2] {
     [
-        shape([batch, 1, 32, 28, 28, 3]),
-        shape([batch, 32, 64, 14, 14, 3]),
+        shape([batch, 1, 32, 28, 28, 3, 2]),
+        shape([batch, 32, 64, 14, 14, 3, 2]),
     ]
 }
 
-fn shape([batch, in_channels, out_channels, height, width, kernel]: [usize; 6]) -> BlockShape {
+fn shape(
+    [
+        batch,
+        in_channels,
+        out_channels,
+        height,
+        width,
+        kernel,
+        pool,
+    ]: [usize; 7],
+) -> BlockShape {
     BlockShape {
         batch,
         in_channels,
@@ -79,5 +101,6 @@ fn shape([batch, in_channels, out_channels, height, width, kernel]: [usize; 6]) 
         height,
         width,
         kernel,
+        pool,
     }
 }

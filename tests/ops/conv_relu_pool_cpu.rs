@@ -1,6 +1,7 @@
 //! The fused block's CPU kernels against a plain `f64` reference, on every instruction set of the
 //! machine.
 
+use crate::common::written_over;
 use fmnist::ops::conv_relu_pool::cpu;
 use fmnist::ops::conv_relu_pool::{BlockShape, INACTIVE};
 use fmnist::ops::simd::Isa;
@@ -30,6 +31,20 @@ const SHAPES: &[BlockShape] = &[
     shape(2, 17, 9, 2, 2, 5),
     shape(2, 3, 5, 3, 3, 5),
     shape(2, 4, 5, 1, 7, 3),
+    without_pool(1, 1, 1, 1, 1, 3),
+    without_pool(2, 1, 32, 28, 28, 3),
+    without_pool(5, 32, 64, 14, 14, 3),
+    without_pool(8, 3, 5, 7, 7, 3),
+    without_pool(1, 64, 33, 13, 13, 3),
+    without_pool(3, 6, 10, 5, 9, 3),
+    without_pool(2, 16, 16, 9, 5, 3),
+    without_pool(2, 33, 17, 3, 2, 3),
+    without_pool(2, 48, 20, 4, 6, 3),
+    without_pool(1, 20, 3, 2, 11, 3),
+    without_pool(3, 6, 16, 14, 14, 5),
+    without_pool(1, 64, 33, 5, 9, 5),
+    without_pool(2, 3, 5, 3, 3, 5),
+    without_pool(2, 4, 5, 1, 7, 3),
 ];
 
 const fn shape(
@@ -47,6 +62,21 @@ const fn shape(
         height,
         width,
         kernel: k,
+        pool: 2,
+    }
+}
+
+const fn without_pool(
+    n: usize,
+    cin: usize,
+    cout: usize,
+    height: usize,
+    width: usize,
+    k: usize,
+) -> BlockShape {
+    BlockShape {
+        pool: 1,
+        ..shape(n, cin, cout, height, width, k)
     }
 }
 
@@ -81,7 +111,7 @@ fn sizes(s: &BlockShape) -> Sizes {
     Sizes {
         image: s.in_channels * s.height * s.width,
         weights: s.out_channels * s.in_channels * s.kernel * s.kernel,
-        pooled: s.out_channels * (s.height / 2) * (s.width / 2),
+        pooled: s.out_channels * s.output_height() * s.output_width(),
     }
 }
 
@@ -103,17 +133,17 @@ fn problem(s: &BlockShape, rng: &mut Rng) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
 /// (pooled index, window position, weight index, input index).
 fn for_each_product(s: &BlockShape, mut visit: impl FnMut(usize, usize, usize, usize)) {
     let (k, radius) = (s.kernel, s.kernel / 2);
-    let (rows, columns) = (s.height / 2, s.width / 2);
+    let (rows, columns) = (s.output_height(), s.output_width());
     for n in 0..s.batch {
         for o in 0..s.out_channels {
             for row in 0..rows {
                 for column in 0..columns {
                     let pooled = ((n * s.out_channels + o) * rows + row) * columns + column;
-                    for position in 0..4 {
+                    for position in 0..s.pool * s.pool {
                         for c in 0..s.in_channels {
                             for tap in 0..k * k {
-                                let y = 2 * row + position / 2 + tap / k;
-                                let x = 2 * column + position % 2 + tap % k;
+                                let y = s.pool * row + position / 2 + tap / k;
+                                let x = s.pool * column + position % 2 + tap % k;
                                 if y < radius || x < radius {
                                     continue;
                                 }
@@ -132,7 +162,8 @@ fn for_each_product(s: &BlockShape, mut visit: impl FnMut(usize, usize, usize, u
     }
 }
 
-/// The four convolution values of every window and the sums of the absolute products.
+/// The four convolution values of every window and the sums of the absolute products. Without a pool the
+/// last three are less than any.
 fn reference_windows(
     s: &BlockShape,
     input: &[f32],
@@ -143,7 +174,12 @@ fn reference_windows(
     let channel = pooled / s.out_channels;
     let mut windows: Vec<[(f64, f64); 4]> = (0..s.batch * pooled)
         .map(|i| f64::from(bias[i % pooled / channel]))
-        .map(|b| [(b, b.abs()); 4])
+        .map(|b| {
+            std::array::from_fn(|position| match position < s.pool * s.pool {
+                true => (b, b.abs()),
+                false => (f64::NEG_INFINITY, 0.0),
+            })
+        })
         .collect();
     for_each_product(s, |pooled, position, w, i| {
         let product = f64::from(weight[w]) * f64::from(input[i]);
@@ -177,9 +213,13 @@ fn forward(
     weight: &[f32],
     bias: &[f32],
 ) -> (Vec<f32>, Vec<u8>) {
-    let mut output = vec![f32::NAN; s.batch * sizes(s).pooled];
-    let mut argmax = vec![0xcc; output.len()];
-    cpu::forward(isa, s, input, weight, bias, &mut output, &mut argmax);
+    let len = s.batch * sizes(s).pooled;
+    let mut argmax = Vec::new();
+    let output = written_over(f32::NAN, len, |output| {
+        argmax = written_over(0xcc, len, |argmax| {
+            cpu::forward(isa, s, input, weight, bias, output, argmax);
+        });
+    });
     (output, argmax)
 }
 
@@ -192,19 +232,15 @@ fn gradients(
     grad_output: &[f32],
 ) -> [Vec<f32>; 3] {
     let sizes = sizes(s);
-    let mut grad_weight = vec![f32::NAN; sizes.weights];
-    let mut grad_bias = vec![f32::NAN; s.out_channels];
-    let mut grad_input = vec![f32::NAN; s.batch * sizes.image];
-    cpu::grad_weight_bias(
-        isa,
-        s,
-        input,
-        argmax,
-        grad_output,
-        &mut grad_weight,
-        &mut grad_bias,
-    );
-    cpu::grad_input(isa, s, weight, argmax, grad_output, &mut grad_input);
+    let mut grad_bias = Vec::new();
+    let grad_weight = written_over(f32::NAN, sizes.weights, |grad_weight| {
+        grad_bias = written_over(f32::NAN, s.out_channels, |grad_bias| {
+            cpu::grad_weight_bias(isa, s, input, argmax, grad_output, grad_weight, grad_bias);
+        });
+    });
+    let grad_input = written_over(f32::NAN, s.batch * sizes.image, |grad_input| {
+        cpu::grad_input(isa, s, weight, argmax, grad_output, grad_input);
+    });
     [grad_weight, grad_bias, grad_input]
 }
 
@@ -263,7 +299,10 @@ fn gradients_follow_the_reference() {
         let (input, weight, _) = problem(s, &mut rng);
         // Any index is possible, whatever the forward pass would have said.
         let argmax: Vec<u8> = (0..s.batch * sizes.pooled)
-            .map(|_| (rng.next() >> 33) as u8 % 5)
+            .map(|_| match s.pool {
+                1 => (rng.next() >> 33) as u8 % 2 * INACTIVE,
+                _ => (rng.next() >> 33) as u8 % 5,
+            })
             .collect();
         let grad_output = rng.values(argmax.len());
         // (sum, sum of absolute terms) for weights, bias and input.
@@ -315,6 +354,8 @@ fn any_number_of_threads_gives_the_same_bits() {
         shape(37, 32, 64, 14, 14, 3),
         shape(37, 1, 32, 28, 28, 3),
         shape(21, 6, 16, 14, 14, 5),
+        without_pool(21, 32, 64, 14, 14, 3),
+        without_pool(21, 1, 32, 28, 28, 3),
     ] {
         let (input, weight, bias) = problem(&s, &mut rng);
         let grad_output = rng.values(s.batch * sizes(&s).pooled);
@@ -346,6 +387,11 @@ fn the_first_maximum_wins() {
         let input = vec![1.0; s.batch * sizes.image];
         let weight = vec![0.5; sizes.weights];
         let bias = vec![-0.25; s.out_channels];
+        // Without a pool an output at the border is small beside what is transformed with it.
+        let bound = match s.pool {
+            1 => 0.5 * (sizes.weights / s.out_channels) as f64,
+            _ => 0.0,
+        };
         let windows = reference_windows(s, &input, &weight, &bias);
         for &isa in Isa::available() {
             let (output, argmax) = forward(isa, s, &input, &weight, &bias);
@@ -353,7 +399,7 @@ fn the_first_maximum_wins() {
                 let (value, index) = pool(window.map(|(sum, _)| sum));
                 let error = (f64::from(output[i]) - value).abs();
                 assert!(
-                    error <= 1e-6 * value,
+                    error <= 1e-6 * bound.max(value),
                     "{isa:?} {s:?}: element {i} is {}",
                     output[i]
                 );
@@ -440,22 +486,24 @@ fn nan_and_infinity_stay_in_their_windows() {
 
 #[test]
 fn nan_bias_and_weights_are_seen() {
-    let s = shape(2, 32, 5, 6, 6, 3);
-    let mut rng = Rng(99);
-    let (input, mut weight, mut bias) = problem(&s, &mut rng);
-    bias[1] = f32::NAN;
-    weight[3 * 32 * 9 + 4] = f32::NAN;
-    for &isa in Isa::available() {
-        let (output, argmax) = forward(isa, &s, &input, &weight, &bias);
-        for (i, (value, index)) in output.iter().zip(&argmax).enumerate() {
-            let channel = i / 9 % 5;
-            assert_eq!(
-                value.is_nan(),
-                channel == 1 || channel == 3,
-                "{isa:?}: element {i}"
-            );
-            if value.is_nan() {
-                assert_eq!(*index, 0, "{isa:?}: element {i}");
+    for s in [shape(2, 32, 5, 6, 6, 3), without_pool(2, 32, 5, 6, 6, 3)] {
+        let mut rng = Rng(99);
+        let (input, mut weight, mut bias) = problem(&s, &mut rng);
+        bias[1] = f32::NAN;
+        weight[3 * 32 * 9 + 4] = f32::NAN;
+        let plane = s.output_height() * s.output_width();
+        for &isa in Isa::available() {
+            let (output, argmax) = forward(isa, &s, &input, &weight, &bias);
+            for (i, (value, index)) in output.iter().zip(&argmax).enumerate() {
+                let channel = i / plane % 5;
+                assert_eq!(
+                    value.is_nan(),
+                    channel == 1 || channel == 3,
+                    "{isa:?} {s:?}: element {i}"
+                );
+                if value.is_nan() {
+                    assert_eq!(*index, 0, "{isa:?} {s:?}: element {i}");
+                }
             }
         }
     }
@@ -464,7 +512,11 @@ fn nan_bias_and_weights_are_seen() {
 #[test]
 fn large_magnitudes_keep_the_bound() {
     let mut rng = Rng(31);
-    for s in [shape(2, 32, 64, 14, 14, 3), shape(1, 64, 33, 13, 13, 3)] {
+    for s in [
+        shape(2, 32, 64, 14, 14, 3),
+        shape(1, 64, 33, 13, 13, 3),
+        without_pool(1, 64, 33, 13, 13, 3),
+    ] {
         let (input, weight, bias) = problem(&s, &mut rng);
         for scale in [1e-30, 1e15, 1e30] {
             // A large offset makes neighbours cancel in the transforms.
@@ -484,7 +536,11 @@ fn large_magnitudes_keep_the_bound() {
 #[test]
 fn outliers_disturb_their_neighbours_within_the_bound() {
     let mut rng = Rng(32);
-    for s in [shape(2, 32, 64, 14, 14, 3), shape(1, 64, 33, 13, 13, 3)] {
+    for s in [
+        shape(2, 32, 64, 14, 14, 3),
+        shape(1, 64, 33, 13, 13, 3),
+        without_pool(1, 64, 33, 13, 13, 3),
+    ] {
         let (mut input, weight, bias) = problem(&s, &mut rng);
         for x in input.iter_mut().step_by(97) {
             *x *= 1e6;
@@ -511,11 +567,62 @@ fn outliers_disturb_their_neighbours_within_the_bound() {
 
 #[test]
 fn an_empty_batch_has_zero_weight_gradients() {
-    let s = shape(0, 3, 5, 7, 7, 3);
-    let (_, weight, _) = problem(&s, &mut Rng(1));
+    for s in [shape(0, 3, 5, 7, 7, 3), without_pool(0, 3, 5, 7, 7, 3)] {
+        let (_, weight, _) = problem(&s, &mut Rng(1));
+        for &isa in Isa::available() {
+            let [grad_weight, grad_bias, grad_input] = gradients(isa, &s, &[], &weight, &[], &[]);
+            assert!(grad_weight.iter().chain(&grad_bias).all(|g| *g == 0.0));
+            assert!(grad_input.is_empty());
+        }
+    }
+}
+
+/// Without a pool the gradient of the input is a convolution, with none of the forward pass's ReLU.
+#[test]
+fn gradients_that_are_not_finite_reach_their_neighbours_only() {
+    // Directly and transformed.
+    for s in [
+        without_pool(1, 5, 6, 9, 8, 3),
+        without_pool(1, 20, 33, 9, 8, 3),
+    ] {
+        let mut rng = Rng(17);
+        let (input, weight, _) = problem(&s, &mut rng);
+        let plane = s.height * s.width;
+        let mut grad_output = rng.values(s.out_channels * plane);
+        let mut argmax = vec![0; grad_output.len()];
+        let [seen, unseen] = [(2, 3), (7, 6)];
+        for ((row, column), index) in [(seen, 0), (unseen, INACTIVE)] {
+            grad_output[row * s.width + column] = f32::NAN;
+            argmax[row * s.width + column] = index;
+        }
+        for &isa in Isa::available() {
+            let [_, _, grad_input] = gradients(isa, &s, &input, &weight, &argmax, &grad_output);
+            for (i, grad) in grad_input.iter().enumerate() {
+                let (row, column) = (i % plane / s.width, i % s.width);
+                let near = row.abs_diff(seen.0) <= 1 && column.abs_diff(seen.1) <= 1;
+                assert_eq!(grad.is_nan(), near, "{isa:?} {s:?}: {row}, {column}");
+            }
+        }
+    }
+}
+
+/// Of an argmax that is none without a pool only that it is active counts: nothing out of bounds is read.
+#[test]
+fn without_a_pool_every_active_argmax_is_the_first() {
+    let s = without_pool(3, 20, 6, 4, 6, 3);
+    let mut rng = Rng(3);
+    let (input, weight, _) = problem(&s, &mut rng);
+    let grad_output = rng.values(s.batch * sizes(&s).pooled);
+    let argmax: Vec<u8> = (0..grad_output.len())
+        .map(|_| (rng.next() >> 33) as u8 % 8)
+        .collect();
+    let usual: Vec<u8> = argmax
+        .iter()
+        .map(|index| if *index < INACTIVE { 0 } else { INACTIVE })
+        .collect();
     for &isa in Isa::available() {
-        let [grad_weight, grad_bias, grad_input] = gradients(isa, &s, &[], &weight, &[], &[]);
-        assert!(grad_weight.iter().chain(&grad_bias).all(|g| *g == 0.0));
-        assert!(grad_input.is_empty());
+        let [odd, usual] = [&argmax, &usual]
+            .map(|argmax| gradients(isa, &s, &input, &weight, argmax, &grad_output));
+        assert!(odd == usual, "{isa:?}");
     }
 }

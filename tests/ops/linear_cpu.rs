@@ -1,9 +1,11 @@
 //! The fully connected layer's CPU kernels against plain `f64` sums, on every instruction set of the
 //! machine.
 
+use crate::common::written_over;
 use fmnist::ops::linear::LinearShape;
 use fmnist::ops::linear::cpu;
 use fmnist::ops::simd::Isa;
+use std::mem::MaybeUninit;
 
 /// Batch, inputs, outputs: the networks' own layers, batches and columns that fill no tile, sums
 /// longer and shorter than a block, and nothing at all.
@@ -156,10 +158,11 @@ impl Problem {
 }
 
 /// Has a poisoned buffer filled, and checks that nothing around it was touched.
-fn fill(len: usize, f: impl FnOnce(&mut [f32])) -> Vec<f32> {
-    let mut buffer = vec![MARK; len + 2 * MARGIN];
-    buffer[MARGIN..][..len].fill(f32::NAN);
-    f(&mut buffer[MARGIN..][..len]);
+fn fill(len: usize, f: impl FnOnce(&mut [MaybeUninit<f32>])) -> Vec<f32> {
+    let buffer = written_over(MARK, len + 2 * MARGIN, |buffer| {
+        buffer[MARGIN..][..len].fill(MaybeUninit::new(f32::NAN));
+        f(&mut buffer[MARGIN..][..len]);
+    });
     assert!(buffer[..MARGIN].iter().all(|x| *x == MARK));
     assert!(buffer[MARGIN + len..].iter().all(|x| *x == MARK));
     buffer[MARGIN..][..len].to_vec()

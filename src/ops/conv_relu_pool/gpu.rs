@@ -6,11 +6,11 @@ use burn::backend::DType;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn_wgpu::{CubeBackend, into_contiguous};
 
-use super::{BlockShape, ConvReluPoolKernels, block_shape, plan};
+use super::{BlockShape, ConvReluPoolKernels, plan};
 use crate::ops::partial_sums::PartialSums;
 use crate::ops::wgsl::{DeviceOf, Queue};
 
-/// The pooled output and the argmax.
+/// The output and the argmax.
 pub fn forward<Q: Queue>(
     queue: &mut Q,
     shape: &BlockShape,
@@ -74,11 +74,11 @@ pub fn grad_sums<Q: Queue>(
 
 impl ConvReluPoolKernels for CubeBackend {
     fn forward(
+        shape: BlockShape,
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, IntTensor<Self>) {
-        let shape = block_shape(&input, &weight, &bias);
         let [input, weight, bias] = [input, weight, bias].map(into_contiguous);
         forward(&mut DeviceOf(&input), &shape, [&input, &weight, &bias])
     }

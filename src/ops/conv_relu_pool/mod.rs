@@ -8,6 +8,8 @@
 //! inactive. The backward pass needs nothing else of the forward pass, and can
 //! visit only the one position in four that has a gradient.
 //!
+//! The block also comes without its pool, as [`conv_relu`]: its windows are then of one value each.
+//!
 //! | file | what it holds |
 //! | --- | --- |
 //! | `shape.rs` | the sizes of one call, and what is supported |
@@ -18,7 +20,7 @@
 //! # Semantics, on every backend
 //!
 //! - Convolution with stride 1 and "same" zero padding, kernel 3×3 or 5×5.
-//! - The pool has windows of 2×2 and stride 2; an odd last row or column of the
+//! - The pool, if there is one, has windows of 2×2 and stride 2; an odd last row or column of the
 //!   convolution is dropped.
 //! - Of equal values in a window the first wins, in row-major order. (Where the CPU transforms the
 //!   convolution, values count as equal that differ by less than its rounding; where a GPU does, rounding may
@@ -40,18 +42,19 @@ use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extensi
 use crate::ops::autodiff::{CheckpointStrategy, custom_vjp};
 pub use shape::BlockShape;
 
-/// Argmax of a pooled element whose ReLU was inactive. Of others it is 0–3, the position
-/// of the maximum in its window, in row-major order.
+/// Argmax of an output whose ReLU was inactive. Of others it is 0–3, the position of the maximum
+/// in its window, in row-major order; without a pool 0.
 pub const INACTIVE: u8 = 4;
 
 /// The differentiable block, as Burn dispatches it to the backend of its tensors.
 #[backend_extension(Autodiff, Cube, NdArray)]
 pub trait ConvReluPool: Backend {
-    /// See [`conv_relu_pool`].
+    /// See [`conv_relu_pool`], and with a `pool` of 1 [`conv_relu`].
     fn conv_relu_pool(
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        pool: usize,
     ) -> FloatTensor<Self>;
 }
 
@@ -59,11 +62,12 @@ pub trait ConvReluPool: Backend {
 ///
 /// Shapes: input `[batch, in_channels, height, width]`, weight
 /// `[out_channels, in_channels, kernel, kernel]`, bias `[out_channels]`, output
-/// and its gradient `[batch, out_channels, height / 2, width / 2]`. The layout of
+/// and its gradient `[batch, out_channels, height / pool, width / pool]`. The layout of
 /// the argmax is the backend's own affair.
 pub trait ConvReluPoolKernels: Backend {
-    /// The pooled output, and the argmax that the gradients are computed from.
+    /// The output, and the argmax that the gradients are computed from.
     fn forward(
+        shape: BlockShape,
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
@@ -91,8 +95,10 @@ impl<B: ConvReluPoolKernels> ConvReluPool for B {
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        pool: usize,
     ) -> FloatTensor<Self> {
-        Self::forward(input, weight, bias).0
+        let shape = block_shape(&input, &weight, &bias, pool);
+        Self::forward(shape, input, weight, bias).0
     }
 }
 
@@ -101,10 +107,11 @@ impl<B: ConvReluPoolKernels, C: CheckpointStrategy> ConvReluPool for Autodiff<B,
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        pool: usize,
     ) -> FloatTensor<Self> {
-        let shape = block_shape(&input, &weight, &bias);
+        let shape = block_shape(&input, &weight, &bias, pool);
         custom_vjp::<B, C, _, _>([input, weight, bias], |[input, weight, bias]| {
-            let (output, argmax) = B::forward(input.clone(), weight.clone(), bias);
+            let (output, argmax) = B::forward(shape, input.clone(), weight.clone(), bias);
             let backward = move |grad_output: FloatTensor<B>, tracked: [bool; 3]| {
                 // The first layer of a network has no use for the gradient of the images.
                 let [input_tracked, weight_tracked, bias_tracked] = tracked;
@@ -121,11 +128,12 @@ impl<B: ConvReluPoolKernels, C: CheckpointStrategy> ConvReluPool for Autodiff<B,
 }
 
 /// The checked shape of a call with these tensors.
-fn block_shape<T: TensorMetadata>(input: &T, weight: &T, bias: &T) -> BlockShape {
+fn block_shape<T: TensorMetadata>(input: &T, weight: &T, bias: &T, pool: usize) -> BlockShape {
     BlockShape::of(
         input.shape().dims(),
         weight.shape().dims(),
         bias.shape().num_elements(),
+        pool,
     )
 }
 
@@ -139,9 +147,21 @@ fn block_shape<T: TensorMetadata>(input: &T, weight: &T, bias: &T) -> BlockShape
 ///
 /// When the shapes do not fit together or are not supported: see [`BlockShape::of`].
 pub fn conv_relu_pool(input: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
+    dispatch(input, weight, bias, 2)
+}
+
+/// `relu(conv_same(input, weight) + bias)`, fused and differentiable: the block without its pool.
+///
+/// Shapes and panics as in [`conv_relu_pool`], but for the output: `[batch, out_channels, height, width]`.
+pub fn conv_relu(input: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
+    dispatch(input, weight, bias, 1)
+}
+
+fn dispatch(input: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, pool: usize) -> Tensor<4> {
     Tensor::from_dispatch(Dispatch::conv_relu_pool(
         input.into_dispatch(),
         weight.into_dispatch(),
         bias.into_dispatch(),
+        pool,
     ))
 }

@@ -15,6 +15,8 @@ pub struct BlockShape {
     pub width: usize,
     /// Side of the convolution's kernel: 3 or 5.
     pub kernel: usize,
+    /// Side and stride of the pool's windows: 2, or 1 where there is no pool.
+    pub pool: usize,
 }
 
 impl BlockShape {
@@ -23,9 +25,9 @@ impl BlockShape {
     /// # Panics
     ///
     /// If the dimensions do not fit together, the kernel is neither 3×3 nor 5×5,
-    /// or the image is smaller than one pooling window. These are mistakes of the
-    /// program, not of its user.
-    pub fn of(input: [usize; 4], weight: [usize; 4], bias: usize) -> Self {
+    /// the pool neither 2 nor 1, or the image is smaller than one pooling window.
+    /// These are mistakes of the program, not of its user.
+    pub fn of(input: [usize; 4], weight: [usize; 4], bias: usize, pool: usize) -> Self {
         let [batch, in_channels, height, width] = input;
         let [out_channels, weight_channels, kernel, kernel_width] = weight;
         assert_eq!(
@@ -41,8 +43,12 @@ impl BlockShape {
             "conv_relu_pool: kernel {kernel}×{kernel_width} is not supported, use 3×3 or 5×5"
         );
         assert!(
-            height >= 2 && width >= 2,
-            "conv_relu_pool: an image of {height}×{width} has no 2×2 window to pool"
+            pool == 1 || pool == 2,
+            "conv_relu_pool: a pool of {pool}×{pool} is not supported, use 2, or 1 for none"
+        );
+        assert!(
+            height >= pool && width >= pool,
+            "conv_relu_pool: an image of {height}×{width} has no window of {pool}×{pool}"
         );
         Self {
             batch,
@@ -51,17 +57,27 @@ impl BlockShape {
             height,
             width,
             kernel,
+            pool,
         }
     }
 
-    /// Height of the pooled output.
-    pub fn pooled_height(&self) -> usize {
-        self.height / 2
+    /// Height of the output.
+    pub fn output_height(&self) -> usize {
+        self.height / self.pool
     }
 
-    /// Width of the pooled output.
-    pub fn pooled_width(&self) -> usize {
-        self.width / 2
+    /// Width of the output.
+    pub fn output_width(&self) -> usize {
+        self.width / self.pool
+    }
+
+    /// The blocks of 2×2 convolution outputs that kernels compute together, down and across: with a pool its
+    /// windows; without one the last ones may reach beyond the image.
+    pub(super) fn blocks(&self) -> [usize; 2] {
+        match self.pool {
+            1 => [self.height.div_ceil(2), self.width.div_ceil(2)],
+            _ => [self.output_height(), self.output_width()],
+        }
     }
 
     /// Zero padding on each side that keeps the convolution at the input's size.
@@ -94,13 +110,13 @@ impl BlockShape {
         ]
     }
 
-    /// Dimensions of the pooled output.
+    /// Dimensions of the output.
     pub fn output_dims(&self) -> [usize; 4] {
         [
             self.batch,
             self.out_channels,
-            self.pooled_height(),
-            self.pooled_width(),
+            self.output_height(),
+            self.output_width(),
         ]
     }
 }

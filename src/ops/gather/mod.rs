@@ -10,6 +10,7 @@ pub mod cpu;
 pub(crate) mod gpu;
 mod ndarray;
 mod normalization;
+mod paint;
 mod plan;
 mod random;
 

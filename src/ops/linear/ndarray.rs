@@ -5,7 +5,7 @@ use burn::backend::tensor::FloatTensor;
 
 use super::{LinearKernels, LinearShape, cpu};
 use crate::device::recorder;
-use crate::ops::ndarray_tensor::{floats, tensor};
+use crate::ops::ndarray_tensor::{floats, written};
 use crate::ops::simd::Isa;
 
 impl LinearKernels for NdArray {
@@ -17,17 +17,21 @@ impl LinearKernels for NdArray {
         relu: bool,
     ) -> FloatTensor<Self> {
         let _timed = recorder::operation("linear/forward");
-        let mut output = vec![0.0; shape.batch * shape.outputs];
-        cpu::forward(
-            Isa::detect(),
-            &shape,
-            relu,
-            &floats(input),
-            &floats(weight),
-            &floats(bias),
-            &mut output,
-        );
-        tensor(output, &[shape.batch, shape.outputs])
+        // SAFETY: the kernel writes the whole output.
+        let (output, ()) = unsafe {
+            written(&[shape.batch, shape.outputs], |output| {
+                cpu::forward(
+                    Isa::detect(),
+                    &shape,
+                    relu,
+                    &floats(input),
+                    &floats(weight),
+                    &floats(bias),
+                    output,
+                );
+            })
+        };
+        output
     }
 
     fn grad_input(
@@ -37,16 +41,20 @@ impl LinearKernels for NdArray {
         grad_output: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
         let _timed = recorder::operation("linear/grad_input");
-        let mut grad_input = vec![0.0; shape.batch * shape.inputs];
-        cpu::grad_input(
-            Isa::detect(),
-            &shape,
-            relu_output.map(floats).as_deref(),
-            &floats(weight),
-            &floats(grad_output),
-            &mut grad_input,
-        );
-        tensor(grad_input, &[shape.batch, shape.inputs])
+        // SAFETY: the kernel writes the whole gradient.
+        let (grad_input, ()) = unsafe {
+            written(&[shape.batch, shape.inputs], |grad_input| {
+                cpu::grad_input(
+                    Isa::detect(),
+                    &shape,
+                    relu_output.map(floats).as_deref(),
+                    &floats(weight),
+                    &floats(grad_output),
+                    grad_input,
+                );
+            })
+        };
+        grad_input
     }
 
     fn grad_weight_bias(
@@ -56,20 +64,22 @@ impl LinearKernels for NdArray {
         grad_output: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let _timed = recorder::operation("linear/grad_weight");
-        let mut grad_weight = vec![0.0; shape.inputs * shape.outputs];
-        let mut grad_bias = vec![0.0; shape.outputs];
-        cpu::grad_weight_bias(
-            Isa::detect(),
-            &shape,
-            relu_output.map(floats).as_deref(),
-            &floats(input),
-            &floats(grad_output),
-            &mut grad_weight,
-            &mut grad_bias,
-        );
-        (
-            tensor(grad_weight, &[shape.inputs, shape.outputs]),
-            tensor(grad_bias, &[shape.outputs]),
-        )
+        // SAFETY: the kernel writes both gradients.
+        let (grad_weight, (grad_bias, ())) = unsafe {
+            written(&[shape.inputs, shape.outputs], |grad_weight| {
+                written(&[shape.outputs], |grad_bias| {
+                    cpu::grad_weight_bias(
+                        Isa::detect(),
+                        &shape,
+                        relu_output.map(floats).as_deref(),
+                        &floats(input),
+                        &floats(grad_output),
+                        grad_weight,
+                        grad_bias,
+                    );
+                })
+            })
+        };
+        (grad_weight, grad_bias)
     }
 }

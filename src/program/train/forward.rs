@@ -78,6 +78,7 @@ impl Step<'_> {
             height: input.dims[2],
             width: input.dims[3],
             kernel: KERNEL,
+            pool: 2,
         };
         let tensors = [&input, weight, bias];
         let (output, argmax) = conv_relu_pool::gpu::forward(&mut self.writer, &shape, tensors);

@@ -1,4 +1,4 @@
-//! Compressed lists of the pooled elements that a gradient flows through.
+//! Compressed lists of the outputs that a gradient flows through.
 
 use crate::ops::simd::Vector;
 

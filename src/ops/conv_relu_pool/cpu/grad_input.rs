@@ -1,4 +1,4 @@
-//! Gradient of the input, from the active windows only.
+//! Gradient of the input where there is a pool, from the active windows only.
 //!
 //! For each image, gradients and argmax are brought to window-major order. The active channels of a
 //! window are compressed into a list, those that chose window position 0 first, then 1, 2 and 3,
@@ -13,6 +13,8 @@
 //! AVX-512, 12 % with AVX2).
 
 mod lists;
+
+use std::mem::MaybeUninit;
 
 use super::INACTIVE;
 use super::layout::{self, filled_up, gather_image, scatter_columns};
@@ -94,7 +96,7 @@ pub fn grad_input(
     weight: &[f32],
     argmax: &[u8],
     grad_output: &[f32],
-    grad_input: &mut [f32],
+    grad_input: &mut [MaybeUninit<f32>],
 ) {
     let plan = &Plan::new(isa, shape);
     let pixels = &shape.pixel_offsets(plan.in_channels);
@@ -126,23 +128,22 @@ pub fn grad_input(
 
 /// Repacks the weights to `[block of input channels][Cout][k][k][channel of the block]`.
 fn pack_weights(plan: &Plan, weight: &[f32], packed: &mut [f32]) {
-    packed.fill(0.0);
     let taps = plan.shape.taps();
-    let block_weights = plan.shape.out_channels * plan.channel_weights();
-    for (o, filter) in weight
-        .chunks_exact(plan.shape.in_channels * taps)
-        .enumerate()
-    {
-        for (c, kernel) in filter.chunks_exact(taps).enumerate() {
-            let first = c / plan.block * block_weights + o * plan.channel_weights();
-            let to = packed[first + c % plan.block..]
-                .iter_mut()
-                .step_by(plan.block);
-            for (to, tap) in to.zip(kernel) {
-                *to = *tap;
+    let blocks = packed.par_chunks_mut(plan.shape.out_channels * plan.channel_weights());
+    blocks.enumerate().for_each(|(block, packed)| {
+        packed.fill(0.0);
+        let first = block * plan.block;
+        let filters = weight.chunks_exact(plan.shape.in_channels * taps);
+        for (filter, packed) in filters.zip(packed.chunks_exact_mut(plan.channel_weights())) {
+            let kernels = filter.chunks_exact(taps).skip(first).take(plan.block);
+            for (c, kernel) in kernels.enumerate() {
+                let to = packed[c..].iter_mut().step_by(plan.block);
+                for (to, tap) in to.zip(kernel) {
+                    *to = *tap;
+                }
             }
         }
-    }
+    });
 }
 
 /// The images of one unit of parallel work.
@@ -153,7 +154,7 @@ struct Chunk<'a> {
     packed: &'a [f32],
     argmax: &'a [u8],
     grad_output: &'a [f32],
-    grad_input: &'a mut [f32],
+    grad_input: &'a mut [MaybeUninit<f32>],
     buffer: &'a mut [f32],
 }
 

@@ -1,11 +1,16 @@
 //! Sizes, and the way between NCHW and the layouts the kernels work in.
 //!
-//! A *padded plane* is one channel of one image with its border of zeros, `k/2` on each side. A
-//! *pixel-major* image is `[padded row][padded column][channels]` (NHWC), the channels filled up to
+//! A *padded plane* is one channel of one image with its border of zeros, `k/2` on each side, and one
+//! more row or column of zeros where that makes the image's height or width even: then each 2×2 block
+//! of outputs sees a whole patch. A *pixel-major* image is `[padded row][padded column][channels]` (NHWC), the channels filled up to
 //! whole cache lines with zeros: the patch under the convolution kernel is then `k` runs of
-//! `k · channels` adjacent values. A *window-major* image is `[windows][channels]`, filled up likewise.
+//! `k · channels` adjacent values. A *window-major* image is `[windows][channels]`, filled up likewise;
+//! without a pool it holds the four outputs of each block as pixels, `[2 · blocks down][2 · blocks across]
+//! [channels]`.
 
-use crate::ops::conv_relu_pool::BlockShape;
+use std::mem::MaybeUninit;
+
+use crate::ops::conv_relu_pool::{BlockShape, INACTIVE};
 use crate::ops::scratch::{LINE, padded};
 use crate::ops::simd::Vector;
 
@@ -20,24 +25,25 @@ impl BlockShape {
         self.in_channels * self.input_plane()
     }
 
-    /// Pooled values of one output image.
+    /// Values of one output image.
     pub(super) fn output_image(&self) -> usize {
         self.out_channels * self.windows()
     }
 
-    /// Pooling windows per channel.
+    /// Pooling windows per channel: its outputs.
     pub(super) fn windows(&self) -> usize {
-        self.pooled_height() * self.pooled_width()
+        self.output_height() * self.output_width()
     }
 
     /// Columns of a padded plane.
     pub(super) fn padded_width(&self) -> usize {
-        self.width + self.kernel - 1
+        self.width.next_multiple_of(2) + self.kernel - 1
     }
 
     /// Values of a padded plane, filled up to whole cache lines.
     pub(super) fn padded_plane(&self) -> usize {
-        padded((self.height + self.kernel - 1) * self.padded_width())
+        let rows = self.height.next_multiple_of(2) + self.kernel - 1;
+        padded(rows * self.padded_width())
     }
 
     /// Values of a pixel-major image of `channels`, with one pixel more for what goes nowhere.
@@ -45,10 +51,31 @@ impl BlockShape {
         (self.padded_plane() + 1) * channels
     }
 
-    /// Values of a window-major image of `channels`, with one window for every entry of
+    /// Values of a window-major image of `channels`. With a pool it has one window for every entry of
     /// [`BlockShape::window_offsets`].
     pub(super) fn window_image(&self, channels: usize) -> usize {
-        padded(self.windows()) * channels
+        let [down, across] = self.blocks();
+        match self.pool {
+            1 => 4 * down * across * channels,
+            _ => padded(self.windows()) * channels,
+        }
+    }
+
+    /// Values of the argmax of such an image while it is window-major: without a pool it never is.
+    pub(super) fn window_argmax(&self, channels: usize) -> usize {
+        match self.pool {
+            1 => 0,
+            _ => self.window_image(channels),
+        }
+    }
+
+    /// From a block of a window-major image of `channels` to the one beside it and the one below.
+    pub(super) fn block_steps(&self, channels: usize) -> [usize; 2] {
+        let [_, across] = self.blocks();
+        match self.pool {
+            1 => [2 * channels, 4 * across * channels],
+            _ => [channels, across * channels],
+        }
     }
 
     /// Whether the gradient of the weights has every patch of an image written out (im2col).
@@ -63,12 +90,20 @@ impl BlockShape {
         let border = self.kernel - 1;
         let (inputs, outputs) = (padded(self.in_channels)?, padded(self.out_channels)?);
         let plane = product(&[
-            self.height.checked_add(border)?,
-            self.width.checked_add(border)?,
+            self.height
+                .checked_next_multiple_of(2)?
+                .checked_add(border)?,
+            self.width
+                .checked_next_multiple_of(2)?
+                .checked_add(border)?,
         ])?;
         let pixels = product(&[padded(plane)?.checked_add(1)?, inputs])?;
-        let windows = product(&[self.pooled_height(), self.pooled_width()])?;
-        let windows = product(&[padded(windows)?, outputs])?;
+        let [down, across] = self.blocks();
+        let windows = match self.pool {
+            1 => product(&[4, down, across])?,
+            _ => padded(product(&[down, across])?)?,
+        };
+        let windows = product(&[windows, outputs])?;
         let weights = product(&[outputs, inputs, self.kernel, self.kernel])?;
         let patches = if self.writes_patches_out() {
             let run = padded(self.in_channels * self.taps() + self.kernel - 2)?;
@@ -93,20 +128,30 @@ impl BlockShape {
         offsets.map(|offset| offset as u32).collect()
     }
 
-    /// Where every window begins in a window-major image of `channels`.
+    /// Where every output begins in a window-major image of `channels`. As many entries more as fill a cache line
+    /// lead to some place in it.
     pub(super) fn window_offsets(&self, channels: usize) -> Vec<u32> {
+        let [_, row] = self.block_steps(channels);
+        let offset = |window| match self.pool {
+            1 if window < self.windows() => {
+                window / self.width * (row / 2) + window % self.width * channels
+            }
+            1 => 0,
+            _ => window * channels,
+        };
         (0..padded(self.windows()))
-            .map(|window| (window * channels) as u32)
+            .map(|window| offset(window) as u32)
             .collect()
     }
 
-    /// Where the patch under the first position of every window begins in a padded plane.
+    /// Where the patch under the first output of every block begins in a padded plane.
     pub(super) fn patch_offsets(&self) -> Vec<u32> {
-        let offset = |window| {
-            let (row, column) = (window / self.pooled_width(), window % self.pooled_width());
+        let [down, across] = self.blocks();
+        let offset = |block| {
+            let (row, column) = (block / across, block % across);
             (2 * row * self.padded_width() + 2 * column) as u32
         };
-        (0..self.windows()).map(offset).collect()
+        (0..down * across).map(offset).collect()
     }
 }
 
@@ -225,7 +270,7 @@ pub unsafe fn transpose_weights<V: Vector>(
 pub unsafe fn gather_columns<V: Vector>(
     src: &[f32],
     offsets: &[u32],
-    dst: &mut [f32],
+    dst: *mut f32,
     [row_count, columns]: [usize; 2],
 ) {
     let dst_rows = rows(columns);
@@ -235,7 +280,7 @@ pub unsafe fn gather_columns<V: Vector>(
             // SAFETY: the caller promises the instruction set, `row_count` values at every offset,
             // and a vector in `dst` from every block on; `transpose` asserts the offsets' number.
             unsafe {
-                let dst = dst.as_mut_ptr().add(row * columns + column);
+                let dst = dst.add(row * columns + column);
                 V::transpose(src.as_ptr().add(row), &offsets[column..], dst, &dst_rows);
             }
         }
@@ -252,40 +297,51 @@ pub unsafe fn gather_image<V: Vector>(
     offsets: &[u32],
     stage: &mut [f32],
     matrix: [usize; 2],
-    image: &mut [f32],
+    image: &mut [MaybeUninit<f32>],
 ) {
     // SAFETY: the caller promises all that `gather_columns` wants of `stage`; `image` itself is
     // used only if all vectors lie inside it, as `is_whole` says.
     unsafe {
         if is_whole(image.len(), matrix) {
-            gather_columns::<V>(src, offsets, image, matrix);
+            gather_columns::<V>(src, offsets, image.as_mut_ptr().cast(), matrix);
         } else {
-            gather_columns::<V>(src, offsets, stage, matrix);
-            image.copy_from_slice(&stage[..image.len()]);
+            gather_columns::<V>(src, offsets, stage.as_mut_ptr(), matrix);
+            image.write_copy_of_slice(&stage[..image.len()]);
         }
     }
 }
 
-/// Writes the values and argmax of a window-major image to an NCHW image, by way of `stage`.
+/// Writes the values of a window-major image to an NCHW image, by way of `stage`; and what the gradients need
+/// to know of them, where somebody asks: the argmax of the pool, or where the ReLU is active.
 ///
 /// # Safety
 /// As for [`gather_columns`], with `stage` for `dst`.
 #[inline(always)]
-pub unsafe fn write_pooled<V: Vector>(
+pub unsafe fn write_outputs<V: Vector>(
     shape: &BlockShape,
     [values, argmax]: [&[f32]; 2],
     offsets: &[u32],
     stage: &mut [f32],
-    (output, output_argmax): (&mut [f32], &mut [u8]),
+    (output, output_argmax): (&mut [MaybeUninit<f32>], Option<&mut [MaybeUninit<u8>]>),
 ) {
     let matrix = [padded(shape.out_channels), shape.windows()];
     // SAFETY: the caller promises the instruction set and a stage for this matrix with a cache line
     // more; values and argmax are images with `padded(out_channels)` values at every offset.
-    unsafe {
-        gather_image::<V>(values, offsets, stage, matrix, output);
-        gather_columns::<V>(argmax, offsets, stage, matrix);
+    unsafe { gather_image::<V>(values, offsets, stage, matrix, output) };
+    let Some(output_argmax) = output_argmax else {
+        return;
+    };
+    if shape.pool == 1 {
+        for (index, value) in output_argmax.iter_mut().zip(output) {
+            // SAFETY: `gather_image` wrote it.
+            let value = unsafe { value.assume_init_read() };
+            index.write(if value == 0.0 { INACTIVE } else { 0 });
+        }
+        return;
     }
+    // SAFETY: as above.
+    unsafe { gather_columns::<V>(argmax, offsets, stage.as_mut_ptr(), matrix) };
     for (index, staged) in output_argmax.iter_mut().zip(stage) {
-        *index = staged.to_bits() as u8;
+        index.write(staged.to_bits() as u8);
     }
 }

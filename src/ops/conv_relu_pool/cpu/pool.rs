@@ -1,8 +1,52 @@
-//! ReLU and max pool of windows, and the rule for ties and NaN.
+//! ReLU, and max pool of windows, with the rule for ties and NaN.
 
 use super::INACTIVE;
-use crate::ops::conv_relu_pool::BlockShape;
 use crate::ops::simd::Vector;
+
+/// `max(x, 0)`, where 0 is never -0. NaN goes through.
+///
+/// # Safety
+/// As for [`Vector`].
+#[inline(always)]
+unsafe fn relu<V: Vector>(x: V) -> V {
+    // SAFETY: the caller promises the instruction set; nothing here touches memory.
+    unsafe {
+        let zero = V::splat(0.0);
+        zero.max(x).add(zero)
+    }
+}
+
+/// Where the outputs of a block without a pool go: the first one's place, and from it to the ones beside and below.
+#[derive(Clone, Copy)]
+pub struct Places {
+    pub first: *mut f32,
+    pub right: usize,
+    pub below: usize,
+}
+
+impl Places {
+    /// From the first output to the one at a position of the block, row-major.
+    #[inline(always)]
+    pub fn offset(&self, position: usize) -> usize {
+        position / 2 * self.below + position % 2 * self.right
+    }
+}
+
+/// Writes the four outputs of a vector of blocks without a pool, through the ReLU if there is one.
+///
+/// # Safety
+/// As for [`Vector`], at all four places.
+#[inline(always)]
+pub unsafe fn store_block<V: Vector>(block: [V; 4], has_relu: bool, places: Places) {
+    for position in 0..4 {
+        let sum = block[position];
+        // SAFETY: the caller promises the instruction set and the places.
+        unsafe {
+            let value = if has_relu { relu(sum) } else { sum };
+            value.store(places.first.add(places.offset(position)));
+        }
+    }
+}
 
 /// The pooled values of a vector of windows and their argmax, from the four convolution values in
 /// row-major order, none of which may be NaN.
@@ -49,36 +93,4 @@ pub fn relu_max_pool_scalar(window: [f32; 4]) -> (f32, u8) {
     } else {
         (window[best], best as u8)
     }
-}
-
-/// One pooled element and its argmax, directly by the definition.
-pub fn pooled_directly(
-    shape: &BlockShape,
-    image: &[f32],
-    filter: &[f32],
-    bias: f32,
-    window: usize,
-) -> (f32, u8) {
-    let radius = shape.kernel / 2;
-    let (row, column) = (window / shape.pooled_width(), window % shape.pooled_width());
-    let mut sums = [bias; 4];
-    for (position, sum) in sums.iter_mut().enumerate() {
-        let (top, left) = (2 * row + position / 2, 2 * column + position % 2);
-        let planes = image.chunks_exact(shape.input_plane());
-        for (plane, kernel) in planes.zip(filter.chunks_exact(shape.taps())) {
-            for (tap, weight) in kernel.iter().enumerate() {
-                let (y, x) = (top + tap / shape.kernel, left + tap % shape.kernel);
-                let inside = (radius..shape.height + radius).contains(&y)
-                    && (radius..shape.width + radius).contains(&x);
-                // The border takes part: an infinite weight makes NaN of its zeros.
-                let value = if inside {
-                    plane[(y - radius) * shape.width + x - radius]
-                } else {
-                    0.0
-                };
-                *sum += weight * value;
-            }
-        }
-    }
-    relu_max_pool_scalar(sums)
 }

@@ -100,20 +100,23 @@ impl Tiling {
     }
 }
 
-/// Pooled activations and argmax.
+/// The output and the argmax.
 pub fn forward(shape: &BlockShape, class: AdapterClass) -> Launch {
-    let blocks = [shape.pooled_height(), shape.pooled_width()];
     let channels = [shape.out_channels, shape.in_channels];
-    Tiling::new(shape, blocks, channels, class).launch(
+    Tiling::new(shape, shape.blocks(), channels, class).launch(
         shape,
         "conv_relu_pool/forward",
-        template!(
-            "conv_relu_pool/sizes",
-            "conv_relu_pool/input",
-            "conv_relu_pool/weights",
-            "conv_relu_pool/forward",
-            "conv_relu_pool/forward_tile",
-            "conv_relu_pool/tiled_conv"
+        template_of_form!(
+            shape,
+            [
+                "conv_relu_pool/sizes",
+                "conv_relu_pool/input",
+                "conv_relu_pool/weights",
+                "conv_relu_pool/forward"
+            ],
+            pool: ["conv_relu_pool/forward_pool"],
+            relu: ["conv_relu_pool/forward_relu"],
+            ["conv_relu_pool/forward_tile", "conv_relu_pool/tiled_conv"],
         ),
     )
 }
@@ -125,19 +128,29 @@ pub fn grad_input(shape: &BlockShape, class: AdapterClass) -> Launch {
     Tiling::new(shape, blocks, channels, class).launch(
         shape,
         "conv_relu_pool/grad_input",
-        template!(
-            "conv_relu_pool/sizes",
-            "conv_relu_pool/weights",
-            "conv_relu_pool/grad_input",
-            "conv_relu_pool/grad_input_tile",
-            "conv_relu_pool/tiled_conv"
+        template_of_form!(
+            shape,
+            [
+                "conv_relu_pool/sizes",
+                "conv_relu_pool/weights",
+                "conv_relu_pool/grad_input"
+            ],
+            pool: ["conv_relu_pool/grad_input_tile_pool"],
+            relu: [
+                "conv_relu_pool/gradient",
+                "conv_relu_pool/grad_input_tile_relu"
+            ],
+            [
+                "conv_relu_pool/grad_input_tile",
+                "conv_relu_pool/tiled_conv"
+            ],
         ),
     )
 }
 
 /// Input channels side by side in a workgroup.
 const MAX_LANES: usize = 32;
-/// With fewer channels than this many invocations, a workgroup also shares out the windows.
+/// With fewer channels than this many invocations, a workgroup also shares out the blocks.
 const FULL_WORKGROUP: usize = 64;
 /// Workgroups that share out the batch: enough for a large GPU. Under software Vulkan 64 are 8 %
 /// faster (25.7 against 28 ms, 32→64 at 14×14, batch 128).
@@ -148,35 +161,55 @@ const WORKGROUPS_OF_PROCESSOR: usize = 8;
 
 /// Gradient of weights and bias.
 ///
-/// Few input channels take the same kernel: its workgroup then shares out windows instead of
+/// Few input channels take the same kernel: its workgroup then shares out blocks instead of
 /// channels. With the reduction it takes 6 ms at the model's first block (1→32, 28×28) and 28 ms at
 /// the second (32→64, 14×14; batch 128, software Vulkan).
+///
+/// Without a pool an invocation has four times the multiply-adds to do on what it keeps in registers, and under
+/// software Vulkan fewer channels and fewer barriers leave more of it there. Processor time in ms, batch 32:
+///
+/// | vectors, slices | 2, several | 1, several | 1, 1 |
+/// | --- | --- | --- | --- |
+/// | 1→32, 28×28 | 65 | 54 | 30 |
+/// | 3→64, 32×32 (batch 16) | 140 | 137 | 88 |
+/// | 32→64, 14×14, which has one in any case | 430 | | 235 |
 pub fn grad_weight(shape: &BlockShape, class: AdapterClass) -> GradWeight {
     // An invocation keeps taps × 4 × vectors sums in registers.
-    let vectors = if shape.kernel == 3 { 2 } else { 1 };
+    let vectors = match (shape.kernel, shape.pool) {
+        (3, 2) => 2,
+        _ => 1,
+    };
     let lanes = shape.in_channels.next_power_of_two().min(MAX_LANES);
     let groups = shape
         .out_channels
         .div_ceil(VECTOR * vectors)
         .min(MAX_GROUPS);
-    let max_slices = FULL_WORKGROUP / (lanes * groups);
+    let max_slices = match (class, shape.pool) {
+        (AdapterClass::Software, 1) => 1,
+        _ => FULL_WORKGROUP / (lanes * groups),
+    };
 
     let rows = shape.kernel + 1;
     let halo_bytes = rows * (shape.kernel / 2) * (lanes | 1) * PAIR_BYTES;
-    let window_bytes =
-        rows * (lanes | 1) * PAIR_BYTES + groups * vectors * (VECTOR_BYTES + size_of::<u32>());
+    // With a pool a gradient and its argmax; without one four gradients, 0 where the ReLU is inactive.
+    let grad_bytes = match shape.pool {
+        1 => 4 * VECTOR_BYTES,
+        _ => VECTOR_BYTES + size_of::<u32>(),
+    };
+    let block_bytes = rows * (lanes | 1) * PAIR_BYTES + groups * vectors * grad_bytes;
     // What slices share at the end.
     let slice_sums = |slices: usize| match slices {
         0 | 1 => 1,
         _ => slices * lanes * groups * (shape.taps() + 1),
     };
     let left = WORKGROUP_BYTES - slice_sums(max_slices) * size_of::<f32>() - halo_bytes;
-    let segment = even_part(shape.pooled_width(), left / window_bytes);
+    let [block_rows, row_blocks] = shape.blocks();
+    let segment = even_part(row_blocks, left / block_bytes);
     // Slices of one length, none of them empty.
     let max_slices = max_slices.clamp(1, segment);
     let slices = segment.div_ceil(segment.div_ceil(max_slices));
 
-    let segments = shape.batch * shape.pooled_height() * shape.pooled_width().div_ceil(segment);
+    let segments = shape.batch * block_rows * row_blocks.div_ceil(segment);
     let elements = shape.weights() + shape.out_channels;
     let across = shape.in_channels.div_ceil(lanes);
     let down = shape.out_channels.div_ceil(groups * vectors * VECTOR);
@@ -202,10 +235,16 @@ pub fn grad_weight(shape: &BlockShape, class: AdapterClass) -> GradWeight {
         shape,
         Launch {
             name: "conv_relu_pool/grad_weight",
-            template: template!(
-                "conv_relu_pool/sizes",
-                "conv_relu_pool/input",
-                "conv_relu_pool/grad_weight"
+            template: template_of_form!(
+                shape,
+                [
+                    "conv_relu_pool/sizes",
+                    "conv_relu_pool/input",
+                    "conv_relu_pool/grad_weight"
+                ],
+                pool: ["conv_relu_pool/grad_weight_pool"],
+                relu: ["conv_relu_pool/grad_weight_relu"],
+                [],
             ),
             values,
             grid: grid([across, down, splits]),

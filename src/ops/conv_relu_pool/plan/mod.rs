@@ -3,6 +3,22 @@
 //! Pure arithmetic: nothing here knows a device. Each kernel's file in `shaders/conv_relu_pool`
 //! says what its sizes mean and in which order it binds its buffers.
 
+/// The text of a shader of the files before, those of its form with a pool or without one, and those after.
+macro_rules! template_of_form {
+    (
+        $shape:expr,
+        [$($before:literal),+],
+        pool: [$($pooled:literal),+],
+        relu: [$($unpooled:literal),+],
+        [$($after:literal),*] $(,)?
+    ) => {
+        match $shape.pool {
+            1 => template!($($before),+ $(, $unpooled)+ $(, $after)*),
+            _ => template!($($before),+ $(, $pooled)+ $(, $after)*),
+        }
+    };
+}
+
 mod direct;
 mod winograd;
 
@@ -25,7 +41,7 @@ const MAX_PARTIALS: usize = 1 << 24;
 impl BlockShape {
     /// Length of the buffer of the argmax, in `u32` words of four output channels each.
     pub fn argmax_words(&self) -> usize {
-        self.batch * self.out_channels.div_ceil(VECTOR) * self.pooled_height() * self.pooled_width()
+        self.batch * self.out_channels.div_ceil(VECTOR) * self.output_height() * self.output_width()
     }
 
     /// The sizes that kernels name, all but the reduction.
@@ -37,12 +53,13 @@ impl BlockShape {
             ("height", self.height),
             ("width", self.width),
             ("kernel", self.kernel),
+            ("pool", self.pool),
             ("inactive", INACTIVE.into()),
         ]
     }
 }
 
-/// Pooled activations and argmax.
+/// The output and the argmax.
 pub fn forward(shape: &BlockShape, class: AdapterClass) -> Launch {
     winograd::forward(shape, class).unwrap_or_else(|| direct::forward(shape, class))
 }

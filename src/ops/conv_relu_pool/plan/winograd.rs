@@ -115,23 +115,30 @@ fn convolution(
     (across <= MAX_GRID as usize).then_some(launch)
 }
 
-/// Pooled activations and argmax.
+/// The output and the argmax.
 pub fn forward(shape: &BlockShape, class: AdapterClass) -> Option<Launch> {
-    let blocks = shape.batch * shape.pooled_height() * shape.pooled_width();
+    let blocks = shape.batch * shape.blocks().iter().product::<usize>();
     convolution(
         shape,
         class,
         [blocks, shape.out_channels, shape.in_channels],
         "conv_relu_pool/forward",
-        template!(
-            "conv_relu_pool/sizes",
-            "conv_relu_pool/input",
-            "conv_relu_pool/input_patch",
-            "conv_relu_pool/weights",
-            "conv_relu_pool/forward",
-            "conv_relu_pool/forward_patch",
-            "conv_relu_pool/winograd_conv",
-            "conv_relu_pool/winograd"
+        template_of_form!(
+            shape,
+            [
+                "conv_relu_pool/sizes",
+                "conv_relu_pool/input",
+                "conv_relu_pool/input_patch",
+                "conv_relu_pool/weights",
+                "conv_relu_pool/forward"
+            ],
+            pool: ["conv_relu_pool/forward_pool"],
+            relu: ["conv_relu_pool/forward_relu"],
+            [
+                "conv_relu_pool/forward_patch",
+                "conv_relu_pool/winograd_conv",
+                "conv_relu_pool/winograd"
+            ],
         ),
     )
 }
@@ -144,13 +151,20 @@ pub fn grad_input(shape: &BlockShape, class: AdapterClass) -> Option<Launch> {
         class,
         [blocks, shape.in_channels, shape.out_channels],
         "conv_relu_pool/grad_input",
-        template!(
-            "conv_relu_pool/sizes",
-            "conv_relu_pool/weights",
-            "conv_relu_pool/grad_input",
-            "conv_relu_pool/grad_input_patch",
-            "conv_relu_pool/winograd_conv",
-            "conv_relu_pool/winograd"
+        template_of_form!(
+            shape,
+            [
+                "conv_relu_pool/sizes",
+                "conv_relu_pool/weights",
+                "conv_relu_pool/grad_input",
+                "conv_relu_pool/grad_input_patch"
+            ],
+            pool: ["conv_relu_pool/grad_input_patch_pool"],
+            relu: [
+                "conv_relu_pool/gradient",
+                "conv_relu_pool/grad_input_patch_relu"
+            ],
+            ["conv_relu_pool/winograd_conv", "conv_relu_pool/winograd"],
         ),
     )
 }
@@ -164,14 +178,14 @@ pub fn grad_weight(shape: &BlockShape, class: AdapterClass) -> Option<GradWeight
     // The one tile of which each invocation loads one b at a time: so it can sum those for the bias.
     let [tile, ..] = TILES;
     let [across, down] = tile.counts([shape.in_channels, shape.out_channels]);
-    let windows = shape.batch * shape.pooled_height() * shape.pooled_width();
+    let blocks = shape.batch * shape.blocks().iter().product::<usize>();
     let elements = shape.weights() + shape.out_channels;
     let wanted_splits = (WORKGROUPS_OF_PROCESSOR * processors).div_ceil(across * down);
     let max_splits = (MAX_PARTIALS / elements).clamp(1, wanted_splits);
-    let split = windows
+    let split = blocks
         .div_ceil(max_splits)
         .next_multiple_of(tile.depth_block);
-    let splits = windows.div_ceil(split);
+    let splits = blocks.div_ceil(split);
 
     let mut values = shape.values();
     values.extend(tile.values());
@@ -180,12 +194,20 @@ pub fn grad_weight(shape: &BlockShape, class: AdapterClass) -> Option<GradWeight
         shape,
         Launch {
             name: "conv_relu_pool/grad_weight",
-            template: template!(
-                "conv_relu_pool/sizes",
-                "conv_relu_pool/input",
-                "conv_relu_pool/input_patch",
-                "conv_relu_pool/winograd_grad_weight",
-                "conv_relu_pool/winograd"
+            template: template_of_form!(
+                shape,
+                [
+                    "conv_relu_pool/sizes",
+                    "conv_relu_pool/input",
+                    "conv_relu_pool/input_patch",
+                    "conv_relu_pool/winograd_grad_weight"
+                ],
+                pool: ["conv_relu_pool/winograd_grad_weight_pool"],
+                relu: [
+                    "conv_relu_pool/gradient",
+                    "conv_relu_pool/winograd_grad_weight_relu"
+                ],
+                ["conv_relu_pool/winograd"],
             ),
             values,
             grid: grid([across, down, splits]),

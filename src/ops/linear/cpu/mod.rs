@@ -5,6 +5,8 @@
 //! `[inputs, outputs]`, `bias` `[outputs]`, `output` `[batch, outputs]`. A layer that ends in a ReLU
 //! stops the gradient where its output is zero; a NaN lets it through.
 //!
+//! What a kernel is given to write may be uninitialised; it writes all of it.
+//!
 //! Each element is summed in a fixed order by one thread: results are the same bits for any number
 //! of threads.
 
@@ -22,6 +24,7 @@ use crate::ops::scratch::{self, padded};
 use crate::ops::simd::Isa;
 use pack::{GradBeforeRelu, Transpose};
 use product::Product;
+use std::mem::MaybeUninit;
 use std::ptr;
 
 /// Columns of the input's gradient that are computed at once: the transposed weights of so many
@@ -40,7 +43,7 @@ pub fn forward(
     input: &[f32],
     weight: &[f32],
     bias: &[f32],
-    output: &mut [f32],
+    output: &mut [MaybeUninit<f32>],
 ) {
     let &LinearShape {
         batch,
@@ -56,7 +59,7 @@ pub fn forward(
             ("output", output.len(), batch, outputs),
         ],
     );
-    let output = output.as_mut_ptr();
+    let output = output.as_mut_ptr().cast();
     let run = |weight: &[f32], weight_stride| {
         let product = Product {
             rows: batch,
@@ -104,8 +107,8 @@ pub fn grad_weight_bias(
     relu_output: Option<&[f32]>,
     input: &[f32],
     grad_output: &[f32],
-    grad_weight: &mut [f32],
-    grad_bias: &mut [f32],
+    grad_weight: &mut [MaybeUninit<f32>],
+    grad_bias: &mut [MaybeUninit<f32>],
 ) {
     let &LinearShape {
         batch,
@@ -130,6 +133,9 @@ pub fn grad_weight_bias(
     if grad_bias.is_empty() {
         return;
     }
+    grad_bias.fill(MaybeUninit::new(0.0));
+    // SAFETY: just filled.
+    let grad_bias = unsafe { grad_bias.assume_init_mut() };
     let stride = padded(outputs);
     scratch::with(&scratch::SHARED, batch * stride, |grad| {
         isa.run(GradBeforeRelu {
@@ -149,7 +155,7 @@ pub fn grad_weight_bias(
             a_depth_stride: inputs,
             b: grad.as_ptr(),
             b_stride: stride,
-            c: grad_weight.as_mut_ptr(),
+            c: grad_weight.as_mut_ptr().cast(),
             c_stride: outputs,
             bias: ptr::null(),
             relu: false,
@@ -172,7 +178,7 @@ pub fn grad_input(
     relu_output: Option<&[f32]>,
     weight: &[f32],
     grad_output: &[f32],
-    grad_input: &mut [f32],
+    grad_input: &mut [MaybeUninit<f32>],
 ) {
     let &LinearShape {
         batch,
@@ -194,7 +200,7 @@ pub fn grad_input(
         ],
     );
     if outputs == 0 {
-        return grad_input.fill(0.0);
+        return grad_input.fill(MaybeUninit::new(0.0));
     }
     scratch::with(&scratch::SHARED, batch * outputs, |grad| {
         isa.run(GradBeforeRelu {
@@ -214,7 +220,7 @@ pub fn grad_input(
             a_depth_stride: 1,
             b: ptr::null(),
             b_stride: PANEL,
-            c: grad_input.as_mut_ptr(),
+            c: grad_input.as_mut_ptr().cast(),
             c_stride: inputs,
             bias: ptr::null(),
             relu: false,

@@ -250,7 +250,7 @@ unsafe fn store<V: Vector, const VECTORS: usize>(vectors: [V; VECTORS], p: *mut 
         } else {
             let mut buffer = [0.0; LINE];
             vectors[0].store(buffer.as_mut_ptr());
-            std::slice::from_raw_parts_mut(p, valid).copy_from_slice(&buffer[..valid]);
+            buffer.as_ptr().copy_to_nonoverlapping(p, valid);
         }
     }
 }

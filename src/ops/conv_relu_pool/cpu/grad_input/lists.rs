@@ -68,7 +68,7 @@ impl Lists<'_> {
         let blocks = packed.chunks_exact(shape.out_channels * K * K * block);
         for (b, weights) in blocks.enumerate() {
             for first_row in (0..K + 1).step_by(ROWS) {
-                for row in 0..shape.pooled_height() {
+                for row in 0..shape.output_height() {
                     let at = (2 * row + first_row) * row_stride + b * block;
                     // SAFETY: the caller promises the instruction set; these `ROWS` rows are among
                     // the `K + 1` of this row of windows, and blocks divide the channels.
@@ -96,7 +96,7 @@ impl Lists<'_> {
         } = *self.plan;
         let row_stride = shape.padded_width() * in_channels;
         // SAFETY: the caller promises the instruction set and `ROWS` rows from `pixels` on, each of
-        // 2 · (pooled width) + `K` − 1 pixels or one more, which bounds `x`.
+        // 2 · (output width) + `K` − 1 pixels at least, which bounds `x`.
         unsafe {
             let pixel = |row: usize, x: usize, v: usize| {
                 pixels.add(row * row_stride + x * in_channels + v * V::LANES)
@@ -109,7 +109,7 @@ impl Lists<'_> {
                     }
                 }
             }
-            for column in 0..shape.pooled_width() {
+            for column in 0..shape.output_width() {
                 for row in 0..ROWS {
                     for x in K - 1..K + 1 {
                         for v in 0..VECTORS {
@@ -117,7 +117,7 @@ impl Lists<'_> {
                         }
                     }
                 }
-                let window = window_row * shape.pooled_width() + column;
+                let window = window_row * shape.output_width() + column;
                 self.add_window::<V, K, ROWS, VECTORS>(window, first_row, weights, &mut sums);
                 for row in 0..ROWS {
                     for x in 0..2 {
@@ -133,7 +133,7 @@ impl Lists<'_> {
             for row in 0..ROWS {
                 for x in 0..K - 1 {
                     for v in 0..VECTORS {
-                        sums[row][x][v].store(pixel(row, 2 * shape.pooled_width() + x, v));
+                        sums[row][x][v].store(pixel(row, 2 * shape.output_width() + x, v));
                     }
                 }
             }

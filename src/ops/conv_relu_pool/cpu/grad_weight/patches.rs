@@ -5,7 +5,7 @@ use crate::ops::conv_relu_pool::cpu::layout::{filled_up, pad_planes, scatter_col
 use crate::ops::scratch::{LINE, padded};
 use crate::ops::simd::Vector;
 
-/// The layout of the patches under every pooled position.
+/// The layout of the patches under every convolution output that a window may choose.
 ///
 /// With many input channels a patch is `k` runs of a pixel-major image. With few, whose vectors would
 /// be mostly padding, all patches are written out one by one (im2col), each a single run.
@@ -28,13 +28,13 @@ impl Patches {
     pub fn new(shape: &BlockShape) -> Self {
         if shape.writes_patches_out() {
             let run = padded(shape.in_channels * shape.taps() + shape.kernel - 2);
-            let row = 2 * shape.pooled_width() * run;
+            let row = shape.pool * shape.output_width() * run;
             Self {
                 runs: 1,
                 run,
                 run_stride: 0,
                 steps: [run, row],
-                image: 2 * shape.pooled_height() * row,
+                image: shape.pool * shape.output_height() * row,
                 pixel_offsets: Vec::new(),
             }
         } else {
@@ -109,12 +109,12 @@ impl Patches {
     ) {
         assert!(planes.len() >= shape.in_channels * shape.padded_plane() + WIDE);
         assert!(patches.len() >= self.image && self.run >= shape.in_channels * K * K + WIDE - K);
-        for y in 0..2 * shape.pooled_height() {
+        for y in 0..shape.pool * shape.output_height() {
             for channel in 0..shape.in_channels {
                 for ky in 0..K {
                     let from = channel * shape.padded_plane() + (y + ky) * shape.padded_width();
                     let to = y * self.steps[1] + (channel * K + ky) * K;
-                    for x in 0..2 * shape.pooled_width() {
+                    for x in 0..shape.pool * shape.output_width() {
                         // SAFETY: the row begins inside a plane, which is followed by a cache line,
                         // and lies inside its patch: both asserted above.
                         unsafe {

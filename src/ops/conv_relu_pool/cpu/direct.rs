@@ -1,10 +1,12 @@
-//! Forward, directly: every window's four sums in registers, over all channels and taps.
+//! A convolution, directly: the four sums of every block of 2×2 outputs in registers, over all channels
+//! and taps.
 //!
-//! One step takes `WINDOWS` pooling windows and `VECTORS` vectors of output channels: for each input
+//! One step takes `BLOCKS` blocks and `VECTORS` vectors of output channels: for each input
 //! channel and tap it loads the weights of these channels once and multiplies them with the
-//! `4 · WINDOWS` input values, broadcast from the padded planes, so `4 · WINDOWS · VECTORS`
-//! accumulators stay in registers and a weight is loaded once for `4 · WINDOWS` multiply-adds. The
-//! full-size convolution output never exists: bias, ReLU and pool follow in registers.
+//! `4 · BLOCKS` input values, broadcast from the padded planes, so `4 · BLOCKS · VECTORS`
+//! accumulators stay in registers and a weight is loaded once for `4 · BLOCKS` multiply-adds. A block is
+//! a window of the pool, where there is one: the full-size convolution output never exists, bias, ReLU
+//! and pool follow in registers.
 //!
 //! Weights are transposed once per call to `[Cin · k · k][Cout]`. Results are staged window-major
 //! and brought to NCHW image by image.
@@ -13,14 +15,15 @@
 //! half of the time goes into the pool and the way to NCHW. Unrolling the loops over the taps
 //! made that case 12 % slower.
 
-mod windows;
+mod blocks;
 
-use super::layout::{self, pad_planes, transpose_weights, write_pooled};
+use super::convolution::{Filters, Images, write_masked};
+use super::layout::{self, pad_planes, transpose_weights, write_outputs};
 use crate::ops::conv_relu_pool::BlockShape;
 use crate::ops::scratch::{self, LINE, cut, padded};
 use crate::ops::simd::{Isa, Kernel, Vector};
+use blocks::Blocks;
 use rayon::prelude::*;
-use windows::Windows;
 
 /// Images per unit of parallel work.
 const CHUNK: usize = 4;
@@ -32,6 +35,7 @@ struct Plan<'a> {
     out_channels: usize,
     /// Weights per output channel.
     patch: usize,
+    relu: bool,
 }
 
 impl Plan<'_> {
@@ -44,7 +48,11 @@ impl Plan<'_> {
         self.shape.window_image(self.out_channels)
     }
 
-    /// For the pooled values of an image.
+    fn window_argmax(&self) -> usize {
+        self.shape.window_argmax(self.out_channels)
+    }
+
+    /// For the outputs of an image.
     fn stage(&self) -> usize {
         layout::stage(self.out_channels, self.shape.windows())
     }
@@ -55,57 +63,44 @@ impl Plan<'_> {
     }
 }
 
-pub fn forward(
-    isa: Isa,
-    shape: &BlockShape,
-    input: &[f32],
-    weight: &[f32],
-    bias: &[f32],
-    output: &mut [f32],
-    argmax: &mut [u8],
-) {
+pub fn convolution(isa: Isa, shape: &BlockShape, filters: Filters, images: Images) {
     let out_channels = padded(shape.out_channels);
     let plan = &Plan {
         shape,
         out_channels,
         patch: shape.in_channels * shape.taps(),
+        relu: filters.bias.is_some(),
     };
     let shared = 2 * plan.weights() + out_channels * (LINE + 1);
     scratch::with(&scratch::SHARED, shared, |mut buffer| {
-        let padded_bias = cut(&mut buffer, out_channels);
-        padded_bias.fill(0.0);
-        padded_bias[..bias.len()].copy_from_slice(bias);
+        let bias = filters.filled_bias(cut(&mut buffer, out_channels));
         let rows = cut(&mut buffer, plan.weights());
         isa.run(TransposeWeights {
             plan,
-            weight,
+            weight: filters.weight,
             rows,
             weights: &mut *buffer,
         });
 
-        let (weights, bias) = (&*buffer, &*padded_bias);
+        let weights = &*buffer;
         let patches = &shape.patch_offsets();
         let windows = &shape.window_offsets(out_channels);
-        let local = plan.planes() + 2 * plan.window_image() + plan.stage();
-        output
-            .par_chunks_mut(CHUNK * shape.output_image())
-            .zip(argmax.par_chunks_mut(CHUNK * shape.output_image()))
-            .zip(input.par_chunks(CHUNK * shape.input_image()))
-            .for_each(|((output, argmax), input)| {
-                scratch::with(&scratch::LOCAL, local, |buffer| {
-                    let offsets = [&patches[..], &windows[..]];
-                    isa.run(Chunk {
-                        plan,
-                        offsets,
-                        weights,
-                        bias,
-                        input,
-                        output,
-                        argmax,
-                        buffer,
-                    });
+        let masked = images.mask.map_or(0, |_| padded(shape.input_image()));
+        let local =
+            masked + plan.planes() + plan.window_image() + plan.window_argmax() + plan.stage();
+        let chunks: Vec<Images> = images.chunks(shape, CHUNK).collect();
+        chunks.into_par_iter().for_each(|images| {
+            scratch::with(&scratch::LOCAL, local, |buffer| {
+                isa.run(Chunk {
+                    plan,
+                    offsets: [patches, windows],
+                    weights,
+                    bias,
+                    images,
+                    buffer,
                 });
             });
+        });
     });
 }
 
@@ -134,14 +129,12 @@ impl Kernel for TransposeWeights<'_> {
 /// The images of one unit of parallel work.
 struct Chunk<'a> {
     plan: &'a Plan<'a>,
-    /// Where the windows' patches and their results are.
+    /// Where the blocks' patches and their results are.
     offsets: [&'a [u32]; 2],
     /// `[Cin · k · k][Cout]`.
     weights: &'a [f32],
     bias: &'a [f32],
-    input: &'a [f32],
-    output: &'a mut [f32],
-    argmax: &'a mut [u8],
+    images: Images<'a>,
     buffer: &'a mut [f32],
 }
 
@@ -152,6 +145,7 @@ impl Kernel for Chunk<'_> {
             plan,
             weights,
             bias,
+            images,
             mut buffer,
             ..
         } = self;
@@ -159,20 +153,24 @@ impl Kernel for Chunk<'_> {
         let shape = plan.shape;
         let planes = cut(&mut buffer, plan.planes());
         let values = cut(&mut buffer, plan.window_image());
-        let argmax = cut(&mut buffer, plan.window_image());
+        let argmax = cut(&mut buffer, plan.window_argmax());
         let stage = cut(&mut buffer, plan.stage());
+        let masked = buffer;
         planes.fill(0.0);
 
-        let images = self.input.chunks_exact(shape.input_image());
-        let outputs = self.output.chunks_exact_mut(shape.output_image());
-        let output_argmax = self.argmax.chunks_exact_mut(shape.output_image());
-        for (image, to) in images.zip(outputs.zip(output_argmax)) {
-            pad_planes(shape, image, planes);
+        for image in images.chunks(shape, 1) {
+            match image.mask {
+                None => pad_planes(shape, image.input, planes),
+                Some(mask) => {
+                    write_masked(image.input, mask, masked);
+                    pad_planes(shape, masked, planes);
+                }
+            }
             let even = (plan.out_channels / V::LANES).is_multiple_of(2);
             // SAFETY: the caller promises the instruction set; the buffers are cut as `Plan` says,
             // rows of `weights` are `out_channels`, `even` where an arm takes two vectors.
             unsafe {
-                let mut windows = Windows {
+                let mut blocks = Blocks {
                     plan,
                     patches,
                     planes,
@@ -182,13 +180,14 @@ impl Kernel for Chunk<'_> {
                     argmax,
                 };
                 match (even, V::ACCUMULATORS) {
-                    (true, 24..) => windows.all::<V, 3, 2>(),
-                    (true, _) => windows.all::<V, 1, 2>(),
-                    (_, 24..) => windows.all::<V, 6, 1>(),
-                    (_, 12..) => windows.all::<V, 3, 1>(),
-                    _ => windows.all::<V, 1, 1>(),
+                    (true, 24..) => blocks.all::<V, 3, 2>(),
+                    (true, _) => blocks.all::<V, 1, 2>(),
+                    (_, 24..) => blocks.all::<V, 6, 1>(),
+                    (_, 12..) => blocks.all::<V, 3, 1>(),
+                    _ => blocks.all::<V, 1, 1>(),
                 }
-                write_pooled::<V>(shape, [values, argmax], window_offsets, stage, to);
+                let to = (image.output, image.argmax);
+                write_outputs::<V>(shape, [values, argmax], window_offsets, stage, to);
             }
         }
     }

@@ -1,31 +1,21 @@
-//! The three steps for the tiles of one kind: input transform, products, output transform and pool.
+//! The tiles of one kind: their input transform and products; the rest is in `outputs.rs`.
 
 use super::{GROUP, Plan, tiles, transforms};
 use crate::ops::conv_relu_pool::BlockShape;
-use crate::ops::conv_relu_pool::cpu::pool::{pooled_directly, relu_max_pool};
 use crate::ops::simd::Vector;
-use std::ops::Range;
-
-/// Values of a window that differ by less than this factor count as equal.
-///
-/// Rounding differs between the outputs of a tile, so the four values of a window over a constant
-/// region are not exactly equal; this lets the first one win there as with direct summation.
-const TIE: f32 = 1.0 - 1.0 / (1 << 18) as f32;
 
 /// The tiles of one kind in a chunk of images.
 pub struct Tiles<'a> {
     pub plan: &'a Plan<'a>,
-    /// NCHW.
-    pub input: &'a [f32],
     /// Pixel-major images.
     pub pixels: &'a [f32],
     /// `[Cout][Cin][3][3]`.
     pub weight: &'a [f32],
-    /// The transformed weights of this kind.
+    /// The transformed weights of each block, from those of this kind on.
     pub transformed: &'a [f32],
     /// Filled up to whole cache lines.
     pub bias: &'a [f32],
-    /// Results: window-major images.
+    /// Results: window-major images. Without a pool there is no argmax.
     pub values: &'a mut [f32],
     pub argmax: &'a mut [f32],
     /// Transformed tiles, `[element][tile][Cin]`.
@@ -34,31 +24,34 @@ pub struct Tiles<'a> {
     pub tiles_out: &'a mut [f32],
 }
 
-/// Where a tile is: image, and row and column of its first window.
+/// Where a tile is: image, and row and column of its first block.
 #[derive(Clone, Copy, Default)]
-struct Position {
-    image: usize,
-    row: usize,
-    column: usize,
+pub struct Position {
+    pub image: usize,
+    pub row: usize,
+    pub column: usize,
 }
 
 impl Position {
     /// Tiles are counted by images, rows and columns.
     fn of_tile<const ROWS: usize, const COLUMNS: usize>(shape: &BlockShape, tile: usize) -> Self {
         let [rows, columns] = tiles(shape, [ROWS, COLUMNS]);
+        let [down, across] = shape.blocks();
         let (row, column) = (tile / columns % rows, tile % columns);
         Self {
             image: tile / (rows * columns),
-            row: if ROWS == 4 {
-                2 * row
-            } else {
-                shape.pooled_height() - 1
-            },
-            column: if COLUMNS == 4 {
-                2 * column
-            } else {
-                shape.pooled_width() - 1
-            },
+            row: if ROWS == 4 { 2 * row } else { down - 1 },
+            column: if COLUMNS == 4 { 2 * column } else { across - 1 },
+        }
+    }
+
+    /// The block in the given row and column of the tile.
+    #[inline(always)]
+    pub fn block(self, row: usize, column: usize) -> Self {
+        Self {
+            image: self.image,
+            row: self.row + row,
+            column: self.column + column,
         }
     }
 }
@@ -77,6 +70,7 @@ impl Tiles<'_> {
             * tiles(self.plan.shape, [ROWS, COLUMNS])
                 .iter()
                 .product::<usize>();
+        let block_weights = self.plan.block_weights();
         let mut positions = [Position::default(); GROUP];
         for first in (0..all).step_by(GROUP) {
             let positions = &mut positions[..(all - first).min(GROUP)];
@@ -92,7 +86,7 @@ impl Tiles<'_> {
                 }
                 for block in 0..self.plan.out_channels / self.plan.block {
                     for element in 0..(ROWS + 2) * (COLUMNS + 2) {
-                        let weights = self.plan.weight_matrix([ROWS, COLUMNS], block, element);
+                        let weights = block * block_weights + element * self.plan.weight_stride();
                         // As many rows of tiles as accumulators allow, and fewer at the end.
                         match (self.plan.vectors, V::ACCUMULATORS) {
                             (2, 24..) => self.multiply::<V, 12, 4, 2>(element, weights, count),
@@ -123,9 +117,7 @@ impl Tiles<'_> {
     ) {
         let (shape, channels) = (self.plan.shape, self.plan.in_channels);
         let row_stride = shape.padded_width() * channels;
-        let corner = position.image * shape.pixel_image(channels)
-            + 2 * position.row * row_stride
-            + 2 * position.column * channels;
+        let corner = self.corner(position);
         for channel in (0..channels).step_by(V::LANES) {
             // SAFETY: the caller promises the instruction set and `tile` < `GROUP`; a tile's
             // `ROWS + 2` rows and columns lie within the image with its border.
@@ -200,83 +192,12 @@ impl Tiles<'_> {
         }
     }
 
-    /// `Aᵀ · m · A` of a tile for one vector of output channels, then bias, ReLU and pool.
+    /// Where the patch of the input under a block begins in the pixel-major images.
     #[inline(always)]
-    unsafe fn transform_output<V: Vector, const ROWS: usize, const COLUMNS: usize>(
-        &mut self,
-        position: Position,
-        products: usize,
-        channel: usize,
-    ) {
-        let Plan {
-            shape,
-            out_channels,
-            ..
-        } = *self.plan;
-        // SAFETY: the caller promises the instruction set, a position in an image, so
-        // `window` < windows, and vectors that end with the block and `out_channels`.
-        unsafe {
-            let zero = V::splat(0.0);
-            let products = self.tiles_out.as_ptr().add(products);
-            let mut rows = [[zero; 6]; 4];
-            for x in 0..COLUMNS + 2 {
-                let mut column = [zero; 6];
-                for y in 0..ROWS + 2 {
-                    let element = y * (COLUMNS + 2) + x;
-                    column[y] = V::load(products.add(element * self.plan.tiles_out_stride()));
-                }
-                let column = transforms::output::<V, ROWS>(column);
-                for y in 0..ROWS {
-                    rows[y][x] = column[y];
-                }
-            }
-            let bias = V::load(self.bias.as_ptr().add(channel));
-            for row in 0..ROWS / 2 {
-                let upper = transforms::output::<V, COLUMNS>(rows[2 * row]);
-                let lower = transforms::output::<V, COLUMNS>(rows[2 * row + 1]);
-                for column in 0..COLUMNS / 2 {
-                    let sums = [
-                        upper[2 * column].add(bias),
-                        upper[2 * column + 1].add(bias),
-                        lower[2 * column].add(bias),
-                        lower[2 * column + 1].add(bias),
-                    ];
-                    let (value, index) = relu_max_pool(sums, TIE);
-                    let window =
-                        (position.row + row) * shape.pooled_width() + position.column + column;
-                    let at =
-                        position.image * self.plan.window_image() + window * out_channels + channel;
-                    value.store(self.values.as_mut_ptr().add(at));
-                    V::index_store(index, self.argmax.as_mut_ptr().add(at).cast());
-                    if !V::all_finite(sums) {
-                        self.repair(position.image, window, channel..channel + V::LANES);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Computes a window directly for some output channels.
-    #[cold]
-    #[inline(never)]
-    fn repair(&mut self, image: usize, window: usize, channels: Range<usize>) {
-        let Plan {
-            shape,
-            out_channels,
-            ..
-        } = *self.plan;
-        let input = &self.input[image * shape.input_image()..][..shape.input_image()];
-        let filters = self
-            .weight
-            .chunks_exact(shape.in_channels * shape.taps())
-            .enumerate();
-        for (channel, filter) in filters.skip(channels.start).take(channels.len()) {
-            let bias = self.bias[channel];
-            let (value, index) = pooled_directly(shape, input, filter, bias, window);
-            let at = image * self.plan.window_image() + window * out_channels + channel;
-            self.values[at] = value;
-            self.argmax[at] = f32::from_bits(index.into());
-        }
+    pub fn corner(&self, block: Position) -> usize {
+        let (shape, channels) = (self.plan.shape, self.plan.in_channels);
+        block.image * shape.pixel_image(channels)
+            + 2 * (block.row * shape.padded_width() + block.column) * channels
     }
 }
 

@@ -1,53 +1,69 @@
-//! The windows of one image, computed a few at a time in registers.
+//! The blocks of one image, computed a few at a time in registers.
 
 use super::Plan;
-use crate::ops::conv_relu_pool::cpu::pool::{relu_max_pool, relu_max_pool_scalar};
+use crate::ops::conv_relu_pool::cpu::pool::{
+    Places, relu_max_pool, relu_max_pool_scalar, store_block,
+};
 use crate::ops::scratch::LINE;
 use crate::ops::simd::Vector;
 
-/// The windows of one image.
-pub struct Windows<'a> {
+/// The blocks of one image.
+pub struct Blocks<'a> {
     pub plan: &'a Plan<'a>,
-    /// Where each window's patch begins.
+    /// Where each block's patch begins.
     pub patches: &'a [u32],
     pub planes: &'a [f32],
     pub weights: &'a [f32],
     pub bias: &'a [f32],
-    /// Results: window-major.
+    /// Results: window-major. Without a pool there is no argmax.
     pub values: &'a mut [f32],
     pub argmax: &'a mut [f32],
 }
 
-impl Windows<'_> {
-    /// Computes all windows, `WINDOWS` at a time. The last group overlaps the one before; where there
-    /// are fewer windows, it repeats the last one.
+impl Blocks<'_> {
+    /// Computes all blocks, `BLOCKS` at a time. The last group overlaps the one before; where there
+    /// are fewer blocks, it repeats the last one.
     ///
     /// # Safety
     /// As for [`Vector`]; the buffers have the sizes that the plan says.
     #[inline(always)]
-    pub unsafe fn all<V: Vector, const WINDOWS: usize, const VECTORS: usize>(&mut self) {
+    pub unsafe fn all<V: Vector, const BLOCKS: usize, const VECTORS: usize>(&mut self) {
         let Plan {
             shape,
             out_channels,
             ..
         } = *self.plan;
-        let last = shape.windows() - 1;
+        let [down, across] = shape.blocks();
+        let blocks = down * across;
+        let [right, below] = shape.block_steps(out_channels);
         for channel in (0..out_channels).step_by(VECTORS * V::LANES) {
-            for first in (0..shape.windows()).step_by(WINDOWS) {
-                let first = first.min(shape.windows().saturating_sub(WINDOWS));
-                let mut patches = [0; WINDOWS];
+            for first in (0..blocks).step_by(BLOCKS) {
+                let first = first.min(blocks.saturating_sub(BLOCKS));
+                let mut patches = [0; BLOCKS];
                 for (i, patch) in patches.iter_mut().enumerate() {
-                    *patch = self.patches[(first + i).min(last)] as usize;
+                    *patch = self.patches[(first + i).min(blocks - 1)] as usize;
                 }
                 // SAFETY: the caller promises the instruction set and buffers; the patches are
-                // windows of this image, and blocks divide `out_channels`.
+                // blocks of this image, and vectors divide `out_channels`.
                 unsafe {
-                    let sums = self.sums::<V, WINDOWS, VECTORS>(patches, channel);
+                    let sums = self.sums::<V, BLOCKS, VECTORS>(patches, channel);
                     for (i, sums) in sums.iter().enumerate() {
-                        let at = (first + i).min(last) * out_channels + channel;
+                        let block = (first + i).min(blocks - 1);
+                        let at = block / across * below + block % across * right + channel;
                         for v in 0..VECTORS {
-                            let window = [sums[0][v], sums[1][v], sums[2][v], sums[3][v]];
-                            self.pool(window, at + v * V::LANES);
+                            let block = [sums[0][v], sums[1][v], sums[2][v], sums[3][v]];
+                            match shape.pool {
+                                1 => {
+                                    let first = self.values.as_mut_ptr().add(at + v * V::LANES);
+                                    let places = Places {
+                                        first,
+                                        right: out_channels,
+                                        below: below / 2,
+                                    };
+                                    store_block(block, self.plan.relu, places);
+                                }
+                                _ => self.pool(block, at + v * V::LANES),
+                            }
                         }
                     }
                 }
@@ -55,13 +71,13 @@ impl Windows<'_> {
         }
     }
 
-    /// The four convolution values of each window, for `VECTORS` vectors of output channels.
+    /// The four sums of each block, for `VECTORS` vectors of output channels.
     #[inline(always)]
-    unsafe fn sums<V: Vector, const WINDOWS: usize, const VECTORS: usize>(
+    unsafe fn sums<V: Vector, const BLOCKS: usize, const VECTORS: usize>(
         &self,
-        patches: [usize; WINDOWS],
+        patches: [usize; BLOCKS],
         first_channel: usize,
-    ) -> [[[V; VECTORS]; 4]; WINDOWS] {
+    ) -> [[[V; VECTORS]; 4]; BLOCKS] {
         let Plan {
             shape,
             out_channels,
@@ -71,9 +87,9 @@ impl Windows<'_> {
         // SAFETY: the caller promises the instruction set, patches in the plane, of which `ky`,
         // `kx` and position stay within `k + 1` rows and columns, and a block of channels.
         unsafe {
-            let mut sums = [[[V::splat(0.0); VECTORS]; 4]; WINDOWS];
-            for window in &mut sums {
-                for position in window {
+            let mut sums = [[[V::splat(0.0); VECTORS]; 4]; BLOCKS];
+            for block in &mut sums {
+                for position in block {
                     for (v, sum) in position.iter_mut().enumerate() {
                         *sum = V::load(self.bias.as_ptr().add(first_channel + v * V::LANES));
                     }
@@ -92,7 +108,7 @@ impl Windows<'_> {
                             w[v] = V::load(weights.add(v * V::LANES));
                         }
                         weights = weights.add(out_channels);
-                        for i in 0..WINDOWS {
+                        for i in 0..BLOCKS {
                             for position in 0..4 {
                                 let at = patches[i] + kx + position / 2 * width + position % 2;
                                 let x = V::splat(*row.add(at));

@@ -5,11 +5,11 @@ use crate::ops::conv_relu_pool::cpu::layout::{self, transpose_weights};
 use crate::ops::scratch::{LINE, cut};
 use crate::ops::simd::{Kernel, Vector};
 
-/// Transforms the weights for every kind of tile that occurs, to
-/// `[kind][block of output channels][element][Cin][channel of the block]`.
+/// Transforms the weights of one block of output channels for every kind of tile that occurs, to
+/// `[kind][element][Cin][channel of the block]`.
 pub struct TransformWeights<'a> {
     pub plan: &'a Plan<'a>,
-    /// `[Cout][Cin][3][3]`.
+    /// Those of the block, `[channel of the block][Cin][3][3]`; the last ones may be missing.
     pub weight: &'a [f32],
     /// The result.
     pub transformed: &'a mut [f32],
@@ -21,7 +21,7 @@ impl TransformWeights<'_> {
     /// Length of the buffer.
     pub fn scratch(plan: &Plan) -> usize {
         let taps = plan.shape.in_channels * 9;
-        layout::stage(plan.out_channels, taps) + plan.out_channels * taps.max(LINE)
+        layout::stage(plan.block, taps) + plan.block * taps.max(LINE)
     }
 }
 
@@ -35,15 +35,15 @@ impl Kernel for TransformWeights<'_> {
             mut buffer,
         } = self;
         let taps = plan.shape.in_channels * 9;
-        let rows = cut(&mut buffer, layout::stage(plan.out_channels, taps));
+        let rows = cut(&mut buffer, layout::stage(plan.block, taps));
         let mut rest = transformed;
         // SAFETY: the caller promises the instruction set; `transpose_weights` asserted the length
-        // of `buffer`, and `part` has the one that `Plan::weights` gives this kind.
+        // of `buffer`, and `part` has the one that `Plan::kind_weights` gives this kind.
         unsafe {
-            transpose_weights::<V>(weight, [plan.out_channels, taps], rows, buffer);
+            transpose_weights::<V>(weight, [plan.block, taps], rows, buffer);
             for kind in KINDS {
                 let part = rest
-                    .split_off_mut(..plan.weights(kind))
+                    .split_off_mut(..plan.kind_weights(kind))
                     .expect("a part for each kind");
                 match kind {
                     _ if part.is_empty() => {}
@@ -57,7 +57,7 @@ impl Kernel for TransformWeights<'_> {
     }
 }
 
-/// `G · g · Gᵀ` for every pair of channels; `taps` are `[Cin][3][3][Cout]`.
+/// `G · g · Gᵀ` for every pair of channels; `taps` are `[Cin][3][3][channel of the block]`.
 #[inline(always)]
 unsafe fn transform<V: Vector, const ROWS: usize, const COLUMNS: usize>(
     plan: &Plan,
@@ -65,26 +65,23 @@ unsafe fn transform<V: Vector, const ROWS: usize, const COLUMNS: usize>(
     out: &mut [f32],
 ) {
     for channel in 0..plan.shape.in_channels {
-        for o in (0..plan.out_channels).step_by(V::LANES) {
-            // SAFETY: the caller promises the instruction set, all `taps` and `Plan::weights`
-            // values in `out`; vectors divide a block, and blocks divide `out_channels`.
+        for o in (0..plan.block).step_by(V::LANES) {
+            // SAFETY: the caller promises the instruction set, all `taps` and `Plan::kind_weights`
+            // values in `out`; vectors divide a block.
             unsafe {
-                let taps = taps.as_ptr().add(channel * 9 * plan.out_channels + o);
+                let taps = taps.as_ptr().add(channel * 9 * plan.block + o);
                 let mut rows = [[V::splat(0.0); 3]; 6];
                 for x in 0..3 {
                     let mut column = [V::splat(0.0); 3];
                     for y in 0..3 {
-                        column[y] = V::load(taps.add((y * 3 + x) * plan.out_channels));
+                        column[y] = V::load(taps.add((y * 3 + x) * plan.block));
                     }
                     let column = transforms::weights::<V, ROWS>(column);
                     for y in 0..ROWS + 2 {
                         rows[y][x] = column[y];
                     }
                 }
-                let block = plan.weight_matrix([ROWS, COLUMNS], o / plan.block, 0);
-                let out = out
-                    .as_mut_ptr()
-                    .add(block + channel * plan.block + o % plan.block);
+                let out = out.as_mut_ptr().add(channel * plan.block + o);
                 for y in 0..ROWS + 2 {
                     let row = transforms::weights::<V, COLUMNS>(rows[y]);
                     for x in 0..COLUMNS + 2 {
