@@ -34,7 +34,7 @@ BOUND = 1e-5
 RUNS = {
     "standard": [],
     "plain": ["--recipe", "plain"],
-    "other": ["--pixels", "centered", "--widths", "8,16,24", "--cnn-hidden", "64,32",
+    "other": ["--pixels", "centered", "--widths", "8-12,16,24", "--cnn-hidden", "64,32",
               "--hidden", "300,200,100"],
 }
 
@@ -104,9 +104,12 @@ def run_opencv(path, images):
 def module(architecture):
     """The model as a user would write it down."""
     (channels, height, width_), layers = architecture["shape"], []
-    for width in architecture.get("widths", []):
-        layers += [nn.Conv2d(channels, width, 3, padding="same"), nn.ReLU(), nn.MaxPool2d(2)]
-        channels, height, width_ = width, height // 2, width_ // 2
+    for stage in architecture.get("widths", []):
+        for width in stage if isinstance(stage, list) else [stage]:
+            layers += [nn.Conv2d(channels, width, 3, padding="same"), nn.ReLU()]
+            channels = width
+        layers.append(nn.MaxPool2d(2))
+        height, width_ = height // 2, width_ // 2
     layers.append(nn.Flatten())
     inputs = channels * height * width_
     for outputs in architecture["hidden"]:

@@ -85,7 +85,7 @@ fn memory_stays_constant_over_200_epochs(device: &Device) {
     let images = DeviceSplit::upload(first(&fashion_mnist().train, 60), device);
     // Small, but every tensor that a step could leave behind would be many pages in the end.
     let mut settings = best(ModelKind::Cnn, 200);
-    settings.models[0].architecture.widths = vec![8, 16];
+    settings.models[0].architecture.widths = vec![8.into(), 16.into()];
     let mut learner = learner(&settings, &images, device);
     let (mut host, mut in_use, mut reserved) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 1..=200 {

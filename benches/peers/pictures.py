@@ -11,8 +11,6 @@ from pathlib import Path
 
 import common
 
-SIDE = 64
-
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
@@ -43,9 +41,13 @@ def arguments():
         command.add_argument("folder", type=Path, help="of the pictures, one folder in it per class")
         command.add_argument("--threads", type=int, default=2, help="and workers")
         command.add_argument("--json", action="store_true", help="one line of JSON and nothing else")
+        command.add_argument("--image-size", type=int, default=64, metavar="N", help="pixels of a side")
     for command in (train, accuracy):
         command.add_argument(
             "--run", type=Path, required=True, help="folder of an fmnist run, for its split.csv"
+        )
+        command.add_argument(
+            "--widths", default="32,64,128", help="channels of the convolutions, as `fmnist train` has them"
         )
     args = parser.parse_args()
     if args.command == "train" and args.epochs < 2:
@@ -54,6 +56,7 @@ def arguments():
 
 
 args = arguments()
+SIDE = args.image_size
 common.confine(args.threads)
 common.keep_memory()
 
@@ -120,25 +123,28 @@ class Augmented(Dataset):
 
 
 class Cnn(nn.Module):
-    """Three blocks and a hidden layer; what `dropout` and `batch_norm` add is only for training."""
+    """The stages and a hidden layer; what `dropout` and `batch_norm` add is only for training."""
 
     def __init__(self, classes, dropout=0.0, batch_norm=False):
         super().__init__()
-        widths = (3, 32, 64, 128)
+        stages = [[int(width) for width in stage.split("-")] for stage in args.widths.split(",")]
+        widths = [width for stage in stages for width in stage]
+        self.pools = [last for stage in stages for last in [False] * (len(stage) - 1) + [True]]
         self.convs = nn.ModuleList(
-            nn.Conv2d(*ends, 3, padding="same") for ends in zip(widths, widths[1:])
+            nn.Conv2d(*ends, 3, padding="same") for ends in zip([3, *widths], widths)
         )
         self.norms = nn.ModuleList(
-            nn.BatchNorm2d(width) if batch_norm else nn.Identity() for width in widths[1:]
+            nn.BatchNorm2d(width) if batch_norm else nn.Identity() for width in widths
         )
-        self.hidden = nn.Linear(widths[-1] * (SIDE // 8) ** 2, 128)
+        self.hidden = nn.Linear(widths[-1] * (SIDE >> len(stages)) ** 2, 128)
         self.output = nn.Linear(128, classes)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x):
-        for conv, norm in zip(self.convs, self.norms):
+        for conv, norm, pool in zip(self.convs, self.norms, self.pools):
             # ReLU commutes with the maximum; after the pool it has a quarter of the work.
-            x = F.relu(F.max_pool2d(norm(conv(x)), 2), inplace=True)
+            x = norm(conv(x))
+            x = F.relu(F.max_pool2d(x, 2) if pool else x, inplace=True)
         x = F.relu(self.hidden(self.dropout(x.flatten(1))), inplace=True)
         return self.output(self.dropout(x))
 

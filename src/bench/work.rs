@@ -75,7 +75,7 @@ mod tests {
             .expect("the CPU is always there")
             .device;
         let deep = Architecture {
-            widths: vec![8, 16, 24],
+            widths: vec!["8-12".parse().unwrap(), 16.into(), 24.into()],
             hidden: vec![32, 16],
             ..of(ModelKind::Cnn)
         };

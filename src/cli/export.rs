@@ -93,6 +93,7 @@ fn layers(model: &Classifier) -> Result<Vec<Layer>> {
             shape: block.weight.dims(),
             weight: device::read(block.weight.val())?,
             bias: device::read(block.bias.val())?,
+            pool: block.pool,
         });
     }
     for layer in &model.layers {

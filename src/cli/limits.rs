@@ -117,7 +117,7 @@ mod tests {
             batch_size: 40_281,
             ..Settings::new(Recipe::Plain, &[ModelKind::Cnn], FASHION_MNIST_SPEC)
         };
-        settings.models[0].architecture.widths = vec![65, 8];
+        settings.models[0].architecture.widths = vec![65.into(), 8.into()];
         let mut selected = device::select(BackendChoice::Cpu, None).unwrap();
         selected.memory = None;
         settings.batch_size += 1;
@@ -140,7 +140,7 @@ mod tests {
         };
         let mut settings = Settings::new(Recipe::Plain, &[ModelKind::Cnn], Spec::new(shape, 10));
         check_counted(&settings, 125).unwrap();
-        settings.models[0].architecture.widths = vec![264, 8];
+        settings.models[0].architecture.widths = vec![264.into(), 8.into()];
         let message = check_counted(&settings, 125).unwrap_err().to_string();
         assert!(
             message.contains("make it or its images smaller"),

@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 
 use super::positive;
 use crate::dataset::{Dataset, Spec, Split};
-use crate::model::{Kernels, ModelKind};
+use crate::model::{Kernels, ModelKind, Stage};
 use crate::ops::gather::{MOST_CROP, Normalization};
 use crate::train::recipe::{BATCH_SIZE, Recipe, VALIDATION_IMAGES};
 use crate::train::schedule::Decay;
@@ -46,9 +46,9 @@ pub struct RecipeArgs {
     /// Outputs of the dense model's hidden layers, such as 512,256
     #[arg(long, value_name = "N,…", value_delimiter = ',', help_heading = MODEL)]
     hidden: Option<Vec<usize>>,
-    /// Channels of the CNN's blocks, such as 32,64,128
+    /// Channels of the CNN's blocks, such as 32,64,128; 64-64,128-128 for stages of two convolutions before each pool
     #[arg(long, value_name = "N,…", value_delimiter = ',', help_heading = MODEL)]
-    widths: Option<Vec<usize>>,
+    widths: Option<Vec<Stage>>,
     /// Outputs of the CNN's hidden fully connected layers
     #[arg(long, value_name = "N,…", value_delimiter = ',', help_heading = MODEL)]
     cnn_hidden: Option<Vec<usize>>,

@@ -7,7 +7,7 @@ pub mod onnx;
 mod protobuf;
 pub mod safetensors;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 
 use crate::dataset::{ImageShape, Spec};
 use crate::ops::gather::{Normalization, Scale};
@@ -15,7 +15,8 @@ use crate::ops::gather::{Normalization, Scale};
 /// A layer and its weights, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Layer {
-    /// "Same" convolution + bias + ReLU + 2×2 max-pool; an odd last row or column is dropped.
+    /// "Same" convolution + bias + ReLU, with or without a 2×2 max-pool, which drops an odd last row or
+    /// column.
     ConvReluPool {
         /// Output channels, input channels, and height and width of the kernel, which are odd.
         shape: [usize; 4],
@@ -23,6 +24,8 @@ pub enum Layer {
         weight: Vec<f32>,
         /// One value for each output channel.
         bias: Vec<f32>,
+        /// Side and stride of the pool's windows: 2, or 1 for none.
+        pool: usize,
     },
     /// `input · weight + bias`, with or without a ReLU.
     Linear {
@@ -70,13 +73,14 @@ impl Network {
                     shape: [outputs, channels, height, width],
                     weight,
                     bias,
+                    pool: pool @ (1 | 2),
                 } => {
                     let odd = height % 2 == 1 && width % 2 == 1;
                     let fits = odd && image.is_some_and(|before| before.channels == *channels);
                     image = image.map(|before| ImageShape {
                         channels: *outputs,
-                        height: before.height / 2,
-                        width: before.width / 2,
+                        height: before.height / pool,
+                        width: before.width / pool,
                     });
                     values = image.map_or(0, |image| image.values());
                     (fits, channels * height * width, *outputs, weight, bias)
@@ -91,6 +95,11 @@ impl Network {
                     image = None;
                     values = *outputs;
                     (fits, *inputs, *outputs, weight, bias)
+                }
+                Layer::ConvReluPool { pool, .. } => {
+                    bail!(
+                        "layer {index} of the {name} model has a pool of {pool}×{pool} — use 2, or 1 for none"
+                    )
                 }
             };
             ensure!(
@@ -145,11 +154,13 @@ impl Network {
                     shape,
                     weight,
                     bias,
-                } => modules.extend([
-                    Module::Conv2d(*shape, weight, bias),
-                    Module::ReLU,
-                    Module::MaxPool2d,
-                ]),
+                    pool,
+                } => {
+                    modules.extend([Module::Conv2d(*shape, weight, bias), Module::ReLU]);
+                    if *pool == 2 {
+                        modules.push(Module::MaxPool2d);
+                    }
+                }
                 Layer::Linear {
                     shape,
                     weight,

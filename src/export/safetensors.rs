@@ -8,7 +8,7 @@ use super::Network;
 
 /// A safetensors file of the weights by the names and in the layouts of a PyTorch `nn.Sequential`:
 /// `Conv2d, ReLU, MaxPool2d` for every block, then `Flatten`, then `Linear, ReLU` for every linear
-/// layer, without the `ReLU` where there is none.
+/// layer, without the `MaxPool2d` or the `ReLU` where there is none.
 ///
 /// It makes logits, of which a softmax makes probabilities, from images `[batch, channels, height,
 /// width]` whose pixels, in [0, 1] as the model saw them in training, have been normalised: less `pixel_mean`, then divided by

@@ -6,17 +6,20 @@ use serde::{Deserialize, Serialize};
 
 use super::Kernels;
 use super::conv_relu_pool::KERNEL;
+use super::stage::{Convolution, Stage};
 use crate::dataset::{FASHION_MNIST_SPEC, ImageShape, SIDES, Spec};
 use crate::ops::gather::Normalization;
 
-/// Weights of a convolution for a pair of channels.
-const TAPS: usize = KERNEL * KERNEL;
 /// Channels and outputs beyond which a layer is taken for a mistake.
 const MAX_UNITS: usize = 8192;
 /// Classes beyond which a number is taken for a mistake.
 const MAX_CLASSES: usize = 1000;
-/// The side of the features that the usual blocks leave of an image, about.
+/// The side of the features that the usual stages leave of an image, about.
 const LAST_SIDE: usize = 7;
+/// Convolutions beyond which a model is taken for a mistake.
+const MAX_CONVOLUTIONS: usize = 16;
+/// Hidden layers beyond which a model is taken for a mistake.
+const MAX_HIDDEN: usize = 16;
 /// Parameters beyond which a model is taken for a mistake; so many take 256 MB with AdamW's memory.
 const MAX_PARAMETERS: usize = 1 << 24;
 
@@ -61,9 +64,9 @@ pub struct Architecture {
     /// How many classes it tells apart.
     #[serde(default = "fashion_mnist_classes")]
     pub classes: usize,
-    /// Channels that each convolutional block makes; none in a dense model.
+    /// The stages of convolutional blocks; none in a dense model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub widths: Vec<usize>,
+    pub widths: Vec<Stage>,
     /// Outputs of each hidden fully connected layer.
     pub hidden: Vec<usize>,
     /// What the model sees of an image.
@@ -98,8 +101,8 @@ impl Architecture {
     /// - dense: 784 → 128 ReLU → 10, 101,770 parameters;
     /// - CNN: block(1→32) → block(32→64) → 3136 → 128 ReLU → 10, 421,642 parameters.
     ///
-    /// Of other images a dense model sees more or fewer values, and a CNN has as many blocks as leave
-    /// about 7×7 of them, each of twice the channels of the one before.
+    /// Of other images a dense model sees more or fewer values, and a CNN has as many stages as leave about 7×7 of
+    /// them, each of one block with twice the channels of the one before.
     pub fn of(model: ModelKind, spec: Spec) -> Self {
         let Spec { shape, classes, .. } = spec;
         Self {
@@ -125,20 +128,33 @@ impl Architecture {
             .collect()
     }
 
-    /// Input and output channels of the blocks.
-    pub(crate) fn convolutions(&self) -> Vec<[usize; 2]> {
-        let mut channels = self.input.channels;
-        let widths = self.widths.iter().copied();
-        widths
-            .map(|width| [std::mem::replace(&mut channels, width), width])
-            .collect()
+    /// The blocks from the images on: the last one of each stage has the pool.
+    pub(crate) fn convolutions(&self) -> Vec<Convolution> {
+        let mut inputs = self.input.channels;
+        let mut size = [self.input.height, self.input.width];
+        let mut convolutions = Vec::new();
+        for stage in &self.widths {
+            let last = stage.channels().len() - 1;
+            for (number, &outputs) in stage.channels().iter().enumerate() {
+                let convolution = Convolution {
+                    channels: [inputs, outputs],
+                    size,
+                    pool: if number == last { 2 } else { 1 },
+                };
+                (inputs, size) = (outputs, convolution.pooled_size());
+                convolutions.push(convolution);
+            }
+        }
+        convolutions
     }
 
     /// The shapes of all parameters, layer after layer: each one's weight, then its bias.
     pub(crate) fn parameter_shapes(&self) -> Vec<Shape> {
         let blocks = self.convolutions().into_iter();
-        let blocks =
-            blocks.map(|[inputs, outputs]| (vec![outputs, inputs, KERNEL, KERNEL], outputs));
+        let blocks = blocks.map(|block| {
+            let [inputs, outputs] = block.channels;
+            (vec![outputs, inputs, KERNEL, KERNEL], outputs)
+        });
         let connected = self.connected().into_iter();
         let connected = connected.map(|[inputs, outputs]| (vec![inputs, outputs], outputs));
         blocks
@@ -147,31 +163,17 @@ impl Architecture {
             .collect()
     }
 
-    /// Pixels of an image before each block and after the last: each halves height and width.
-    fn planes(&self) -> Vec<usize> {
-        let ImageShape { height, width, .. } = self.input;
-        let halved = |blocks: usize| (height >> blocks) * (width >> blocks);
-        (0..=self.widths.len()).map(halved).collect()
-    }
-
     /// Values per image that reach the first fully connected layer.
     fn features(&self) -> usize {
-        let plane = self.planes()[self.widths.len()];
-        self.widths.last().unwrap_or(&self.input.channels) * plane
+        let blocks = self.convolutions();
+        let last = blocks.last().map(|block| block.layer().outputs);
+        last.unwrap_or(self.input.values())
     }
 
     /// The layers from the images on.
     pub fn layers(&self) -> Vec<Layer> {
-        let planes = self.planes();
-        let sizes = planes.iter().zip(&planes[1..]);
-        let convolutions = self.convolutions().into_iter().zip(sizes);
-        let convolutions = convolutions.map(|([from, to], (before, after))| Layer {
-            inputs: from * before,
-            outputs: to * after,
-            weights: (from * TAPS + 1) * to,
-            multiply_adds: from * TAPS * to * before,
-        });
-        let mut layers: Vec<Layer> = convolutions.collect();
+        let blocks = self.convolutions().into_iter();
+        let mut layers: Vec<Layer> = blocks.map(|block| block.layer()).collect();
         layers.extend(self.connected().into_iter().map(|[from, to]| Layer {
             inputs: from,
             outputs: to,
@@ -188,43 +190,44 @@ impl Architecture {
 
     /// Values per image that a training step keeps from its forward pass.
     pub fn activations(&self, kernels: Kernels) -> usize {
-        let layers = self.layers();
-        let outputs: usize = layers.iter().map(|layer| layer.outputs).sum();
-        let planes = self.planes();
-        let convolved = self.widths.iter().zip(&planes);
-        let convolved = convolved.map(|(width, plane)| width * plane);
+        let outputs = self.layers().into_iter().map(|layer| layer.outputs);
+        let convolutions = self.convolutions().into_iter();
         self.input.values()
-            + outputs
+            + outputs.sum::<usize>()
             + match kernels {
                 Kernels::Fused => 0,
-                // Burn's own operations keep a convolution's output, and what ReLU makes of it.
-                Kernels::Reference => 2 * convolved.sum::<usize>(),
+                // Burn's own operations keep a convolution's output, and what ReLU makes of it before a pool.
+                Kernels::Reference => convolutions
+                    .map(|convolution| match convolution.pool {
+                        1 => convolution.convolved(),
+                        _ => 2 * convolution.convolved(),
+                    })
+                    .sum(),
             }
     }
 
     /// Values per image of the largest tensor in a training step.
     pub fn largest_activation(&self, kernels: Kernels) -> usize {
-        let planes = self.planes();
-        let planes = match kernels {
-            Kernels::Fused => &planes[1..],
+        self.largest(|block| match kernels {
+            Kernels::Fused => block.layer().outputs,
             // Burn's own operations keep the convolution's output at full size.
-            Kernels::Reference => &planes,
-        };
-        self.largest(self.widths.iter().zip(planes))
+            Kernels::Reference => block.convolved(),
+        })
     }
 
     /// The largest number of values per image that the kernels of a training step count.
     pub fn largest_count(&self) -> usize {
-        let channels: Vec<usize> = (self.widths.iter())
-            .map(|width| width.next_multiple_of(4))
-            .collect();
-        self.largest(channels.iter().zip(&self.planes()))
+        self.largest(|block| {
+            let [height, width] = block.size;
+            block.channels[1].next_multiple_of(4) * height * width
+        })
     }
 
-    /// The most values of these blocks' channels and planes, a hidden layer, and an image.
-    fn largest<'a>(&self, blocks: impl Iterator<Item = (&'a usize, &'a usize)>) -> usize {
-        let blocks = blocks.map(|(channels, plane)| channels * plane);
-        let largest = blocks.chain(self.hidden.iter().copied()).max();
+    /// The most values that a block has, a hidden layer, and an image.
+    fn largest(&self, values: impl Fn(&Convolution) -> usize) -> usize {
+        let blocks = self.convolutions();
+        let values = blocks.iter().map(values);
+        let largest = values.chain(self.hidden.iter().copied()).max();
         largest.unwrap_or(0).max(self.input.values())
     }
 
@@ -251,23 +254,32 @@ impl Architecture {
             "{} are no possible number of classes — use data of 2 to {MAX_CLASSES}",
             self.classes
         );
-        let blocks = self.widths.len();
+        let stages = self.widths.len();
         ensure!(
-            (self.model == ModelKind::Cnn) == (blocks > 0),
+            (self.model == ModelKind::Cnn) == (stages > 0),
             "a cnn model has convolutional blocks and a dense one has none — see --widths"
         );
         ensure!(
-            blocks <= height.min(width).ilog2() as usize,
-            "--widths: {blocks} blocks are too many, each halves the image and {} pixels allow {} — name \
+            stages <= height.min(width).ilog2() as usize,
+            "--widths: {stages} stages are too many, each halves the image and {} pixels allow {} — name \
              fewer",
             height.min(width),
             height.min(width).ilog2()
+        );
+        let channels: Vec<usize> = (self.widths.iter())
+            .flat_map(Stage::channels)
+            .copied()
+            .collect();
+        ensure!(
+            channels.len() <= MAX_CONVOLUTIONS,
+            "--widths: {} convolutions are too many — name at most {MAX_CONVOLUTIONS}",
+            channels.len()
         );
         let hidden = match self.model {
             ModelKind::Dense => "--hidden",
             ModelKind::Cnn => "--cnn-hidden",
         };
-        for (flag, sizes) in [("--widths", &self.widths), (hidden, &self.hidden)] {
+        for (flag, sizes) in [("--widths", &channels), (hidden, &self.hidden)] {
             for size in sizes {
                 ensure!(
                     (1..=MAX_UNITS).contains(size),
@@ -276,8 +288,8 @@ impl Architecture {
             }
         }
         ensure!(
-            self.hidden.len() <= 16,
-            "{hidden}: {} layers are too many — name at most 16",
+            self.hidden.len() <= MAX_HIDDEN,
+            "{hidden}: {} layers are too many — name at most {MAX_HIDDEN}",
             self.hidden.len()
         );
         let parameters = self.parameters();
@@ -295,12 +307,12 @@ impl Architecture {
     }
 }
 
-/// Channels of the blocks of the usual CNN: 32, 64, 128, …
-fn usual_widths(input: ImageShape) -> Vec<usize> {
+/// The stages of the usual CNN, of one convolution each: 32, 64, 128, … channels.
+fn usual_widths(input: ImageShape) -> Vec<Stage> {
     let side = input.height.min(input.width);
     // The side that is closest to the last, by their ratio.
-    let blocks = (side as f64 / LAST_SIDE as f64).log2().round().max(1.0) as u32;
-    (0..blocks).map(|block| 32 << block).collect()
+    let stages = (side as f64 / LAST_SIDE as f64).log2().round().max(1.0) as u32;
+    (0..stages).map(|stage| Stage::from(32 << stage)).collect()
 }
 
 /// The images of runs from before their size was recorded.
@@ -314,78 +326,4 @@ fn fashion_mnist_classes() -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_usual_blocks_leave_about_7x7() {
-        let blocks = |height, width| {
-            let input = ImageShape {
-                channels: 3,
-                height,
-                width,
-            };
-            Architecture::of(ModelKind::Cnn, Spec::new(input, 5)).widths
-        };
-        assert_eq!(blocks(28, 28), [32, 64]);
-        assert_eq!(blocks(8, 256), [32]);
-        assert_eq!(blocks(32, 32), [32, 64]);
-        assert_eq!(blocks(64, 64), [32, 64, 128]);
-        assert_eq!(blocks(100, 64), [32, 64, 128]);
-        assert_eq!(blocks(128, 128), [32, 64, 128, 256]);
-        assert_eq!(blocks(256, 256), [32, 64, 128, 256, 512]);
-    }
-
-    #[test]
-    fn layers_of_odd_colour_images_by_hand() {
-        let input = ImageShape {
-            channels: 3,
-            height: 33,
-            width: 50,
-        };
-        let cnn = Architecture {
-            widths: vec![8, 4],
-            ..Architecture::of(ModelKind::Cnn, Spec::new(input, 7))
-        };
-        // 33×50 becomes 16×25 and 8×12.
-        let layers = cnn.layers();
-        assert_eq!(layers[0].inputs, 3 * 33 * 50);
-        assert_eq!(layers[0].outputs, 8 * 16 * 25);
-        assert_eq!(layers[0].weights, 8 * (3 * 9 + 1));
-        assert_eq!(layers[1].multiply_adds, 4 * 8 * 9 * 16 * 25);
-        assert_eq!(layers[2].inputs, 4 * 8 * 12);
-        assert_eq!((layers[2].outputs, layers[3].outputs), (128, 7));
-        assert_eq!(cnn.largest_count(), 8 * 33 * 50);
-        assert_eq!(cnn.largest_activation(Kernels::Fused), 3 * 33 * 50);
-        assert_eq!(cnn.largest_activation(Kernels::Reference), 8 * 33 * 50);
-        assert!(cnn.check().is_ok());
-    }
-
-    #[test]
-    fn images_and_classes_that_cannot_be_trained_on_are_refused() {
-        let good = Architecture::of(ModelKind::Dense, FASHION_MNIST_SPEC);
-        let shape = |channels, height, width| {
-            let mut bad = good.clone();
-            bad.input = ImageShape {
-                channels,
-                height,
-                width,
-            };
-            bad
-        };
-        let classes = |classes| Architecture {
-            classes,
-            ..good.clone()
-        };
-        for (bad, part) in [
-            (shape(2, 28, 28), "2 × 28 × 28"),
-            (shape(1, 7, 28), "sides of 8 to 256"),
-            (shape(3, 28, usize::MAX), "sides of 8 to 256"),
-            (classes(1), "1 are no possible number of classes"),
-            (classes(1001), "2 to 1000"),
-        ] {
-            let error = bad.check().unwrap_err().to_string();
-            assert!(error.contains(part), "{error}");
-        }
-    }
-}
+mod tests;

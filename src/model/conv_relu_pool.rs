@@ -7,7 +7,7 @@ use burn::tensor::Device;
 
 use super::Kernels;
 use super::init::Init;
-use crate::ops::conv_relu_pool::{conv_relu_pool, reference};
+use crate::ops::conv_relu_pool::{conv_relu, conv_relu_pool, reference};
 
 /// Side of the convolution's kernel in this project's own models.
 pub(crate) const KERNEL: usize = 3;
@@ -20,13 +20,16 @@ pub struct ConvReluPoolConfig {
     /// Side of the convolution's kernel, 3 or 5.
     #[config(default = 3)]
     pub kernel_size: usize,
+    /// Side and stride of the pool's windows: 2, or 1 for none.
+    #[config(default = 2)]
+    pub pool: usize,
 }
 
-/// Convolution with "same" padding and stride 1, bias, ReLU and 2×2 max-pooling, computed as one
-/// operation on every backend, in both directions.
+/// Convolution with "same" padding and stride 1, bias, ReLU and 2×2 max-pooling or none, computed as
+/// one operation on every backend, in both directions.
 ///
 /// Input `[batch, in_channels, height, width]`, output
-/// `[batch, out_channels, height / 2, width / 2]`; an odd last row or column is dropped.
+/// `[batch, out_channels, height / pool, width / pool]`; the pool drops an odd last row or column.
 ///
 /// ```
 /// use burn::Tensor;
@@ -53,6 +56,9 @@ pub struct ConvReluPool {
     pub weight: Param<Tensor<4>>,
     /// `[out_channels]`.
     pub bias: Param<Tensor<1>>,
+    /// Side and stride of the pool's windows: 2, or 1 for none.
+    #[module(skip)]
+    pub pool: usize,
     #[module(skip)]
     kernels: Kernels,
 }
@@ -71,23 +77,27 @@ impl ConvReluPoolConfig {
         ConvReluPool {
             weight: init.uniform([out_channels, in_channels, side, side], fan_in),
             bias: init.uniform([out_channels], fan_in),
+            pool: self.pool,
             kernels,
         }
     }
 }
 
 impl ConvReluPool {
-    /// `[batch, in_channels, height, width]` → `[batch, out_channels, height / 2, width / 2]`.
+    /// `[batch, in_channels, height, width]` → `[batch, out_channels, height / pool, width / pool]`.
     ///
     /// # Panics
     ///
-    /// If the input has another number of channels or is smaller than 2×2, or if the kernel is neither
-    /// 3×3 nor 5×5.
+    /// If the input has another number of channels or is smaller than a window of the pool, if the kernel
+    /// is neither 3×3 nor 5×5, or if the pool is neither 2 nor 1.
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         let (weight, bias) = (self.weight.val(), self.bias.val());
-        match self.kernels {
-            Kernels::Fused => conv_relu_pool(input, weight, bias),
-            Kernels::Reference => reference::conv_relu_pool(input, weight, bias),
+        match (self.kernels, self.pool) {
+            (Kernels::Fused, 2) => conv_relu_pool(input, weight, bias),
+            (Kernels::Fused, 1) => conv_relu(input, weight, bias),
+            (Kernels::Reference, 2) => reference::conv_relu_pool(input, weight, bias),
+            (Kernels::Reference, 1) => reference::conv_relu(input, weight, bias),
+            (_, pool) => panic!("a pool of {pool}×{pool} is not supported, use 2, or 1 for none"),
         }
     }
 

@@ -6,6 +6,7 @@ mod conv_relu_pool;
 mod init;
 mod linear_relu;
 mod probabilities;
+mod stage;
 
 use burn::Tensor;
 use burn::module::Module;
@@ -21,6 +22,8 @@ pub use architecture::{Architecture, Layer, ModelKind};
 pub use conv_relu_pool::{ConvReluPool, ConvReluPoolConfig};
 pub use linear_relu::{LinearRelu, LinearReluConfig};
 pub use probabilities::{Probabilities, argmax, confidence, top2};
+pub(crate) use stage::Convolution;
+pub use stage::Stage;
 
 /// Which operations a training step is made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,9 +57,9 @@ impl Classifier {
     pub fn new(architecture: &Architecture, kernels: Kernels, seed: u64, device: &Device) -> Self {
         let mut init = Init::seeded(seed, device);
         let blocks = architecture.convolutions().into_iter();
-        let blocks = blocks.map(|channels| {
+        let blocks = blocks.map(|Convolution { channels, pool, .. }| {
             let config = ConvReluPoolConfig::new(channels).with_kernel_size(KERNEL);
-            config.init_with(kernels, &mut init)
+            config.with_pool(pool).init_with(kernels, &mut init)
         });
         let blocks = blocks.collect();
         let connected = architecture.connected();

@@ -280,7 +280,18 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
+    use crate::model::ModelKind;
     use crate::ops::wgsl::launched::Launched;
+
+    /// The usual models, and a CNN with a stage of two convolutions.
+    pub fn architectures(spec: Spec) -> [Architecture; 3] {
+        let [dense, cnn] = ModelKind::ALL.map(|kind| Architecture::of(kind, spec));
+        let staged = Architecture {
+            widths: vec!["20-24".parse().unwrap(), 12.into()],
+            ..cnn.clone()
+        };
+        [dense, cnn, staged]
+    }
 
     /// Makes sure that a program launches what a device was given: the same shaders on the same grids,
     /// each on memory of the same size, and each buffer where that of the same number was before.

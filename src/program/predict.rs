@@ -2,7 +2,7 @@
 
 use super::{PAGE_CLASS, Program, Tensor, Writer};
 use crate::dataset::ImageShape;
-use crate::model::{Architecture, KERNEL};
+use crate::model::{Architecture, Convolution, KERNEL};
 use crate::ops::channel_norm;
 use crate::ops::conv_relu_pool::{self, BlockShape};
 use crate::ops::linear::{self, LinearShape};
@@ -48,8 +48,8 @@ pub fn evaluate(architecture: &Architecture, images: usize, batch: usize) -> Pro
 pub fn measure(architecture: &Architecture, images: usize, batch: usize) -> Program {
     let mut writer = Writer::new(PAGE_CLASS);
     let [mut x, _] = writer.batch(architecture, images, batch);
-    for (number, channels) in architecture.convolutions().into_iter().enumerate() {
-        let output = block(&mut writer, number, channels, x);
+    for (number, convolution) in architecture.convolutions().into_iter().enumerate() {
+        let output = block(&mut writer, number, convolution, x);
         let dims = [0, 1, 2, 3].map(|axis| output.dims[axis]);
         let (output, factors) = channel_norm::gpu::forward(&mut writer, dims, &output);
         writer.output(&format!("factors {number}"), &factors);
@@ -63,8 +63,8 @@ fn answer(mut writer: Writer, architecture: &Architecture, images: Tensor) -> Pr
     let mut x = images;
     let batch = x.dims[0];
     let blocks = architecture.convolutions();
-    for (number, &channels) in blocks.iter().enumerate() {
-        x = block(&mut writer, number, channels, x);
+    for (number, &convolution) in blocks.iter().enumerate() {
+        x = block(&mut writer, number, convolution, x);
     }
     let connected = architecture.connected();
     let last = connected.len() - 1;
@@ -85,15 +85,12 @@ fn answer(mut writer: Writer, architecture: &Architecture, images: Tensor) -> Pr
     writer.program
 }
 
-fn block(
-    writer: &mut Writer,
-    number: usize,
-    [inputs, outputs]: [usize; 2],
-    input: Tensor,
-) -> Tensor {
+fn block(writer: &mut Writer, number: usize, convolution: Convolution, input: Tensor) -> Tensor {
+    let Convolution { channels, pool, .. } = convolution;
+    let [inputs, outputs] = channels;
     let dims = [0, 1, 2, 3].map(|axis| input.dims[axis]);
     let weight_dims = [outputs, inputs, KERNEL, KERNEL];
-    let shape = BlockShape::of(dims, weight_dims, outputs, 2);
+    let shape = BlockShape::of(dims, weight_dims, outputs, pool);
     let [weight, bias] = parameters(writer, number, &weight_dims, outputs);
     let tensors = [&input, &weight, &bias];
     conv_relu_pool::gpu::forward(writer, &shape, tensors).0
@@ -114,9 +111,9 @@ mod tests {
     use super::*;
     use crate::dataset::{FASHION_MNIST_SPEC, Spec, Split};
     use crate::device::{self, BackendChoice};
-    use crate::model::{Classifier, Kernels, ModelKind};
+    use crate::model::{Classifier, Kernels};
     use crate::ops::wgsl::launched;
-    use crate::program::tests::assert_same;
+    use crate::program::tests::{architectures, assert_same};
     use crate::train::DeviceSplit;
 
     #[test]
@@ -130,8 +127,7 @@ mod tests {
             width: 50,
         };
         for spec in [FASHION_MNIST_SPEC, Spec::new(odd, 101)] {
-            for kind in ModelKind::ALL {
-                let architecture = Architecture::of(kind, spec);
+            for architecture in architectures(spec) {
                 let model = Classifier::new(&architecture, Kernels::Fused, 0, &device);
                 for batch in [1, 3, 125] {
                     let ImageShape {
@@ -166,8 +162,7 @@ mod tests {
         let (spec, images, batch) = (Spec::new(shape, 7), 61, 48);
         let split = Split::new(spec, vec![1; images * shape.values()], vec![3; images]).unwrap();
         let split = DeviceSplit::upload(split, &device);
-        for kind in ModelKind::ALL {
-            let architecture = Architecture::of(kind, spec);
+        for architecture in architectures(spec) {
             let model = Classifier::new(&architecture, Kernels::Fused, 0, &device);
             launched::take();
             let x = split.batches(batch).next().unwrap().images;
@@ -182,7 +177,7 @@ mod tests {
             blocks.fold(x, |x, block| channel_norm::channel_norm(block.forward(x)));
             let program = measure(&architecture, images, batch);
             assert_same(&program, &launched::take());
-            let factors = architecture.widths.len();
+            let factors = model.blocks.len();
             assert_eq!(program.outputs.len(), factors);
         }
     }

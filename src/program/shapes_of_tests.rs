@@ -7,10 +7,11 @@ mod shapes;
 use std::collections::BTreeMap;
 use std::{env, fs};
 
+use super::tests::architectures;
 use super::{MOST_BINDINGS, Program, Tensor, Writer, evaluate, measure, predict};
 use crate::dataset::{FASHION_MNIST_SPEC, ImageShape, Spec};
 use crate::device::AdapterClass;
-use crate::model::ModelKind;
+use crate::model::{Architecture, ModelKind};
 use crate::ops::conv_relu_pool::BlockShape;
 use crate::ops::linear::LinearShape;
 use crate::ops::{channel_norm, conv_relu_pool, dropout, linear};
@@ -65,13 +66,17 @@ fn norm(dims: [usize; 4]) -> Program {
     })
 }
 
-/// All that both models do on such images.
+/// All that the models do on such images.
 fn models(spec: Spec, batch: usize) -> Vec<Program> {
     let classes = [AdapterClass::Software, AdapterClass::Discrete];
     let mut programs = Vec::new();
     for recipe in [Recipe::Plain, Recipe::Standard, Recipe::Best] {
         for class_weights in [ClassWeights::None, ClassWeights::Balanced] {
             let mut settings = Settings::new(recipe, &ModelKind::ALL, spec);
+            let mut staged = recipe.model(ModelKind::Cnn, spec);
+            let [.., Architecture { widths, .. }] = architectures(spec);
+            staged.architecture.widths = widths;
+            settings.models.push(staged);
             for model in &mut settings.models {
                 model.training.class_weights = class_weights;
                 programs.extend(classes.map(|class| model.program(1000, batch, class)));

@@ -30,7 +30,7 @@ const SUM: usize = 32;
 /// Bytes of a header, more than the longest run has.
 const MAX_HEADER: usize = 16 << 20;
 /// More parameters than any model has, each layer with its weight and bias.
-const MAX_PARAMETERS: usize = 64;
+const MAX_PARAMETERS: usize = 128;
 
 /// A model's training as it stands.
 #[derive(Clone, Debug, PartialEq)]

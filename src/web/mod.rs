@@ -103,6 +103,8 @@ enum Place {
         height: usize,
         width: usize,
         kernel: usize,
+        /// Side and stride of the pool's windows: 2, or 1 for none.
+        pool: usize,
         weight: usize,
         bias: usize,
     },
@@ -188,28 +190,25 @@ impl Model {
 
 /// The layers' sizes, and where each one's weight and bias begin among all weights.
 fn places(architecture: &Architecture) -> Vec<Place> {
-    let ImageShape {
-        mut height,
-        mut width,
-        ..
-    } = architecture.input;
     let mut next = 0;
     let mut place = |len| {
         next += len;
         next - len
     };
     let mut places = Vec::new();
-    for [in_channels, out_channels] in architecture.convolutions() {
+    for convolution in architecture.convolutions() {
+        let [in_channels, out_channels] = convolution.channels;
+        let [height, width] = convolution.size;
         places.push(Place::Block {
             in_channels,
             out_channels,
             height,
             width,
             kernel: KERNEL,
+            pool: convolution.pool,
             weight: place(out_channels * in_channels * KERNEL * KERNEL),
             bias: place(out_channels),
         });
-        (height, width) = (height / 2, width / 2);
     }
     let connected = architecture.connected();
     let last = connected.len() - 1;

@@ -6,4 +6,5 @@ mod common;
 mod commands;
 mod messages;
 mod own_pictures;
+mod stages;
 mod web;

@@ -66,7 +66,7 @@ fn assert_begins_with_all_weights(program: &Value, model: &Value) {
 #[test]
 fn a_run_becomes_a_page_of_its_models() {
     let cwd = tempfile::tempdir().expect("a folder can be made");
-    run(cwd.path(), "run", &["--widths", "4,6", "--hidden", "16"]);
+    run(cwd.path(), "run", &["--widths", "4-4,6", "--hidden", "16"]);
     assert_success(&output(fmnist(cwd.path(), &["web", "run"])));
     let (data, mut bytes) = page(&cwd.path().join("run/web.html"));
     assert_eq!(data["class_names"][9], "Ankle boot");

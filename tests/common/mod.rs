@@ -30,7 +30,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use fmnist::dataset::{self, Dataset, DatasetChoice, FASHION_MNIST_SPEC, Preparation, Split};
 use fmnist::device::{self, AdapterClass, BackendChoice};
-use fmnist::model::{Classifier, Kernels, ModelKind};
+use fmnist::model::{Classifier, Kernels, ModelKind, Stage};
 use fmnist::train::recipe::Recipe;
 use fmnist::train::{Batch, DeviceSplit, Learner, Settings, Tally};
 use rand::{RngExt, SeedableRng};
@@ -131,6 +131,11 @@ pub fn plain(models: &[ModelKind], batch_size: usize, seed: u64) -> Settings {
         seed,
         ..Settings::new(Recipe::Plain, models, FASHION_MNIST_SPEC)
     }
+}
+
+/// Stages of a CNN, as `--widths` has them.
+pub fn stages<const N: usize>(stages: [&str; N]) -> Vec<Stage> {
+    stages.map(|stage| stage.parse().expect("a stage")).to_vec()
 }
 
 /// A learner of the first model of these settings.

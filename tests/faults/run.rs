@@ -831,7 +831,7 @@ fn impossible_settings_are_refused_wherever_they_come_from() {
             "warm_up_epochs cannot be 1000",
         ),
         (["--epochs", "18446744073709551615"], "at most 50000"),
-        (["--widths", &wide], "65 blocks are too many"),
+        (["--widths", &wide], "65 stages are too many"),
         (
             ["--batch-size", "55001"],
             "--batch-size 55001: there are 55,000 training images — use at most 55000",

@@ -2,7 +2,9 @@
 //! that folding it into the weights changes nothing.
 
 use crate::common::shapes::NORMS;
-use crate::common::{cpu, fashion_mnist, first, learner, plain, relative_error, values, wgpu};
+use crate::common::{
+    cpu, fashion_mnist, first, learner, plain, relative_error, stages, values, wgpu,
+};
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 use fmnist::model::{Classifier, ModelKind};
@@ -127,7 +129,9 @@ fn a_channel_of_zeros_stays_finite(device: &Device) {
 fn a_folded_model_computes_the_same(device: &Device) {
     let images = DeviceSplit::upload(first(&fashion_mnist().train, 125), device);
     let mut settings = plain(&[ModelKind::Cnn], 25, 4);
-    settings.models[0].architecture.channel_norm = true;
+    let architecture = &mut settings.models[0].architecture;
+    architecture.channel_norm = true;
+    architecture.widths = stages(["8-12", "16"]);
     let mut learner = learner(&settings, &images, device);
     learner.train_epoch(&mut ()).expect("it trains");
     let folded = learner.model();

@@ -10,12 +10,17 @@ fn class_names() -> Vec<String> {
     FASHION_MNIST_CLASSES.map(str::to_owned).to_vec()
 }
 
-/// Weights that are all different.
+/// A block with a pool. Weights are all different.
 fn conv(shape: [usize; 4]) -> Layer {
+    block(shape, 2)
+}
+
+fn block(shape: [usize; 4], pool: usize) -> Layer {
     Layer::ConvReluPool {
         shape,
         weight: (0..shape.iter().product()).map(|i| i as f32).collect(),
         bias: (0..shape[0]).map(|i| -(i as f32)).collect(),
+        pool,
     }
 }
 
@@ -78,6 +83,35 @@ fn weights_have_the_names_and_layouts_of_pytorch() {
 }
 
 #[test]
+fn a_block_without_a_pool_is_one_module_less() {
+    let layers = vec![
+        block([2, 1, 3, 3], 1),
+        conv([3, 2, 3, 3]),
+        linear([588, 10], false),
+    ];
+    let network = network(layers).unwrap();
+    let file = safetensors::to_bytes(&network).unwrap();
+    let tensors = SafeTensors::deserialize(&file).unwrap();
+    // Conv2d, ReLU, Conv2d, ReLU, MaxPool2d, Flatten, Linear.
+    let mut names = tensors.names();
+    names.sort_unstable();
+    let expected = [
+        "0.bias", "0.weight", "2.bias", "2.weight", "6.bias", "6.weight",
+    ];
+    assert_eq!(names, expected);
+    let file = onnx::to_bytes(&network).unwrap();
+    for (operation, times) in [("Conv", 2), ("Relu", 2), ("MaxPool", 1)] {
+        assert_eq!(count(&file, operation), times, "{operation}");
+    }
+}
+
+/// How often a name stands in a file.
+fn count(file: &[u8], name: &str) -> usize {
+    let windows = file.windows(name.len());
+    windows.filter(|part| *part == name.as_bytes()).count()
+}
+
+#[test]
 fn the_metadata_say_what_pixels_become() {
     let layers = || vec![linear([784, 10], false)];
     for (pixels, mean, std) in [
@@ -130,16 +164,12 @@ fn attributes_that_could_be_inferred_are_written() {
         linear([147, 10], false),
     ]);
     let file = onnx::to_bytes(&network.unwrap()).unwrap();
-    let count = |name: &str| {
-        let windows = file.windows(name.len());
-        windows.filter(|part| *part == name.as_bytes()).count()
-    };
     // Of two convolutions, each with its pool, and a linear layer.
     for name in ["kernel_shape", "strides", "pads", "dilations"] {
-        assert_eq!(count(name), 4, "{name}");
+        assert_eq!(count(&file, name), 4, "{name}");
     }
     for (name, times) in [("group", 2), ("ceil_mode", 2), ("axis", 2), ("alpha", 1)] {
-        assert_eq!(count(name), times, "{name}");
+        assert_eq!(count(&file, name), times, "{name}");
     }
 }
 
@@ -174,6 +204,12 @@ fn networks_that_do_not_fit_together_are_refused() {
         ),
         (vec![linear([784, 9], true), conv([9, 1, 3, 3])], "layer 1"),
         (vec![conv([1, 1, 3, 3]); 5], "layer 4"),
+        (
+            vec![block([1, 1, 3, 3], 1), linear([196, 10], false)],
+            "layer 1",
+        ),
+        (vec![block([1, 1, 3, 3], 0)], "layer 0"),
+        (vec![block([1, 1, 3, 3], 3)], "a pool of 3×3"),
     ] {
         let error = network(layers).expect_err(part).to_string();
         assert!(

@@ -107,7 +107,7 @@ fn coloured_images_by_the_standard_recipe() {
         batch_size: 32,
         ..Settings::new(Recipe::Standard, &ModelKind::ALL, training.spec)
     };
-    settings.models[1].architecture.widths = vec![8, 16];
+    settings.models[1].architecture.widths = vec![8.into(), 16.into()];
     for device in [cpu(), wgpu()] {
         let [training, test] =
             [&training, &test].map(|split| DeviceSplit::upload(split.clone(), &device));

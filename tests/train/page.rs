@@ -66,7 +66,7 @@ fn cases() -> Vec<(&'static str, Settings, Split)> {
     };
     let mut wide = settings(Recipe::Best, FASHION_MNIST_SPEC);
     let cnn = &mut wide.models[1];
-    cnn.architecture.widths = vec![36, 40];
+    cnn.architecture.widths = vec![36.into(), 40.into()];
     cnn.training.dropout = 0.3;
 
     let noise = colours();

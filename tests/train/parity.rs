@@ -2,7 +2,7 @@
 
 use crate::common::{
     cpu, fashion_mnist, first, forward_backward, learner, losses, plain, random, relative_error,
-    wgpu,
+    stages, wgpu,
 };
 use fmnist::dataset::{ImageShape, Spec, Split};
 use fmnist::model::{Architecture, Classifier, Kernels, ModelKind};
@@ -41,10 +41,15 @@ fn passes_over_coloured_images_of_a_hundred_classes_agree() {
 
 /// Of the last batch of eight, which is a partial one.
 fn passes_agree(data: &Split) {
-    for kind in ModelKind::ALL {
+    let [dense, cnn] = ModelKind::ALL.map(|kind| Architecture::of(kind, data.spec));
+    let staged = Architecture {
+        widths: stages(["8-12", "16"]),
+        ..cnn.clone()
+    };
+    for architecture in [dense, cnn, staged] {
+        let kind = format!("{} {:?}", architecture.model, architecture.widths);
         let [on_cpu, on_wgpu] = [cpu(), wgpu()].map(|device| {
-            let (architecture, autodiff) =
-                (Architecture::of(kind, data.spec), device.clone().autodiff());
+            let autodiff = device.clone().autodiff();
             let model = Classifier::new(&architecture, Kernels::Fused, 42, &autodiff);
             let images = DeviceSplit::upload(data.clone(), &device);
             let batch = images.batches(8).last().expect("there are images");

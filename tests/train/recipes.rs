@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::common::idx_files::write_dataset;
 use crate::common::{cpu, data_dir, fashion_mnist, first, learner, plain};
 use fmnist::dataset::{CLASSES, FASHION_MNIST_SHAPE, FASHION_MNIST_SPEC, Split};
-use fmnist::model::{Architecture, ModelKind};
+use fmnist::model::{Architecture, ModelKind, Stage};
 use fmnist::ops::gather::Normalization;
 use fmnist::train::history::History;
 use fmnist::train::recipe::Recipe;
@@ -68,7 +68,7 @@ fn sizes_of_models() {
             input: FASHION_MNIST_SHAPE,
             classes: CLASSES,
             model: ModelKind::Cnn,
-            widths: widths.to_vec(),
+            widths: widths.iter().copied().map(Stage::from).collect(),
             hidden: hidden.to_vec(),
             normalization: Normalization::Unit,
             channel_norm: false,
@@ -87,7 +87,7 @@ fn sizes_of_models() {
     let deep = 320 + 18_496 + 73_856 + 11_530;
     assert_eq!(parameters(&[32, 64, 128], &[]).expect("it fits"), deep);
     for (widths, hidden, message) in [
-        (vec![8; 5], vec![], "--widths: 5 blocks are too many"),
+        (vec![8; 5], vec![], "--widths: 5 stages are too many"),
         (vec![0], vec![], "--widths: 0 is no size"),
         (vec![8], vec![9000], "--cnn-hidden: 9000 is no size"),
         (vec![8192, 8192], vec![], "more than 16777216"),

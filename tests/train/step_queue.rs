@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 
-use crate::common::{discrete, fashion_mnist, first, learner, plain, wgpu};
+use crate::common::{discrete, fashion_mnist, first, learner, plain, stages, wgpu};
 use fmnist::dataset::FASHION_MNIST_SPEC;
 use fmnist::model::ModelKind;
 use fmnist::train::recipe::Recipe;
@@ -16,11 +16,10 @@ const EPOCHS: usize = 2;
 /// Of a small net.
 fn settings(recipe: Recipe, kind: ModelKind) -> Settings {
     let mut model = recipe.model(kind, FASHION_MNIST_SPEC);
-    let (widths, hidden): (&[usize], &[usize]) = match kind {
-        ModelKind::Dense => (&[], &[36, 10]),
-        ModelKind::Cnn => (&[5, 8], &[12]),
+    (model.architecture.widths, model.architecture.hidden) = match kind {
+        ModelKind::Dense => (vec![], vec![36, 10]),
+        ModelKind::Cnn => (vec![5.into(), 8.into()], vec![12]),
     };
-    (model.architecture.widths, model.architecture.hidden) = (widths.to_vec(), hidden.to_vec());
     Settings {
         recipe,
         models: vec![model],
@@ -84,6 +83,11 @@ fn cases() -> Vec<Settings> {
         deep.models[0].training.dropout = 0.2;
         deep.models[0].architecture.hidden = vec![9; 13];
         cases.push(deep);
+        if kind == ModelKind::Cnn {
+            let mut staged = settings(Recipe::Best, kind);
+            staged.models[0].architecture.widths = stages(["5-6", "8"]);
+            cases.push(staged);
+        }
     }
     cases
 }
@@ -99,8 +103,12 @@ fn steps_submitted_together_are_those_submitted_one_by_one() {
 fn so_they_are_by_the_kernels_for_many_processors() {
     let mut cases = cases();
     for settings in &mut cases {
-        let architecture = &mut settings.models[0].architecture;
-        architecture.widths.fill(16);
+        for stage in &mut settings.models[0].architecture.widths {
+            *stage = match stage.channels() {
+                [_] => 16.into(),
+                _ => "16-16".parse().expect("a stage"),
+            };
+        }
     }
     compare(&discrete(), cases);
 }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { plot, thinned, ticksOf } from '../../src/web/page/curves.js';
 import { historyCsv, safetensors } from '../../src/web/page/downloads.js';
+import { referencePredict } from '../../src/web/page/reference.js';
 import { durationText, phaseText, progressText } from '../../src/web/page/train_view.js';
 
 /** As much of a document as a plot takes. */
@@ -106,7 +107,9 @@ function read(file) {
   return { text, length, metadata, tensors, values: file.length - 8 - length };
 }
 
-const BLOCK = { kind: 'block', in_channels: 1, out_channels: 2, height: 2, width: 2, kernel: 1, weight: 0, bias: 2 };
+const BLOCK = {
+  kind: 'block', in_channels: 1, out_channels: 2, height: 2, width: 2, kernel: 1, pool: 2, weight: 0, bias: 2,
+};
 const HIDDEN = { kind: 'linear', inputs: 2, outputs: 3, relu: true, weight: 4, bias: 10 };
 const LAST = { kind: 'linear', inputs: 3, outputs: 1, relu: false, weight: 13, bias: 16 };
 
@@ -135,6 +138,31 @@ test('weights are a file of safetensors, in the layouts of PyTorch', () => {
   assert.ok(Object.values(tensors).every(({ dtype }) => dtype === 'F32'));
   const names = [...text.matchAll(/"(\d\.\w+)":/g)].map(([, name]) => name);
   assert.deepEqual(names, Object.keys(expected).sort());
+});
+
+test('a block without a pool is one module less', () => {
+  const model = { layers: [{ ...BLOCK, pool: 1 }, HIDDEN], scales: [], weights: new Float32Array(13) };
+  // Conv2d, ReLU, Flatten, Linear.
+  const names = ['0.bias', '0.weight', '3.bias', '3.weight'];
+  assert.deepEqual(Object.keys(read(safetensors(model, [])).tensors).sort(), names);
+});
+
+test('a block pools, or leaves the size of its input', () => {
+  const sizes = { height: 3, width: 5, kernel: 3 };
+  const layers = [
+    { kind: 'block', ...sizes, in_channels: 1, out_channels: 2, pool: 1, weight: 0, bias: 18 },
+    { kind: 'block', ...sizes, in_channels: 2, out_channels: 1, pool: 2, weight: 20, bias: 38 },
+    { kind: 'linear', inputs: 2, outputs: 2, relu: false, weight: 39, bias: 43 },
+  ];
+  const weights = new Float32Array(45);
+  // Two channels: the image, and what lies to the right of each pixel less 8. Then their sum.
+  [weights[4], weights[9 + 5], weights[19]] = [1, 1, -8];
+  [weights[20 + 4], weights[29 + 4]] = [1, 1];
+  [weights[39], weights[42]] = [1, 1];
+  const image = Float64Array.from({ length: 15 }, (_, at) => at);
+  // The windows have at most 6 + 0 and 8 + 1; the last row and column fill none.
+  const [first, second] = referencePredict({ layers, weights }, image);
+  assert.ok(Math.abs(Math.log(second / first) - (9 - 6)) < 1e-6, `${first}, ${second}`);
 });
 
 test('what colour images are normalised by is told as lists', () => {

@@ -18,10 +18,10 @@ impl Step<'_> {
     pub(super) fn forward_features(&mut self, mut x: Tensor, weighted: bool) -> Tensor {
         let parameters = self.parameters.clone();
         let (pairs, _) = parameters.as_chunks::<2>();
-        let blocks = self.architecture.widths.len();
+        let blocks = self.architecture.convolutions();
         for (number, [weight, bias]) in pairs.iter().enumerate() {
-            if number < blocks {
-                x = self.block(x, weight, bias);
+            if let Some(block) = blocks.get(number) {
+                x = self.block(x, weight, bias, block.pool);
                 continue;
             }
             let inputs = weight.dims[0];
@@ -70,7 +70,7 @@ impl Step<'_> {
         losses.tally
     }
 
-    fn block(&mut self, input: Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
+    fn block(&mut self, input: Tensor, weight: &Tensor, bias: &Tensor, pool: usize) -> Tensor {
         let shape = BlockShape {
             batch: self.batch,
             in_channels: input.dims[1],
@@ -78,7 +78,7 @@ impl Step<'_> {
             height: input.dims[2],
             width: input.dims[3],
             kernel: KERNEL,
-            pool: 2,
+            pool,
         };
         let tensors = [&input, weight, bias];
         let (output, argmax) = conv_relu_pool::gpu::forward(&mut self.writer, &shape, tensors);

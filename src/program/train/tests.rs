@@ -5,7 +5,7 @@ use crate::dataset::{FASHION_MNIST_SPEC, ImageShape, Spec, Split};
 use crate::device::{self, BackendChoice};
 use crate::model::ModelKind;
 use crate::ops::wgsl::launched::{self, Launched};
-use crate::program::tests::assert_same;
+use crate::program::tests::{architectures, assert_same};
 use crate::program::{Dispatch, MOST_BINDINGS, PAGE_CLASS};
 use crate::train::recipe::Recipe;
 use crate::train::{ClassWeights, DeviceSplit, Learner, Settings, Tally};
@@ -43,14 +43,15 @@ fn a_step_is_what_the_native_path_launches_on(class: AdapterClass) {
     for spec in [FASHION_MNIST_SPEC, odd_spec()] {
         let split = DeviceSplit::upload(images(spec), &device);
         for recipe in [Recipe::Plain, Recipe::Standard, Recipe::Best] {
-            for kind in ModelKind::ALL {
+            for Architecture { model, widths, .. } in architectures(spec) {
                 // They change no more than the loss.
                 let weighted = (recipe == Recipe::Standard).then_some(ClassWeights::Balanced);
                 for class_weights in [ClassWeights::None].into_iter().chain(weighted) {
                     let mut settings = Settings {
                         batch_size: BATCH,
-                        ..Settings::new(recipe, &[kind], spec)
+                        ..Settings::new(recipe, &[model], spec)
                     };
+                    settings.models[0].architecture.widths = widths.clone();
                     settings.models[0].training.class_weights = class_weights;
                     let model = settings.models[0].clone();
                     let mut learner = Learner::new(&model, &settings, &split, &device);

@@ -54,8 +54,8 @@ export function safetensors({ layers, scales, weights }, classNames) {
       add(`${place}.weight`, [layer.out_channels, layer.in_channels, layer.kernel, layer.kernel], own);
     }
     add(`${place}.bias`, [bias], weights.slice(layer.bias, layer.bias + bias));
-    // Behind it come a ReLU, and after a convolution a pool.
-    place += isLinear ? 2 : 3;
+    // Behind it come a ReLU, and perhaps a pool.
+    place += layer.pool === 2 ? 3 : 2;
   }
   const mean = scales.map(({ offset }) => shortest(offset / 255));
   const std = scales.map(({ factor }) => shortest(Math.round(1 / factor) / 255));

@@ -3,12 +3,13 @@
 // Images and what a block makes of them lie as `[channels, height, width]`.
 
 /**
- * A block: convolution with zeros around the image, plus bias, ReLU, and the largest of each 2×2.
- * The weight is `[out_channels, in_channels, kernel, kernel]`; a last odd row or column is dropped.
+ * A block: convolution with zeros around the image, plus bias, ReLU, and the largest of each window of the pool,
+ * which is 2×2, or 1×1 where there is none. The weight is `[out_channels, in_channels, kernel, kernel]`; a last row
+ * or column that fills no window is dropped.
  */
 export function block(layer, input, weights) {
-  const { in_channels: inChannels, out_channels: outChannels, height, width, kernel } = layer;
-  const [pooledHeight, pooledWidth] = [height >> 1, width >> 1];
+  const { in_channels: inChannels, out_channels: outChannels, height, width, kernel, pool } = layer;
+  const [pooledHeight, pooledWidth] = [height, width].map((side) => Math.floor(side / pool));
   const output = new Float64Array(outChannels * pooledHeight * pooledWidth);
   let at = 0;
   for (let channel = 0; channel < outChannels; channel++) {
@@ -24,9 +25,12 @@ export function block(layer, input, weights) {
     }
     for (let y = 0; y < pooledHeight; y++) {
       for (let x = 0; x < pooledWidth; x++) {
-        const corner = 2 * y * width + 2 * x;
-        const below = corner + width;
-        output[at++] = Math.max(0, sums[corner], sums[corner + 1], sums[below], sums[below + 1]);
+        let largest = 0;
+        for (let row = pool * y; row < pool * (y + 1); row++) {
+          const corner = row * width + pool * x;
+          for (let i = corner; i < corner + pool; i++) largest = Math.max(largest, sums[i]);
+        }
+        output[at++] = largest;
       }
     }
   }
