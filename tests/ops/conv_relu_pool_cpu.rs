@@ -31,20 +31,20 @@ const SHAPES: &[BlockShape] = &[
     shape(2, 17, 9, 2, 2, 5),
     shape(2, 3, 5, 3, 3, 5),
     shape(2, 4, 5, 1, 7, 3),
-    without_pool(1, 1, 1, 1, 1, 3),
-    without_pool(2, 1, 32, 28, 28, 3),
-    without_pool(5, 32, 64, 14, 14, 3),
-    without_pool(8, 3, 5, 7, 7, 3),
-    without_pool(1, 64, 33, 13, 13, 3),
-    without_pool(3, 6, 10, 5, 9, 3),
-    without_pool(2, 16, 16, 9, 5, 3),
-    without_pool(2, 33, 17, 3, 2, 3),
-    without_pool(2, 48, 20, 4, 6, 3),
-    without_pool(1, 20, 3, 2, 11, 3),
-    without_pool(3, 6, 16, 14, 14, 5),
-    without_pool(1, 64, 33, 5, 9, 5),
-    without_pool(2, 3, 5, 3, 3, 5),
-    without_pool(2, 4, 5, 1, 7, 3),
+    without_pool(shape(1, 1, 1, 1, 1, 3)),
+    without_pool(shape(2, 1, 32, 28, 28, 3)),
+    without_pool(shape(5, 32, 64, 14, 14, 3)),
+    without_pool(shape(8, 3, 5, 7, 7, 3)),
+    without_pool(shape(1, 64, 33, 13, 13, 3)),
+    without_pool(shape(3, 6, 10, 5, 9, 3)),
+    without_pool(shape(2, 16, 16, 9, 5, 3)),
+    without_pool(shape(2, 33, 17, 3, 2, 3)),
+    without_pool(shape(2, 48, 20, 4, 6, 3)),
+    without_pool(shape(1, 20, 3, 2, 11, 3)),
+    without_pool(shape(3, 6, 16, 14, 14, 5)),
+    without_pool(shape(1, 64, 33, 5, 9, 5)),
+    without_pool(shape(2, 3, 5, 3, 3, 5)),
+    without_pool(shape(2, 4, 5, 1, 7, 3)),
 ];
 
 const fn shape(
@@ -66,18 +66,8 @@ const fn shape(
     }
 }
 
-const fn without_pool(
-    n: usize,
-    cin: usize,
-    cout: usize,
-    height: usize,
-    width: usize,
-    k: usize,
-) -> BlockShape {
-    BlockShape {
-        pool: 1,
-        ..shape(n, cin, cout, height, width, k)
-    }
+const fn without_pool(shape: BlockShape) -> BlockShape {
+    BlockShape { pool: 1, ..shape }
 }
 
 /// Xorshift.
@@ -354,8 +344,8 @@ fn any_number_of_threads_gives_the_same_bits() {
         shape(37, 32, 64, 14, 14, 3),
         shape(37, 1, 32, 28, 28, 3),
         shape(21, 6, 16, 14, 14, 5),
-        without_pool(21, 32, 64, 14, 14, 3),
-        without_pool(21, 1, 32, 28, 28, 3),
+        without_pool(shape(21, 32, 64, 14, 14, 3)),
+        without_pool(shape(21, 1, 32, 28, 28, 3)),
     ] {
         let (input, weight, bias) = problem(&s, &mut rng);
         let grad_output = rng.values(s.batch * sizes(&s).pooled);
@@ -486,7 +476,10 @@ fn nan_and_infinity_stay_in_their_windows() {
 
 #[test]
 fn nan_bias_and_weights_are_seen() {
-    for s in [shape(2, 32, 5, 6, 6, 3), without_pool(2, 32, 5, 6, 6, 3)] {
+    for s in [
+        shape(2, 32, 5, 6, 6, 3),
+        without_pool(shape(2, 32, 5, 6, 6, 3)),
+    ] {
         let mut rng = Rng(99);
         let (input, mut weight, mut bias) = problem(&s, &mut rng);
         bias[1] = f32::NAN;
@@ -515,7 +508,7 @@ fn large_magnitudes_keep_the_bound() {
     for s in [
         shape(2, 32, 64, 14, 14, 3),
         shape(1, 64, 33, 13, 13, 3),
-        without_pool(1, 64, 33, 13, 13, 3),
+        without_pool(shape(1, 64, 33, 13, 13, 3)),
     ] {
         let (input, weight, bias) = problem(&s, &mut rng);
         for scale in [1e-30, 1e15, 1e30] {
@@ -539,7 +532,7 @@ fn outliers_disturb_their_neighbours_within_the_bound() {
     for s in [
         shape(2, 32, 64, 14, 14, 3),
         shape(1, 64, 33, 13, 13, 3),
-        without_pool(1, 64, 33, 13, 13, 3),
+        without_pool(shape(1, 64, 33, 13, 13, 3)),
     ] {
         let (mut input, weight, bias) = problem(&s, &mut rng);
         for x in input.iter_mut().step_by(97) {
@@ -567,7 +560,10 @@ fn outliers_disturb_their_neighbours_within_the_bound() {
 
 #[test]
 fn an_empty_batch_has_zero_weight_gradients() {
-    for s in [shape(0, 3, 5, 7, 7, 3), without_pool(0, 3, 5, 7, 7, 3)] {
+    for s in [
+        shape(0, 3, 5, 7, 7, 3),
+        without_pool(shape(0, 3, 5, 7, 7, 3)),
+    ] {
         let (_, weight, _) = problem(&s, &mut Rng(1));
         for &isa in Isa::available() {
             let [grad_weight, grad_bias, grad_input] = gradients(isa, &s, &[], &weight, &[], &[]);
@@ -582,8 +578,8 @@ fn an_empty_batch_has_zero_weight_gradients() {
 fn gradients_that_are_not_finite_reach_their_neighbours_only() {
     // Directly and transformed.
     for s in [
-        without_pool(1, 5, 6, 9, 8, 3),
-        without_pool(1, 20, 33, 9, 8, 3),
+        without_pool(shape(1, 5, 6, 9, 8, 3)),
+        without_pool(shape(1, 20, 33, 9, 8, 3)),
     ] {
         let mut rng = Rng(17);
         let (input, weight, _) = problem(&s, &mut rng);
@@ -609,7 +605,7 @@ fn gradients_that_are_not_finite_reach_their_neighbours_only() {
 /// Of an argmax that is none without a pool only that it is active counts: nothing out of bounds is read.
 #[test]
 fn without_a_pool_every_active_argmax_is_the_first() {
-    let s = without_pool(3, 20, 6, 4, 6, 3);
+    let s = without_pool(shape(3, 20, 6, 4, 6, 3));
     let mut rng = Rng(3);
     let (input, weight, _) = problem(&s, &mut rng);
     let grad_output = rng.values(s.batch * sizes(&s).pooled);

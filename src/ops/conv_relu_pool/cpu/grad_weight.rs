@@ -1,11 +1,12 @@
 //! Gradients of weights and bias, from the active outputs only.
 //!
 //! Of a window's four convolution values at most one has a gradient, none where the ReLU is inactive:
-//! a quarter of the dense multiply-adds at most. Without a pool each output is a window of one value. For each image and output channel the active windows
-//! are compressed into a list of gradients and patch offsets. Then the patch of the input at each
-//! entry, scaled by its gradient, is added to the channel's gradient, which stays in registers: 18
-//! vectors of 16 for 32 channels and a 3×3 kernel. There, two thirds of the time are spent in these
-//! multiply-adds, at 80 % of what the loads of the patches allow.
+//! a quarter of the dense multiply-adds at most. Without a pool each output is a window of one value.
+//! For each image and output channel the active windows are compressed into a list of gradients and
+//! patch offsets. Then the patch of the input at each entry, scaled by its gradient, is added to the
+//! channel's gradient, which stays in registers: 18 vectors of 16 for 32 channels and a 3×3 kernel.
+//! There, two thirds of the time are spent in these multiply-adds, at 80 % of what the loads of the
+//! patches allow.
 //!
 //! Each chunk of images has its own partial sums; they are added up in the order of the chunks.
 

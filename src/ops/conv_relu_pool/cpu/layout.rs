@@ -2,11 +2,11 @@
 //!
 //! A *padded plane* is one channel of one image with its border of zeros, `k/2` on each side, and one
 //! more row or column of zeros where that makes the image's height or width even: then each 2×2 block
-//! of outputs sees a whole patch. A *pixel-major* image is `[padded row][padded column][channels]` (NHWC), the channels filled up to
-//! whole cache lines with zeros: the patch under the convolution kernel is then `k` runs of
-//! `k · channels` adjacent values. A *window-major* image is `[windows][channels]`, filled up likewise;
-//! without a pool it holds the four outputs of each block as pixels, `[2 · blocks down][2 · blocks across]
-//! [channels]`.
+//! of outputs sees a whole patch. A *pixel-major* image is `[padded row][padded column][channels]`
+//! (NHWC), the channels filled up to whole cache lines with zeros: the patch under the convolution
+//! kernel is then `k` runs of `k · channels` adjacent values. A *window-major* image is
+//! `[windows][channels]`, filled up likewise; without a pool it holds the four outputs of each block as
+//! pixels, `[2 · blocks down][2 · blocks across][channels]`.
 
 use std::mem::MaybeUninit;
 

@@ -57,8 +57,8 @@ const WINOGRAD_CHANNELS: usize = 8;
 ///
 /// # Panics
 ///
-/// If the kernel size is neither 3 nor 5, the pool neither 2 nor 1, there are no channels, a slice's length does not fit,
-/// or an image or the weights have too many values for offsets of 32 bits.
+/// If the kernel size is neither 3 nor 5, the pool neither 2 nor 1, there are no channels, a slice's
+/// length does not fit, or an image or the weights have too many values for offsets of 32 bits.
 pub fn forward(
     isa: Isa,
     shape: &BlockShape,
@@ -103,8 +103,8 @@ fn convolution(isa: Isa, shape: &BlockShape, filters: Filters, images: Images) {
 ///
 /// # Panics
 ///
-/// If the kernel size is neither 3 nor 5, the pool neither 2 nor 1, there are no channels, a slice's length does not fit,
-/// or an image or the weights have too many values for offsets of 32 bits.
+/// If the kernel size is neither 3 nor 5, the pool neither 2 nor 1, there are no channels, a slice's
+/// length does not fit, or an image or the weights have too many values for offsets of 32 bits.
 pub fn grad_weight_bias(
     isa: Isa,
     shape: &BlockShape,
@@ -144,8 +144,8 @@ pub fn grad_weight_bias(
 ///
 /// # Panics
 ///
-/// If the kernel size is neither 3 nor 5, the pool neither 2 nor 1, there are no channels, a slice's length does not fit,
-/// or an image or the weights have too many values for offsets of 32 bits.
+/// If the kernel size is neither 3 nor 5, the pool neither 2 nor 1, there are no channels, a slice's
+/// length does not fit, or an image or the weights have too many values for offsets of 32 bits.
 pub fn grad_input(
     isa: Isa,
     shape: &BlockShape,
