@@ -40,6 +40,7 @@ const SHAPES: &[BlockShape] = &[
     without_pool(shape(2, 16, 16, 9, 5, 3)),
     without_pool(shape(2, 33, 17, 3, 2, 3)),
     without_pool(shape(2, 48, 20, 4, 6, 3)),
+    without_pool(shape(9, 8, 80, 6, 7, 3)),
     without_pool(shape(1, 20, 3, 2, 11, 3)),
     without_pool(shape(3, 6, 16, 14, 14, 5)),
     without_pool(shape(1, 64, 33, 5, 9, 5)),
@@ -283,14 +284,21 @@ fn forward_follows_the_reference() {
 
 #[test]
 fn gradients_follow_the_reference() {
+    // Of how many outputs without a pool one is active: many are transformed, few listed.
+    for one_of in [2, 6] {
+        gradients_follow_the_reference_at(one_of);
+    }
+}
+
+fn gradients_follow_the_reference_at(one_of: u8) {
     let mut rng = Rng(0x2545_f491_4f6c_dd1d);
-    for s in SHAPES {
+    for s in SHAPES.iter().filter(|s| s.pool == 1 || one_of == 2) {
         let sizes = sizes(s);
         let (input, weight, _) = problem(s, &mut rng);
         // Any index is possible, whatever the forward pass would have said.
         let argmax: Vec<u8> = (0..s.batch * sizes.pooled)
             .map(|_| match s.pool {
-                1 => (rng.next() >> 33) as u8 % 2 * INACTIVE,
+                1 => ((rng.next() >> 33) as u8 % one_of).min(1) * INACTIVE,
                 _ => (rng.next() >> 33) as u8 % 5,
             })
             .collect();
@@ -319,6 +327,16 @@ fn gradients_follow_the_reference() {
                 add(2, i, grad * f64::from(weight[w]));
             }
         });
+        if s.pool == 1 {
+            // What is transformed is rounded as the largest beside it are.
+            let together = [s.kernel * s.kernel, 1, s.height * s.width];
+            for (values, together) in expected.iter_mut().zip(together) {
+                for values in values.chunks_exact_mut(together) {
+                    let largest = values.iter().map(|value| value.1).fold(0.0, f64::max);
+                    values.iter_mut().for_each(|value| value.1 = largest);
+                }
+            }
+        }
         for &isa in Isa::available() {
             let actual = gradients(isa, s, &input, &weight, &argmax, &grad_output);
             for ((name, actual), expected) in ["weight", "bias", "input"]
@@ -592,11 +610,57 @@ fn gradients_that_are_not_finite_reach_their_neighbours_only() {
             argmax[row * s.width + column] = index;
         }
         for &isa in Isa::available() {
-            let [_, _, grad_input] = gradients(isa, &s, &input, &weight, &argmax, &grad_output);
+            let [grad_weight, grad_bias, grad_input] =
+                gradients(isa, &s, &input, &weight, &argmax, &grad_output);
+            for (name, grads) in [("weight", grad_weight), ("bias", grad_bias)] {
+                let channel = grads.len() / s.out_channels;
+                for (i, grad) in grads.iter().enumerate() {
+                    assert_eq!(grad.is_nan(), i < channel, "{isa:?} {s:?}: {name} {i}");
+                }
+            }
             for (i, grad) in grad_input.iter().enumerate() {
                 let (row, column) = (i % plane / s.width, i % s.width);
                 let near = row.abs_diff(seen.0) <= 1 && column.abs_diff(seen.1) <= 1;
                 assert_eq!(grad.is_nan(), near, "{isa:?} {s:?}: {row}, {column}");
+            }
+        }
+    }
+}
+
+/// Zero times infinity is no number, so a product may only be taken where the ReLU is active.
+#[test]
+fn inputs_that_no_active_output_sees_leave_no_trace() {
+    for s in [
+        without_pool(shape(1, 5, 6, 9, 8, 3)),
+        without_pool(shape(1, 20, 33, 9, 8, 3)),
+    ] {
+        let mut rng = Rng(18);
+        let (mut input, weight, _) = problem(&s, &mut rng);
+        let grad_output = rng.values(s.out_channels * s.height * s.width);
+        let unseen = (4, 5);
+        let argmax: Vec<u8> = (0..grad_output.len())
+            .map(|i| (i / s.width % s.height, i % s.width))
+            .map(|(row, column)| row.abs_diff(unseen.0) <= 1 && column.abs_diff(unseen.1) <= 1)
+            .map(|near| if near { INACTIVE } else { 0 })
+            .collect();
+        for &isa in Isa::available() {
+            let mut with = |value| {
+                input[unseen.0 * s.width + unseen.1] = value;
+                gradients(isa, &s, &input, &weight, &argmax, &grad_output)
+            };
+            let [grad_weight, grad_bias, _] = with(f32::INFINITY);
+            let [expected_weight, expected_bias, _] = with(0.0);
+            let expected = expected_weight.iter().chain(&expected_bias);
+            for (i, (grad, expected)) in grad_weight
+                .iter()
+                .chain(&grad_bias)
+                .zip(expected)
+                .enumerate()
+            {
+                assert!(
+                    (grad - expected).abs() < 1e-4,
+                    "{isa:?} {s:?}: {i} is {grad}, not {expected}"
+                );
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Gradients of weights and bias, from the active outputs only.
 //!
 //! Of a window's four convolution values at most one has a gradient, none where the ReLU is inactive:
-//! a quarter of the dense multiply-adds at most. Without a pool each output is a window of one value.
+//! a quarter of the dense multiply-adds at most. Without a pool each output is a window of one value;
+//! where many of those are active and there are channels enough, `winograd/grad_weight.rs` is faster.
 //! For each image and output channel the active windows are compressed into a list of gradients and
 //! patch offsets. Then the patch of the input at each entry, scaled by its gradient, is added to the
 //! channel's gradient, which stays in registers: 18 vectors of 16 for 32 channels and a 3×3 kernel.
@@ -31,9 +32,8 @@ const MAX_CHUNKS: usize = 32;
 pub fn grad_weight(
     isa: Isa,
     shape: &BlockShape,
-    input: &[f32],
+    [input, grad_output]: [&[f32]; 2],
     argmax: &[u8],
-    grad_output: &[f32],
     grad_weight: &mut [MaybeUninit<f32>],
     grad_bias: &mut [MaybeUninit<f32>],
 ) {

@@ -89,20 +89,12 @@ impl BlockShape {
         let padded = |n: usize| n.checked_next_multiple_of(LINE);
         let border = self.kernel - 1;
         let (inputs, outputs) = (padded(self.in_channels)?, padded(self.out_channels)?);
-        let plane = product(&[
-            self.height
-                .checked_next_multiple_of(2)?
-                .checked_add(border)?,
-            self.width
-                .checked_next_multiple_of(2)?
-                .checked_add(border)?,
-        ])?;
+        // Planes of whole tiles, with and without their border; one pixel more for what goes nowhere.
+        let whole = |n: usize| n.checked_next_multiple_of(4);
+        let (height, width) = (whole(self.height)?, whole(self.width)?);
+        let plane = product(&[height.checked_add(border)?, width.checked_add(border)?])?;
         let pixels = product(&[padded(plane)?.checked_add(1)?, inputs])?;
-        let [down, across] = self.blocks();
-        let windows = match self.pool {
-            1 => product(&[4, down, across])?,
-            _ => padded(product(&[down, across])?)?,
-        };
+        let windows = padded(product(&[height, width])?)?.checked_add(1)?;
         let windows = product(&[windows, outputs])?;
         let weights = product(&[outputs, inputs, self.kernel, self.kernel])?;
         let patches = if self.writes_patches_out() {

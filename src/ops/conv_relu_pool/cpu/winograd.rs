@@ -26,6 +26,7 @@
 //! a tile, spoils the whole tile, so every block whose values are not all finite is computed again
 //! directly.
 
+pub mod grad_weight;
 mod outputs;
 mod tiles;
 mod transforms;

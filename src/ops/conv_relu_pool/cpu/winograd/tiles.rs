@@ -116,33 +116,15 @@ impl Tiles<'_> {
         tile: usize,
     ) {
         let (shape, channels) = (self.plan.shape, self.plan.in_channels);
-        let row_stride = shape.padded_width() * channels;
+        let steps = [shape.padded_width() * channels, channels];
         let corner = self.corner(position);
         for channel in (0..channels).step_by(V::LANES) {
             // SAFETY: the caller promises the instruction set and `tile` < `GROUP`; a tile's
             // `ROWS + 2` rows and columns lie within the image with its border.
             unsafe {
-                let pixels = self.pixels.as_ptr().add(corner + channel);
-                let zero = V::splat(0.0);
-                let mut rows = [[zero; 6]; 6];
-                for x in 0..COLUMNS + 2 {
-                    let mut column = [zero; 6];
-                    for y in 0..ROWS + 2 {
-                        column[y] = V::load(pixels.add(y * row_stride + x * channels));
-                    }
-                    let column = transforms::input::<V, ROWS>(column);
-                    for y in 0..ROWS + 2 {
-                        rows[y][x] = column[y];
-                    }
-                }
-                let out = self.tiles_in.as_mut_ptr().add(tile * channels + channel);
-                for y in 0..ROWS + 2 {
-                    let row = transforms::input::<V, COLUMNS>(rows[y]);
-                    for x in 0..COLUMNS + 2 {
-                        let element = y * (COLUMNS + 2) + x;
-                        row[x].store(out.add(element * self.plan.tiles_in_stride()));
-                    }
-                }
+                let from = self.pixels.as_ptr().add(corner + channel);
+                let to = self.tiles_in.as_mut_ptr().add(tile * channels + channel);
+                transform_input::<V, ROWS, COLUMNS>(from, steps, to, self.plan.tiles_in_stride());
             }
         }
     }
@@ -198,6 +180,40 @@ impl Tiles<'_> {
         let (shape, channels) = (self.plan.shape, self.plan.in_channels);
         block.image * shape.pixel_image(channels)
             + 2 * (block.row * shape.padded_width() + block.column) * channels
+    }
+}
+
+/// `Bᵀ · d · B` of a tile for a vector of channels, `steps` from a row and a column of it to the next,
+/// to elements `stride` apart.
+///
+/// # Safety
+/// As for [`Vector`], at all `ROWS + 2` rows and `COLUMNS + 2` columns, and elements.
+#[inline(always)]
+pub unsafe fn transform_input<V: Vector, const ROWS: usize, const COLUMNS: usize>(
+    from: *const f32,
+    steps: [usize; 2],
+    to: *mut f32,
+    stride: usize,
+) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let mut rows = [[V::splat(0.0); 6]; 6];
+        for x in 0..COLUMNS + 2 {
+            let mut column = [V::splat(0.0); 6];
+            for y in 0..ROWS + 2 {
+                column[y] = V::load(from.add(y * steps[0] + x * steps[1]));
+            }
+            let column = transforms::input::<V, ROWS>(column);
+            for y in 0..ROWS + 2 {
+                rows[y][x] = column[y];
+            }
+        }
+        for y in 0..ROWS + 2 {
+            let row = transforms::input::<V, COLUMNS>(rows[y]);
+            for x in 0..COLUMNS + 2 {
+                row[x].store(to.add((y * (COLUMNS + 2) + x) * stride));
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! F(4, 3) interpolates at 0, ±a, ±b and ∞ ([`POINTS`]); its matrices follow from the polynomials with
 //! these roots (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015, give the case
 //! a = 1, b = 2). F(2, 3) interpolates at 0, ±1 and ∞. Elements beyond M + 2 are unused.
+//! The gradient of the weights takes two of them transposed.
 
 use crate::ops::simd::Vector;
 
@@ -95,6 +96,46 @@ pub unsafe fn output<V: Vector, const M: usize>(m: [V; 6]) -> [V; 4] {
                 V::splat(a * a * a),
                 odd_b.mul_add(V::splat(b * b * b), m[5]),
             ),
+        ]
+    }
+}
+
+/// `A · g` of F(4, 3): from four outputs' gradients to those of the elements.
+#[inline(always)]
+pub unsafe fn output_transposed<V: Vector>(g: [V; 4]) -> [V; 6] {
+    // SAFETY: the caller promises the instruction set; nothing here touches memory.
+    unsafe {
+        let [a, b] = POINTS;
+        let even_a = g[2].mul_add(V::splat(a * a), g[0]);
+        let even_b = g[2].mul_add(V::splat(b * b), g[0]);
+        let odd_a = g[3].mul_add(V::splat(a * a * a), g[1].mul(V::splat(a)));
+        let odd_b = g[3].mul_add(V::splat(b * b * b), g[1].mul(V::splat(b)));
+        [
+            g[0],
+            even_a.add(odd_a),
+            even_a.sub(odd_a),
+            even_b.add(odd_b),
+            even_b.sub(odd_b),
+            g[3],
+        ]
+    }
+}
+
+/// `Gᵀ · m` of F(4, 3): from the elements' gradients to those of three weights.
+#[inline(always)]
+pub unsafe fn weights_transposed<V: Vector>(m: [V; 6]) -> [V; 3] {
+    // SAFETY: the caller promises the instruction set; nothing here touches memory.
+    unsafe {
+        let [a, b] = POINTS;
+        let (aa, bb) = (a * a, b * b);
+        let (scale_a, scale_b) = (0.5 / (aa * (aa - bb)), 0.5 / (bb * (bb - aa)));
+        let sum_a = m[1].add(m[2]).mul(V::splat(scale_a));
+        let sum_b = m[3].add(m[4]).mul(V::splat(scale_b));
+        let odd_a = m[1].sub(m[2]).mul(V::splat(a * scale_a));
+        [
+            m[0].mul_add(V::splat(1.0 / (aa * bb)), sum_a.add(sum_b)),
+            m[3].sub(m[4]).mul_add(V::splat(b * scale_b), odd_a),
+            sum_a.mul_add(V::splat(aa), sum_b.mul_add(V::splat(bb), m[5])),
         ]
     }
 }

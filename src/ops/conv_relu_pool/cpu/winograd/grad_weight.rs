@@ -1,0 +1,286 @@
+//! Gradients of weights and bias of a block without a pool, half of whose outputs are active: too many
+//! for lists.
+//!
+//! The transformed convolution is `Aᵀ · (G·w·Gᵀ ⊙ Bᵀ·d·B) · A` for a tile `d` of the input, linear in the
+//! weights `w`. So the weights' gradient is `Gᵀ · (A·g·Aᵀ ⊙ Bᵀ·d·B) · G` summed over all tiles, where `g` are
+//! the gradients of a tile's outputs that the ReLU lets through: the same matrices, transposed. The sum
+//! is taken before `G`, for each of the tile's 36 elements as a product of matrices: 36 multiplications
+//! for each pair of channels instead of 144.
+//!
+//! Tiles are 4 × 4 outputs; the last ones may reach beyond the image, where gradients are 0. A unit of
+//! parallel work are some images and a block of output channels. `GROUP` tiles at a time are transformed,
+//! `[element][tile][Cin]` and `[element][tile][channel of the block]`, and multiplied.
+//!
+//! A value that is not finite spoils results that do not depend on it, as 0 · ∞ is no number: the caller
+//! then takes the lists.
+
+mod products;
+
+use std::mem::MaybeUninit;
+
+use crate::ops::conv_relu_pool::BlockShape;
+use crate::ops::conv_relu_pool::cpu::convolution::write_masked;
+use crate::ops::conv_relu_pool::cpu::layout::{self, filled_up, scatter_columns};
+use crate::ops::scratch::{self, LINE, cut, padded};
+use crate::ops::simd::{Isa, Kernel, Vector};
+use products::Products;
+use rayon::prelude::*;
+
+/// Images per unit of parallel work, at least, and tiles.
+const CHUNK: usize = 8;
+const CHUNK_TILES: usize = 128;
+
+/// Partial sums that are kept of each block of output channels, at most.
+const MAX_CHUNKS: usize = 32;
+
+/// Output channels per unit of parallel work, at most.
+const BLOCK: usize = 64;
+
+/// Tiles that are multiplied together.
+const GROUP: usize = 32;
+
+/// Elements of a tile.
+const ELEMENTS: usize = 36;
+
+/// Sizes of a call.
+struct Plan<'a> {
+    shape: &'a BlockShape,
+    /// Tiles of an image, down and across.
+    tiles: [usize; 2],
+    /// Input channels, filled up to whole cache lines.
+    in_channels: usize,
+    /// Output channels of a block, whole cache lines too.
+    block: usize,
+    /// Where the pixels and the gradients go in an image.
+    pixel_offsets: Vec<u32>,
+    gradient_offsets: Vec<u32>,
+}
+
+impl<'a> Plan<'a> {
+    fn new(shape: &'a BlockShape) -> Self {
+        let tiles = [shape.height.div_ceil(4), shape.width.div_ceil(4)];
+        let in_channels = padded(shape.in_channels);
+        let blocks = shape.out_channels.div_ceil(BLOCK);
+        let block = padded(shape.out_channels.div_ceil(blocks));
+        let mut plan = Self {
+            shape,
+            tiles,
+            in_channels,
+            block,
+            pixel_offsets: Vec::new(),
+            gradient_offsets: Vec::new(),
+        };
+        plan.pixel_offsets = plan.offsets(1, in_channels);
+        plan.gradient_offsets = plan.offsets(0, block);
+        plan
+    }
+
+    /// Columns of an image with a border of zeros.
+    fn row(&self, border: usize) -> usize {
+        4 * self.tiles[1] + 2 * border
+    }
+
+    /// Values of a pixel-major image, with one pixel more for what goes nowhere.
+    fn image(&self, border: usize, channels: usize) -> usize {
+        ((4 * self.tiles[0] + 2 * border) * self.row(border) + 1) * channels
+    }
+
+    /// Where every pixel begins in such an image, with as many entries as [`scatter_columns`] needs.
+    fn offsets(&self, border: usize, channels: usize) -> Vec<u32> {
+        let offset = |pixel| {
+            let (y, x) = (pixel / self.shape.width, pixel % self.shape.width);
+            ((y + border) * self.row(border) + x + border) * channels
+        };
+        let nowhere = self.image(border, channels) - channels;
+        let pixels = (0..self.shape.input_plane()).map(offset);
+        let offsets = pixels.chain(std::iter::repeat_n(nowhere, LINE));
+        offsets.map(|offset| offset as u32).collect()
+    }
+
+    /// Images per unit of parallel work.
+    fn chunk(&self) -> usize {
+        let tiles = self.tiles[0] * self.tiles[1];
+        let images = CHUNK_TILES.div_ceil(tiles).max(CHUNK);
+        images.max(self.shape.batch.div_ceil(MAX_CHUNKS))
+    }
+
+    /// From one element of the transformed tiles to the next: a cache line longer than needed, as powers
+    /// of two would put all elements into the same few sets of the caches.
+    fn inputs_stride(&self) -> usize {
+        GROUP * self.in_channels + LINE
+    }
+
+    fn gradients_stride(&self) -> usize {
+        GROUP * self.block + LINE
+    }
+
+    /// From one element of the sums `[Cin][channel of the block]` to the next.
+    fn sums_stride(&self) -> usize {
+        self.in_channels * self.block + LINE
+    }
+
+    /// Values of a unit's results: the gradient `[tap][Cin][channel of the block]`, then that of the bias.
+    fn partial(&self) -> usize {
+        (9 * self.in_channels + 1) * self.block
+    }
+
+    fn stages(&self) -> [usize; 2] {
+        let plane = self.shape.input_plane();
+        [self.in_channels, self.block].map(|channels| layout::stage(channels, plane))
+    }
+
+    /// Length of the buffer of a unit.
+    fn scratch(&self) -> usize {
+        self.stages().iter().sum::<usize>()
+            + self.image(1, self.in_channels)
+            + self.image(0, self.block)
+            + ELEMENTS * (self.inputs_stride() + self.gradients_stride() + self.sums_stride())
+    }
+}
+
+/// Writes both gradients; whether all their values are finite. If not, they are not what the definition says.
+pub fn grad_weight(
+    isa: Isa,
+    shape: &BlockShape,
+    [input, grad_output]: [&[f32]; 2],
+    argmax: &[u8],
+    grad_weight: &mut [MaybeUninit<f32>],
+    grad_bias: &mut [MaybeUninit<f32>],
+) -> bool {
+    let plan = &Plan::new(shape);
+    let partial = plan.partial();
+    let blocks = shape.out_channels.div_ceil(plan.block);
+    let chunks = shape.batch.div_ceil(plan.chunk());
+    scratch::with(&scratch::SHARED, chunks * blocks * partial, |partials| {
+        // A chunk's blocks beside each other.
+        let units = partials.par_chunks_exact_mut(partial).enumerate();
+        units.for_each(|(unit, partial)| {
+            let first = unit / blocks * plan.chunk();
+            scratch::with(&scratch::LOCAL, plan.scratch(), |buffer| {
+                isa.run(Unit {
+                    plan,
+                    input,
+                    argmax,
+                    grad_output,
+                    images: [first, shape.batch.min(first + plan.chunk())],
+                    first_channel: unit % blocks * plan.block,
+                    partial,
+                    buffer,
+                });
+            });
+        });
+        let partials = &*partials;
+        grad_weight
+            .par_chunks_mut(plan.block * shape.in_channels * 9)
+            .zip(grad_bias.par_chunks_mut(plan.block))
+            .enumerate()
+            .map(|(block, (filters, bias))| {
+                scratch::with(&scratch::LOCAL, partial, |total| {
+                    total.fill(0.0);
+                    for part in partials.chunks_exact(partial).skip(block).step_by(blocks) {
+                        for (total, part) in total.iter_mut().zip(part) {
+                            *total += part;
+                        }
+                    }
+                    let (rows, bias_total) = total.split_at(9 * plan.in_channels * plan.block);
+                    bias.write_copy_of_slice(&bias_total[..bias.len()]);
+                    for (o, filter) in filters.chunks_exact_mut(9 * shape.in_channels).enumerate() {
+                        for (i, weight) in filter.iter_mut().enumerate() {
+                            let (c, tap) = (i / 9, i % 9);
+                            weight.write(rows[(tap * plan.in_channels + c) * plan.block + o]);
+                        }
+                    }
+                    total.iter().all(|value| value.is_finite())
+                })
+            })
+            .reduce(|| true, |a, b| a & b)
+    })
+}
+
+/// Some images and a block of output channels.
+struct Unit<'a> {
+    plan: &'a Plan<'a>,
+    input: &'a [f32],
+    argmax: &'a [u8],
+    grad_output: &'a [f32],
+    /// The first image and the one after the last.
+    images: [usize; 2],
+    first_channel: usize,
+    partial: &'a mut [f32],
+    buffer: &'a mut [f32],
+}
+
+impl Kernel for Unit<'_> {
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Self {
+            plan, mut buffer, ..
+        } = self;
+        let shape = plan.shape;
+        let [input_stage, gradient_stage] = plan.stages().map(|len| cut(&mut buffer, len));
+        let pixels = cut(&mut buffer, plan.image(1, plan.in_channels));
+        let gradients = cut(&mut buffer, plan.image(0, plan.block));
+        let mut products = Products {
+            plan,
+            inputs: cut(&mut buffer, ELEMENTS * plan.inputs_stride()),
+            gradients: cut(&mut buffer, ELEMENTS * plan.gradients_stride()),
+            sums: cut(&mut buffer, ELEMENTS * plan.sums_stride()),
+            tiles: 0,
+        };
+        input_stage.fill(0.0);
+        gradient_stage.fill(0.0);
+        pixels.fill(0.0);
+        gradients.fill(0.0);
+        products.sums.fill(0.0);
+        let (rows, bias) = self.partial.split_at_mut(9 * plan.in_channels * plan.block);
+        bias.fill(0.0);
+
+        let plane = shape.input_plane();
+        let channels = plan.block.min(shape.out_channels - self.first_channel);
+        let [first, end] = self.images;
+        for image in first..end {
+            let input = &self.input[image * shape.input_image()..][..shape.input_image()];
+            let outputs = (image * shape.out_channels + self.first_channel) * plane;
+            let grads = &self.grad_output[outputs..][..channels * plane];
+            let argmax = &self.argmax[outputs..][..channels * plane];
+            // SAFETY: the caller promises the instruction set; stages end with a cache line, and the
+            // offsets were made for images of these lengths.
+            unsafe {
+                let matrix = [plan.in_channels, plane];
+                let input = filled_up(input, matrix, input_stage);
+                scatter_columns::<V>(input, matrix, pixels, &plan.pixel_offsets);
+                write_masked(grads, argmax, gradient_stage);
+                let matrix = [plan.block, plane];
+                scatter_columns::<V>(gradient_stage, matrix, gradients, &plan.gradient_offsets);
+                let nowhere = gradients.len() - plan.block;
+                add_pixels::<V>(&gradients[..nowhere], plan.block, bias);
+                for row in 0..plan.tiles[0] {
+                    for column in 0..plan.tiles[1] {
+                        products.push::<V>(pixels, gradients, [row, column]);
+                    }
+                }
+            }
+        }
+        // SAFETY: as above.
+        unsafe {
+            products.multiply::<V>();
+            products.transform_back::<V>(rows);
+        }
+    }
+}
+
+/// Adds all pixels of an image to `sums`.
+#[inline(always)]
+unsafe fn add_pixels<V: Vector>(image: &[f32], channels: usize, sums: &mut [f32]) {
+    for channel in (0..channels).step_by(V::LANES) {
+        // SAFETY: the caller promises the instruction set and whole vectors of channels in each pixel.
+        unsafe {
+            let to = sums.as_mut_ptr().add(channel);
+            let mut sum = V::load(to);
+            for pixel in image.chunks_exact(channels) {
+                sum = sum.add(V::load(pixel.as_ptr().add(channel)));
+            }
+            sum.store(to);
+        }
+    }
+}
