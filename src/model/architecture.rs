@@ -9,6 +9,7 @@ use super::conv_relu_pool::KERNEL;
 use super::stage::{Convolution, Stage};
 use crate::dataset::{FASHION_MNIST_SPEC, ImageShape, SIDES, Spec};
 use crate::ops::gather::Normalization;
+use crate::util::text::thousands;
 
 /// Channels and outputs beyond which a layer is taken for a mistake.
 const MAX_UNITS: usize = 8192;
@@ -22,6 +23,8 @@ const MAX_CONVOLUTIONS: usize = 16;
 const MAX_HIDDEN: usize = 16;
 /// Parameters beyond which a model is taken for a mistake; so many take 256 MB with AdamW's memory.
 const MAX_PARAMETERS: usize = 1 << 24;
+/// What the outputs of a layer that is made narrower are a multiple of.
+const NARROW_STEP: usize = 16;
 
 /// Which of the two models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -117,6 +120,14 @@ impl Architecture {
             normalization: Normalization::Unit,
             channel_norm: false,
         }
+    }
+
+    /// The same with a first hidden layer that is narrower where the model would have too many parameters.
+    pub(crate) fn narrowed(mut self) -> Self {
+        while self.parameters() > MAX_PARAMETERS && self.hidden[0] > NARROW_STEP {
+            self.hidden[0] -= NARROW_STEP;
+        }
+        self
     }
 
     /// Inputs and outputs of the fully connected layers, the last one's included.
@@ -295,9 +306,10 @@ impl Architecture {
         let parameters = self.parameters();
         ensure!(
             parameters <= MAX_PARAMETERS,
-            "the {} model would have {parameters} parameters, more than {MAX_PARAMETERS} — name \
-             smaller layers by {}",
+            "the {} model would have {} parameters, more than {} — name smaller layers by {}",
             self.model,
+            thousands(parameters as u64),
+            thousands(MAX_PARAMETERS as u64),
             match self.model {
                 ModelKind::Dense => hidden.to_string(),
                 ModelKind::Cnn => format!("--widths or {hidden}"),

@@ -64,17 +64,22 @@ impl Recipe {
         }
     }
 
-    /// What it trains on such images, and how.
+    /// What it trains on such images, and how. Of large images the first hidden layer is narrower, so that the
+    /// model has no more parameters than one may have.
     pub fn model(self, kind: ModelKind, spec: Spec) -> ModelSettings {
         let plain = ModelSettings {
             architecture: Architecture::of(kind, spec),
             training: Training::PLAIN,
         };
-        match self {
+        let model = match self {
             Self::Plain => plain,
             Self::Standard => standard(plain),
             Self::Best => best(plain),
             Self::Pictures => pictures(plain),
+        };
+        ModelSettings {
+            architecture: model.architecture.narrowed(),
+            ..model
         }
     }
 }

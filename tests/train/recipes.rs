@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::common::idx_files::write_dataset;
 use crate::common::{cpu, data_dir, fashion_mnist, first, learner, plain};
-use fmnist::dataset::{CLASSES, FASHION_MNIST_SHAPE, FASHION_MNIST_SPEC, Split};
+use fmnist::dataset::{CLASSES, FASHION_MNIST_SHAPE, FASHION_MNIST_SPEC, ImageShape, Spec, Split};
 use fmnist::model::{Architecture, ModelKind, Stage};
 use fmnist::ops::gather::Normalization;
 use fmnist::train::history::History;
@@ -90,7 +90,7 @@ fn sizes_of_models() {
         (vec![8; 5], vec![], "--widths: 5 stages are too many"),
         (vec![0], vec![], "--widths: 0 is no size"),
         (vec![8], vec![9000], "--cnn-hidden: 9000 is no size"),
-        (vec![8192, 8192], vec![], "more than 16777216"),
+        (vec![8192, 8192], vec![], "more than 16,777,216"),
         (vec![], vec![], "--widths"),
     ] {
         let error = parameters(&widths, &hidden).expect_err("it cannot be built");
@@ -241,6 +241,28 @@ fn repeated_runs_are_those_of_their_seeds_and_their_mean_is_reported() {
         (squares / 2.0).sqrt(),
     );
     assert!(cwd.join("runs/accuracy.png").is_file());
+}
+
+#[test]
+fn models_of_large_images_can_be_built() {
+    let hidden = |recipe: Recipe, side: usize, classes: usize| {
+        let shape = ImageShape {
+            channels: 3,
+            height: side,
+            width: side,
+        };
+        let settings = Settings::new(recipe, &ModelKind::ALL, Spec::new(shape, classes));
+        settings.check().expect("both can be built");
+        settings.models[0].architecture.hidden.clone()
+    };
+    for recipe in [Recipe::Standard, Recipe::Best, Recipe::Pictures] {
+        assert_eq!(hidden(recipe, 100, 10), [512, 256]);
+        // 49,153 · 336 parameters and 337 · 256 are the most below 2²⁴.
+        assert_eq!(hidden(recipe, 128, 10), [336, 256]);
+        assert_eq!(hidden(recipe, 256, 1000), [80, 256]);
+    }
+    assert_eq!(hidden(Recipe::Plain, 128, 10), [128]);
+    assert_eq!(hidden(Recipe::Plain, 256, 10), [80]);
 }
 
 /// Every value of a recipe stands in the configuration, and a flag changes it.
