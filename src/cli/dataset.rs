@@ -73,6 +73,7 @@ impl DatasetArgs {
             group_by: self.group_by.clone(),
             validation: None,
             seed: 0,
+            last_validate: false,
             strict: self.strict,
         }
     }
@@ -90,7 +91,8 @@ impl DatasetArgs {
         command: &str,
         quiet: bool,
     ) -> Result<Dataset> {
-        let mut own = config.preparation.clone().unwrap_or_default();
+        let own = config.preparation.clone();
+        let mut own = own.unwrap_or_else(Preparation::of_earlier);
         self.refuse_other_pictures(&own)?;
         // Wherever the file is now: what it says is in the digest.
         own.labels = self.labels.clone().or(own.labels);

@@ -277,8 +277,7 @@ fn read_idx(
                 "" => name::of_folder(folder, manifest),
                 prefix => prefix.to_owned(),
             };
-            // The last ones are held out, as of Fashion-MNIST, if there are others to test with.
-            let with_validation = set.test.is_none();
+            let with_validation = set.test.is_none() || !preparation.last_validate;
             assemble(name, arrays, with_validation, preparation, notify)
         }
     }

@@ -45,12 +45,28 @@ pub struct Preparation {
     pub validation: Option<usize>,
     /// Source of the parts, where the data do not say them.
     pub seed: u64,
+    /// Whether the last images to train on validate, where IDX files have others to test with. So they did in
+    /// earlier versions, whose runs do not say it.
+    #[serde(default = "yes")]
+    pub last_validate: bool,
     /// Whether a picture that cannot be read is an error.
     #[serde(skip)]
     pub strict: bool,
 }
 
+fn yes() -> bool {
+    true
+}
+
 impl Preparation {
+    /// That of a run which tells none: of Fashion-MNIST, or of an earlier version.
+    pub fn of_earlier() -> Self {
+        Self {
+            last_validate: true,
+            ..Self::default()
+        }
+    }
+
     /// Without what says how parts are made, if none are: it has no say then.
     pub(super) fn without_parts_if(self, is_complete: bool) -> Self {
         match is_complete {

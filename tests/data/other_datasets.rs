@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use fmnist::dataset::{self, DatasetChoice, Preparation};
+
 use crate::common::idx_files::{gzip, images_file, labels_file};
 use crate::common::process::{
     assert_failure, assert_success, fmnist, folder, forget_digest, json, output, stderr, stdout,
@@ -78,7 +80,8 @@ fn a_report_never_averages_over_datasets() {
         ("other/MNIST/raw", 128, 1, "o2", "2"),
         // These differ from the first in one pixel of a test image, and in nothing.
         ("again/MNIST/raw", 0, 2, "a3", "3"),
-        ("moved", 0, 1, "m4", "4"),
+        // Another seed would make other parts.
+        ("moved", 0, 1, "m4", "0"),
     ] {
         write_dataset(&cwd.join(data), kind, tint, out == "m4");
         assert_success(&output(train(
@@ -269,6 +272,39 @@ fn a_run_goes_on_with_its_own_dataset_only() {
     assert_failure(&refused, 1, &parts);
 }
 
+/// Its images to validate with were the last ones, and its configuration tells nothing of it.
+#[test]
+fn a_run_of_an_earlier_version_is_split_as_it_was() {
+    let cwd = folder();
+    let cwd = cwd.path();
+    write_dataset(&cwd.join("digits"), 0, 1, false);
+    assert_success(&output(train(cwd, "digits", "1", &["--out", "run"])));
+    let whole = dataset::load(
+        DatasetChoice::Auto,
+        Some(&cwd.join("digits")),
+        &Preparation::of_earlier(),
+        &mut |_| {},
+    );
+    let path = cwd.join("run/config.json");
+    let mut config = json(&path);
+    assert_eq!(config["preparation"]["last_validate"], false);
+    let preparation = config["preparation"].as_object_mut().expect("an object");
+    preparation.remove("last_validate");
+    preparation.remove("validation");
+    config["dataset_digest"]["all"] = whole.expect("a dataset").digest.all.into();
+    config["validation"] = 4.into();
+    fs::remove_dir_all(cwd.join("run")).expect("it is there");
+    fs::create_dir(cwd.join("run")).expect("a folder");
+    fs::write(&path, config.to_string()).expect("a file");
+
+    let resumed = run(cwd, &["train", "--resume", "run", "--data-dir", "digits"]);
+    assert_success(&resumed);
+    let said = "digits: 14 images to train on, 4 to validate, 18 to test";
+    assert!(stderr(&resumed).contains(said), "{}", stderr(&resumed));
+    let evaluated = run(cwd, &["evaluate", "run", "--data-dir", "digits"]);
+    assert!(stdout(&evaluated).contains("as in summary.json"));
+}
+
 fn wait_for(path: &Path, child: &mut Child) {
     let started = Instant::now();
     while !path.exists() {
@@ -308,7 +344,7 @@ fn samples_are_counted() {
         ),
         (
             "2",
-            "digits: 2 images per class in 2.png, but none of “class 7”\n",
+            "digits: 2 images per class in 2.png, but 1 of “class 0”, 1 of “class 1”, 1 of “class 2”, 1 of “class 3”, 1 of “class 4”, 1 of “class 5”, 1 of “class 6”, none of “class 7”, 1 of “class 8”, 1 of “class 9”\n",
         ),
     ] {
         let out = format!("{asked}.png");
@@ -326,10 +362,4 @@ fn samples_are_counted() {
         assert_success(&shown);
         assert_eq!(stdout(&shown), said);
     }
-    let shown = run(
-        cwd,
-        &["data", "show", "--data-dir", "digits", "--out", "12.png"],
-    );
-    let counts = ", but 2 of “class 0”, 2 of “class 1”,";
-    assert!(stdout(&shown).contains(counts), "{}", stdout(&shown));
 }

@@ -144,7 +144,7 @@ fn each_kind_is_known_by_what_is_there() {
     );
     assert_eq!(said.len(), 2);
 
-    // IDX files without their test part; with it, training holds the last ones out itself.
+    // IDX files without their test part, and with it.
     write_idx(&at("idx"), "", &[("train", 80)]);
     let (data, _) = load(&at("idx"), &none).unwrap();
     assert_eq!(
@@ -153,7 +153,33 @@ fn each_kind_is_known_by_what_is_there() {
     );
     assert!(sizes(&data)[2] >= 4);
     write_idx(&at("whole"), "", &[("train", 80), ("t10k", 8)]);
-    assert_eq!(sizes(&load(&at("whole"), &none).unwrap().0), [80, 0, 8]);
+    let (data, said) = load(&at("whole"), &none).unwrap();
+    let [train, validation, test] = sizes(&data);
+    assert_eq!((train + validation, test), (80, 8));
+    assert!((4..20).contains(&validation), "{validation}");
+    assert_eq!(
+        said,
+        [format!(
+            "whole has no images to validate with: {validation} images of those to train on are taken"
+        )]
+    );
+    // Those of earlier versions were the last ones, which training takes.
+    let (data, said) = load(&at("whole"), &Preparation::of_earlier()).unwrap();
+    assert_eq!((sizes(&data), said), ([80, 0, 8], Vec::new()));
+}
+
+/// Files whose labels are in order, as a script that goes from folder to folder writes them.
+#[test]
+fn each_class_stays_in_training_whatever_the_order() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("sorted");
+    write_idx(&dir, "", &[("train", 80), ("t10k", 8)]);
+    let labels: Vec<u8> = (0..80).map(|nth| nth / 20).collect();
+    fs::write(dir.join("train-labels-idx1-ubyte"), labels_file(&labels)).unwrap();
+    let (data, _) = load(&dir, &Preparation::default()).unwrap();
+    let counts = [&data.train, data.validation.as_ref().unwrap()].map(Split::class_counts);
+    assert!(counts.concat().iter().all(|count| *count > 0));
+    assert!(counts[1].iter().all(|count| *count < 10), "{counts:?}");
 }
 
 #[test]
@@ -213,7 +239,7 @@ fn several_datasets_are_listed() {
     let named = lines[1].rsplit(' ').next().unwrap();
     let (data, _) = load(Path::new(named), &Preparation::default()).unwrap();
     assert_eq!(data.name, "emnist-digits");
-    assert_eq!(sizes(&data), [8, 0, 4]);
+    assert_eq!(data.test.len(), 4);
 }
 
 #[test]
