@@ -166,8 +166,12 @@ fn unreadable(dir: &Path) -> String {
 }
 
 fn nothing_in(dir: &Path) -> String {
+    #[cfg(feature = "cli")]
+    let found = folder::found_instead(dir);
+    #[cfg(not(feature = "cli"))]
+    let found = "";
     format!(
-        "{} holds no dataset — name by --data-dir a folder of pictures with a folder for each class,\n\n    \
+        "{} holds no dataset{found} — name by --data-dir a folder of pictures with a folder for each class,\n\n    \
          photos/\n      cat/   a.jpg, b.jpg, …\n      dog/   c.jpg, d.jpg, …\n\n\
          or the four files of a dataset in IDX format (train-images-idx3-ubyte, …), an NPZ file, or CIFAR's \
          binary files; leave it out to have Fashion-MNIST downloaded",

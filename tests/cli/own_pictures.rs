@@ -289,6 +289,29 @@ fn what_is_wrong_with_a_folder_is_said_before_anything_is_trained() {
     assert!(!stderr(&refused).contains("photos"));
 }
 
+#[test]
+fn a_folder_without_pictures_is_told_by_what_it_holds() {
+    let cwd = folder();
+    let cwd = cwd.path();
+    for class in ["words/cat", "words/dog", "empty-classes/cat", "empty"] {
+        fs::create_dir_all(cwd.join(class)).expect("a folder");
+    }
+    for class in ["cat", "dog"] {
+        fs::write(cwd.join("words").join(class).join("a.txt"), "words").expect("a file");
+    }
+    for (dir, found) in [
+        ("words", ", only files that are no pictures (2) —"),
+        ("empty-classes", ", only empty folders (1) —"),
+        ("empty", ": it is empty —"),
+    ] {
+        let expected = format!("{dir} holds no dataset{found} name by --data-dir");
+        let flags = ["--backend", "cpu", "train", "--data-dir", dir];
+        for command in [&["data", "check", dir][..], &flags] {
+            assert_failure(&output(fmnist(cwd, command)), 1, &[&expected]);
+        }
+    }
+}
+
 /// The way from the check to the prediction on real photographs, in small.
 fn real_pictures(name: &str, classes: usize, test: Option<usize>) {
     let cwd = folder();

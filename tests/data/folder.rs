@@ -510,6 +510,17 @@ fn there_must_be_two_classes() {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn a_class_that_is_a_link_is_told_of_where_one_is_missing() {
+    let dir = folder(&["photos/cat/1.jpg", "photos/cat/2.jpg", "dogs/1.jpg"]);
+    let photos = dir.path().join("photos");
+    std::os::unix::fs::symlink(dir.path().join("dogs"), photos.join("dog")).unwrap();
+    let message = error(&photos);
+    let expected = "cat (2 pictures) beside links to folders (1), which are not followed, and two";
+    assert!(message.contains(expected), "{message}");
+}
+
 #[test]
 fn each_class_must_have_pictures_enough() {
     let advice = " — give each class three pictures or more, at least one to train on, or leave the class out:";

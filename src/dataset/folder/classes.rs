@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
 
-use super::tree::Counts;
+use super::tree::{Counts, Ignored};
 use super::{Entry, Listing};
 use crate::dataset::parts::Part;
 use crate::util::natural;
@@ -87,7 +87,7 @@ pub(super) fn listing<'a>(
     for file in &files {
         counts[usize::from(file.label)][file.part.unwrap_or(Part::Train) as usize] += 1;
     }
-    check(source, &names, &counts)?;
+    check(source, &names, &counts, ignored)?;
     let is_given = |part: &Part| files.iter().any(|file| file.part == Some(*part));
     Ok(Listing {
         root: root.to_path_buf(),
@@ -102,14 +102,23 @@ pub(super) fn listing<'a>(
 }
 
 /// Makes sure that each class can be learnt and tested; `counts` are its pictures in each part.
-fn check(source: &Source<'_>, names: &[&OsStr], counts: &[[usize; 3]]) -> Result<()> {
+fn check(
+    source: &Source<'_>,
+    names: &[&OsStr],
+    counts: &[[usize; 3]],
+    ignored: &Counts,
+) -> Result<()> {
     let (place, expected) = (shown(source.path), source.expected);
     if let ([name], [counts]) = (names, counts) {
         bail!(
-            "{place} has one class, {} ({}), and two are needed at least — add another, or name the \
+            "{place} has one class, {} ({}){}, and two are needed at least — add another, or name the \
              folder that the class folders are in:\n\n{expected}",
             shown_name(name),
-            self::count(counts.iter().sum(), "picture")
+            self::count(counts.iter().sum(), "picture"),
+            match ignored.get(&Ignored::FolderLink) {
+                Some(links) => format!(" beside links to folders ({links}), which are not followed"),
+                None => String::new(),
+            }
         );
     }
     let classes = || names.iter().zip(counts);

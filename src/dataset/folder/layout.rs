@@ -40,7 +40,7 @@ impl<'a> Layout<'a> {
             "{} holds no picture{} — make a folder for each class and put its pictures there:\
              \n\n{CLASSES_TREE}",
             shown(dir),
-            found_instead(tree, ignored)
+            found_instead(tree.folders.len(), ignored)
         );
         match wrapped(tree, dir) {
             Some(inner) => Self::at(inner, &dir.join(&inner.name), Some(&inner.name)),
@@ -179,13 +179,13 @@ pub(super) fn part_named(name: &str) -> Option<Part> {
     }
 }
 
-/// What there is where no picture is, in words.
-fn found_instead(tree: &Folder, ignored: &Counts) -> String {
+/// What there is where no picture is, in words: so many folders, and what is passed over.
+pub(super) fn found_instead(folders: usize, ignored: &Counts) -> String {
     let found = ignored.iter();
     let found: Vec<_> = found
         .map(|(reason, n)| format!("{} ({n})", reason.name()))
         .collect();
-    match (found.is_empty(), tree.folders.len()) {
+    match (found.is_empty(), folders) {
         (false, _) => format!(", only {}", found.join(", ")),
         (true, 0) => ": it is empty".to_owned(),
         (true, n) => format!(", only empty folders ({n})"),

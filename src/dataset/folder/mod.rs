@@ -115,24 +115,46 @@ pub fn is_flat(dir: &Path) -> bool {
 /// Whether a folder holds pictures in folders, which [`scan`] may take for a dataset or tell what is
 /// wrong with it. Of a large folder only the beginning is looked at.
 pub fn is_in(dir: &Path) -> bool {
-    /// More than lies beside the class folders of any dataset.
-    const MOST_ENTRIES: usize = 10_000;
-    let mut entries_left = MOST_ENTRIES;
-    let mut folders = vec![dir.to_path_buf()];
-    while entries_left > 0
-        && let Some(folder) = folders.pop()
-    {
-        let Ok(entries) = tree::entries(&folder) else {
-            continue;
-        };
-        for (name, found) in entries.flatten().take(entries_left) {
-            entries_left -= 1;
-            match found {
-                Found::Picture if folder != dir => return true,
-                Found::Folder => folders.push(folder.join(name)),
-                Found::Picture | Found::Ignored(_) => {}
-            }
+    walk(dir).any(|(path, found)| matches!(found, Found::Picture) && path.parent() != Some(dir))
+}
+
+/// What a folder without pictures holds, in words that follow `holds no dataset`. Nothing is said of a large
+/// one, of which only the beginning is looked at.
+pub fn found_instead(dir: &Path) -> String {
+    let (mut entries, mut folders, mut ignored) = (0, 0, Counts::new());
+    for (_, found) in walk(dir) {
+        entries += 1;
+        match found {
+            Found::Folder => folders += 1,
+            Found::Ignored(reason) => *ignored.entry(reason).or_default() += 1,
+            Found::Picture => {}
         }
     }
-    false
+    match entries == MOST_ENTRIES {
+        true => String::new(),
+        false => layout::found_instead(folders, &ignored),
+    }
+}
+
+/// More than lies beside the class folders of any dataset.
+const MOST_ENTRIES: usize = 10_000;
+
+/// What lies in a folder and in the folders in it, as far as these can be read, up to so many things.
+fn walk(dir: &Path) -> impl Iterator<Item = (PathBuf, Found)> {
+    let mut folders = vec![dir.to_path_buf()];
+    let mut listed = Vec::new();
+    let next = move || {
+        while listed.is_empty() {
+            let folder = folders.pop()?;
+            let entries = tree::entries(&folder).into_iter().flatten().flatten();
+            let entries = entries.map(|(name, found)| (folder.join(name), found));
+            listed = entries.take(MOST_ENTRIES).collect();
+        }
+        let (path, found) = listed.pop()?;
+        if matches!(found, Found::Folder) {
+            folders.push(path.clone());
+        }
+        Some((path, found))
+    };
+    std::iter::from_fn(next).take(MOST_ENTRIES)
 }
