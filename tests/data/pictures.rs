@@ -450,10 +450,17 @@ fn a_picture_in_two_parts_is_taken_out_of_training() {
         "test/a/again.png",
         png(20, 20, png::ColorType::Rgba, png::BitDepth::Eight, &rgba),
     );
+    // One to validate with and to test with.
+    for part in ["valid", "test"] {
+        world.write(
+            &format!("{part}/b/same.png"),
+            colored(20, 20, [3, 3, 3], 0),
+        );
+    }
     // And one under two labels.
     world.write("train/b/odd.png", colored(20, 20, [9, 0, 0], 8));
     let dataset = world.dataset();
-    assert_eq!(sizes(&dataset), [40, 2, 3]);
+    assert_eq!(sizes(&dataset), [40, 3, 4]);
     let inventory = dataset.inventory.unwrap();
     assert_eq!(inventory.skipped.len(), 1);
     assert_eq!(inventory.skipped[0].path, Path::new("train/a/7.png"));
@@ -466,6 +473,8 @@ fn a_picture_in_two_parts_is_taken_out_of_training() {
         [
             "1 picture to train on is also in another part, and taken out of training:\n   \
              train/a/7.png and test/a/again.png",
+            "1 picture to validate with is also to test with, and left in both parts:\n   \
+             valid/b/same.png and test/b/same.png",
             "1 pair of the same picture has different classes, of which one must be wrong:\n   \
              train/a/8.png and train/b/odd.png",
         ]

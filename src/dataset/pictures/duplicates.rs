@@ -9,6 +9,8 @@ use crate::dataset::parts::Part;
 pub struct Duplicates {
     /// Pictures to train on, each with one of another part that is the same.
     pub across: Vec<(usize, usize)>,
+    /// Pictures to validate with, each with one to test with that is the same.
+    pub held_out: Vec<(usize, usize)>,
     /// Pictures, each with one of another class that is the same.
     pub two_labels: Vec<(usize, usize)>,
     /// How many are the same as another of their class and part.
@@ -25,10 +27,14 @@ impl Duplicates {
         let mut duplicates = Self::default();
         for pictures in same.into_values().filter(|pictures| pictures.len() > 1) {
             let held_out = pictures.iter().find(|(_, _, part)| *part != Part::Train);
+            let test = pictures.iter().find(|(_, _, part)| *part == Part::Test);
             let first = pictures[0];
             for (nth, &(index, label, part)) in pictures.iter().enumerate() {
                 if label != first.1 {
                     duplicates.two_labels.push((first.0, index));
+                }
+                if let (Part::Validation, Some(other)) = (part, test) {
+                    duplicates.held_out.push((index, other.0));
                 }
                 match held_out {
                     Some(other) if part == Part::Train => duplicates.across.push((index, other.0)),
@@ -43,6 +49,7 @@ impl Duplicates {
             }
         }
         duplicates.across.sort_unstable();
+        duplicates.held_out.sort_unstable();
         duplicates.two_labels.sort_unstable();
         duplicates
     }
@@ -69,6 +76,7 @@ mod tests {
         let duplicates = Duplicates::of(pictures.into_iter());
         let expected = Duplicates {
             across: vec![(0, 1)],
+            held_out: vec![(7, 8)],
             two_labels: vec![(2, 3)],
             within: 1,
         };

@@ -72,6 +72,14 @@ fn warnings(pictures: &Pictures, duplicates: &Duplicates) -> Vec<String> {
             pairs(&duplicates.across)
         ));
     }
+    if !duplicates.held_out.is_empty() {
+        warnings.push(format!(
+            "{} to validate with {} also to test with, and left in both parts:\n{}",
+            count(duplicates.held_out.len(), "picture"),
+            is_or_are(duplicates.held_out.len()),
+            pairs(&duplicates.held_out)
+        ));
+    }
     if !duplicates.two_labels.is_empty() {
         warnings.push(format!(
             "{} of the same picture {} different classes, of which one must be wrong:\n{}",
