@@ -1,9 +1,11 @@
 //! From the arrays of files to a dataset: with the parts that the files lack.
 
 use anyhow::{Result, ensure};
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::assign::{self, Item, Shares};
+use super::duplicates::{self, Duplicates};
 use super::parts::{self, Arrays, Labelled, Part};
 use super::{
     Dataset, DatasetDigest, Event, FASHION_MNIST_SHAPE, ImageShape, Preparation, SIDES, Spec, Split,
@@ -47,25 +49,35 @@ pub fn assemble(
     };
     let shares = Shares::wanted(&name, &given, train.len(), &asked)?;
     let is_complete = shares.are_none();
-    if !is_complete {
-        let parts = assigned(&train, preparation.seed, shares);
-        let made = |part| {
-            Some(part)
-                .filter(|part| parts.contains(part))
-                .map(|part| taken(&train, &parts, part))
+    let mut warnings = Vec::new();
+    // Of Fashion-MNIST nothing is to be found out.
+    if with_validation {
+        let splits = [Some(&train), validation.as_ref(), test.as_ref()];
+        let contents = splits.map(|split| split.map(contents).unwrap_or_default());
+        let parts = match is_complete {
+            true => vec![Part::Train; train.len()],
+            false => assigned(&train, &contents[0], preparation.seed, shares),
         };
-        let (of_validation, of_test) = (made(Part::Validation), made(Part::Test));
-        train = taken(&train, &parts, Part::Train);
-        for (split, part) in [(&of_validation, "validate"), (&of_test, "test")] {
-            if let Some(split) = split {
-                notify(Event::Note(&format!(
-                    "{name} has no images to {part} with: {} of those to train on are taken",
-                    count(split.len(), "image")
-                )));
+        warnings = repeated(&class_names, splits, contents, &parts);
+        if !is_complete {
+            let made = |part| {
+                Some(part)
+                    .filter(|part| parts.contains(part))
+                    .map(|part| taken(&train, &parts, part))
+            };
+            let (of_validation, of_test) = (made(Part::Validation), made(Part::Test));
+            train = taken(&train, &parts, Part::Train);
+            for (split, part) in [(&of_validation, "validate"), (&of_test, "test")] {
+                if let Some(split) = split {
+                    notify(Event::Note(&format!(
+                        "{name} has no images to {part} with: {} of those to train on are taken",
+                        count(split.len(), "image")
+                    )));
+                }
             }
+            validation = validation.or(of_validation);
+            test = test.or(of_test);
         }
-        validation = validation.or(of_validation);
-        test = test.or(of_test);
     }
     let spec = spec.measured(&train);
     let with_spec = |split: Split| Split { spec, ..split };
@@ -93,6 +105,7 @@ pub fn assemble(
             ..preparation.clone().without_parts_if(is_complete)
         }),
         inventory: None,
+        warnings,
         train,
         validation,
         test,
@@ -158,20 +171,57 @@ pub fn refuse_for_arrays(name: &str, preparation: &Preparation) -> Result<()> {
     Ok(())
 }
 
-/// The part of each image.
-fn assigned(images: &Split, seed: u64, shares: Shares) -> Vec<Part> {
+/// A hash of each image.
+fn contents(images: &Split) -> Vec<u128> {
     let content = |index: usize| {
         let hash = Sha256::digest(images.image(index));
         let bytes = hash.first_chunk().copied().unwrap_or_default();
         u128::from_le_bytes(bytes)
     };
-    let item = |index| Item {
-        label: images.labels[index],
-        content: content(index),
+    (0..images.len()).into_par_iter().map(content).collect()
+}
+
+/// The part of each image.
+fn assigned(images: &Split, contents: &[u128], seed: u64, shares: Shares) -> Vec<Part> {
+    let item = |(&label, &content)| Item {
+        label,
+        content,
         group: None,
     };
-    let items: Vec<Item<'_>> = (0..images.len()).map(item).collect();
+    let items: Vec<Item<'_>> = images.labels.iter().zip(contents).map(item).collect();
     assign::assign(&items, seed, shares)
+}
+
+/// What there is to say of images that are there more than once, in these parts of the files, of which those to
+/// train on get others. They are named by the part that files have them in, and by their place there, from 0 on.
+fn repeated(
+    class_names: &[String],
+    splits: [Option<&Split>; 3],
+    contents: [Vec<u128>; 3],
+    parts: &[Part],
+) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut items = Vec::new();
+    for ((given, split), contents) in Part::ALL.into_iter().zip(splits).zip(contents) {
+        let labels = split.iter().flat_map(|split| &split.labels);
+        for (nth, (&label, content)) in labels.zip(contents).enumerate() {
+            items.push(duplicates::Item {
+                content,
+                index: names.len(),
+                label,
+                part: match given {
+                    Part::Train => parts[nth],
+                    _ => given,
+                },
+            });
+            names.push((given, nth, label));
+        }
+    }
+    Duplicates::of(items).warnings("image", false, |index| {
+        let (given, nth, label) = names[index];
+        let class = &class_names[usize::from(label)];
+        format!("{} image {nth} (“{class}”)", given.name())
+    })
 }
 
 /// The images of a part.

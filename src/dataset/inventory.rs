@@ -42,6 +42,4 @@ pub struct Inventory {
     pub sizes: [[usize; 2]; 3],
     /// Which parts the folder tells by itself.
     pub given: Vec<Part>,
-    /// What the user should know before training.
-    pub warnings: Vec<String>,
 }

@@ -28,6 +28,7 @@ mod assemble;
 pub mod assign;
 pub mod cifar;
 pub mod digest;
+mod duplicates;
 #[cfg(feature = "cli")]
 pub mod fetch;
 #[cfg(feature = "cli")]
@@ -302,6 +303,8 @@ pub struct Dataset {
     pub preparation: Option<Preparation>,
     /// What was found in a folder of pictures; none of other data.
     pub inventory: Option<Inventory>,
+    /// What the user should know before training.
+    pub warnings: Vec<String>,
     /// Images to train on.
     pub train: Split,
     /// Images to validate with; none if they are to be taken from those to train on.

@@ -86,7 +86,7 @@ impl DataCheck {
         };
         let classes: Vec<ClassCount> = data.class_names.iter().enumerate().map(class).collect();
         let inventory = data.inventory.clone().unwrap_or_default();
-        let mut warnings = inventory.warnings;
+        let mut warnings = data.warnings.clone();
         warnings.extend(about_counts(&classes));
         let has_pictures = data.inventory.is_some();
         Self {

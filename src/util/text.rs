@@ -44,6 +44,16 @@ pub fn first_five(mut items: impl Iterator<Item = String>) -> String {
     }
 }
 
+/// The first five as indented lines, and how many more there are.
+pub fn indented_five(lines: impl ExactSizeIterator<Item = String>) -> String {
+    let more = lines.len().saturating_sub(5);
+    let mut text: Vec<String> = lines.take(5).map(|line| format!("   {line}")).collect();
+    if more > 0 {
+        text.push(format!("   and {} more", thousands(more as u64)));
+    }
+    text.join("\n")
+}
+
 /// A loss in six characters: four decimals below 10, fewer above, `   NaN` and `   inf`.
 pub fn loss(value: f64) -> String {
     match value.abs() {

@@ -452,10 +452,7 @@ fn a_picture_in_two_parts_is_taken_out_of_training() {
     );
     // One to validate with and to test with.
     for part in ["valid", "test"] {
-        world.write(
-            &format!("{part}/b/same.png"),
-            colored(20, 20, [3, 3, 3], 0),
-        );
+        world.write(&format!("{part}/b/same.png"), colored(20, 20, [3, 3, 3], 0));
     }
     // And one under two labels.
     world.write("train/b/odd.png", colored(20, 20, [9, 0, 0], 8));
@@ -469,7 +466,7 @@ fn a_picture_in_two_parts_is_taken_out_of_training() {
         "it is the same picture as test/a/again.png in test"
     );
     assert_eq!(
-        inventory.warnings,
+        dataset.warnings,
         [
             "1 picture to train on is also in another part, and taken out of training:\n   \
              train/a/7.png and test/a/again.png",
@@ -503,7 +500,7 @@ fn what_cannot_be_read_is_left_out_up_to_a_share() {
     );
     assert!(skipped[1].contains("red/cut.png is cut off"), "{skipped:?}");
     assert!(skipped[2].contains("red/empty.png is empty"), "{skipped:?}");
-    assert!(inventory.warnings[0].starts_with("3 pictures cannot be read and are left out:"));
+    assert!(dataset.warnings[0].starts_with("3 pictures cannot be read and are left out:"));
     assert_eq!(sizes(&dataset).iter().sum::<usize>(), 60);
 
     let strict = Preparation {

@@ -214,6 +214,60 @@ fn parts_that_are_made_are_disjoint_and_the_same_each_time() {
     assert!((18..42).contains(&asked), "{asked}");
 }
 
+/// Nothing is taken out of arrays.
+#[test]
+fn images_that_are_there_twice_are_told_of() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("a.npz");
+    let image = |shade: u8| vec![shade; 10 * 12];
+    let part = |name: &str, images: &[(u8, u8)]| {
+        let pixels: Vec<u8> = images.iter().flat_map(|(shade, _)| image(*shade)).collect();
+        let labels: Vec<u8> = images.iter().map(|(_, label)| *label).collect();
+        [
+            Entry::stored(
+                &format!("x_{name}.npy"),
+                &npy("|u1", &[images.len(), 10, 12], &pixels),
+            ),
+            Entry::stored(
+                &format!("y_{name}.npy"),
+                &npy("|u1", &[labels.len()], &labels),
+            ),
+        ]
+    };
+    let train = [(1, 0), (2, 1), (3, 0), (4, 1), (4, 0), (5, 0), (5, 0)];
+    let entries = [
+        part("train", &train),
+        part("val", &[(6, 0), (7, 1)]),
+        part("test", &[(8, 0), (3, 0), (7, 1)]),
+    ];
+    fs::write(&path, zip(&entries.concat())).unwrap();
+    let (data, _) = load(&path, &Preparation::default()).unwrap();
+    assert_eq!(sizes(&data), [7, 2, 3]);
+    assert_eq!(
+        data.warnings,
+        [
+            "1 image to train on is also in another part, and left in both parts:\n   \
+             train image 2 (“class 0”) and test image 1 (“class 0”)",
+            "1 image to validate with is also to test with, and left in both parts:\n   \
+             validation image 1 (“class 1”) and test image 2 (“class 1”)",
+            "1 pair of the same image has different classes, of which one must be wrong:\n   \
+             train image 3 (“class 1”) and train image 4 (“class 0”)",
+            "1 image is the same as another of the same class and part",
+        ]
+    );
+
+    // What is the same gets into one part where parts are made.
+    fs::write(&path, zip(&part("train", &[train, train].concat()))).unwrap();
+    let (data, _) = load(&path, &Preparation::default()).unwrap();
+    assert!(
+        data.warnings
+            .iter()
+            .all(|text| !text.contains("another part")),
+        "{:?}",
+        data.warnings
+    );
+}
+
 #[test]
 fn several_datasets_are_listed() {
     let root = tempfile::tempdir().unwrap();

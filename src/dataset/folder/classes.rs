@@ -116,7 +116,8 @@ fn check(
             shown_name(name),
             self::count(counts.iter().sum(), "picture"),
             match ignored.get(&Ignored::FolderLink) {
-                Some(links) => format!(" beside links to folders ({links}), which are not followed"),
+                Some(links) =>
+                    format!(" beside links to folders ({links}), which are not followed"),
                 None => String::new(),
             }
         );

@@ -2,13 +2,11 @@
 //!
 //! - [`read`]: the way from the folder to the [`Dataset`].
 //! - `decode`, `cache`: a picture's file into an image, once; the second time the image is there.
-//! - `duplicates`: the same picture twice.
 //! - `split`: the images of a part.
 //! - `inventory`: what is told of it all.
 
 mod cache;
 mod decode;
-mod duplicates;
 mod inventory;
 mod split;
 
@@ -19,13 +17,13 @@ use anyhow::{Context, Result, ensure};
 use regex::Regex;
 
 use self::cache::{ImageFile, Info};
-use self::duplicates::Duplicates;
 use super::assign::{self, Item, Shares};
+use super::duplicates::{self, Duplicates};
 use super::folder::{self, Listing};
 use super::inventory::Skipped;
 use super::parts::{self, Part};
 use super::{Dataset, DatasetDigest, Event, ImageShape, Preparation, Spec};
-use crate::util::text::{count, first_five, line, percent, shown};
+use crate::util::text::{count, first_five, indented_five, line, percent, shown};
 
 /// The share of pictures that may be unreadable.
 const MOST_UNREADABLE: f64 = 0.05;
@@ -136,7 +134,7 @@ impl Pictures {
                 true => String::new(),
                 false => format!(", more than {} %", percent(MOST_UNREADABLE)),
             },
-            inventory::listed(self.skipped.iter().map(|skipped| skipped.reason.clone()))
+            indented_five(self.skipped.iter().map(|skipped| skipped.reason.clone()))
         );
         Ok(())
     }
@@ -188,14 +186,14 @@ impl Pictures {
     fn drop_duplicates(&mut self) -> Duplicates {
         let readable = (0..self.parts.len()).filter_map(|index| {
             let part = self.parts[index]?;
-            Some((
+            Some(duplicates::Item {
+                content: content(self.info(index)?),
                 index,
-                content(self.info(index)?),
-                self.listing.files[index].label,
+                label: self.listing.files[index].label,
                 part,
-            ))
+            })
         });
-        let duplicates = Duplicates::of(readable);
+        let duplicates = Duplicates::of(readable.collect());
         for &(index, other) in &duplicates.across {
             if let Some(part) = self.parts[other] {
                 self.skipped.push(Skipped {
@@ -263,7 +261,8 @@ impl Pictures {
         }
         let [train, validation, test] = splits;
         parts::check_held_out(&shown(&self.listing.root), validation.len(), test.len())?;
-        let inventory = inventory::inventory(&self, &order, duplicates);
+        let inventory = inventory::inventory(&self, &order);
+        let warnings = inventory::warnings(&self, duplicates);
         Ok(Dataset {
             name,
             class_names: self.listing.class_names,
@@ -275,6 +274,7 @@ impl Pictures {
                     .without_parts_if(self.listing.given.len() == Part::ALL.len())
             }),
             inventory: Some(inventory),
+            warnings,
             train,
             validation: Some(validation),
             test,

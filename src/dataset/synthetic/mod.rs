@@ -52,6 +52,7 @@ pub fn dataset() -> Dataset {
         digest: DatasetDigest::new(&train.sums(), None, &test.sums()),
         preparation: None,
         inventory: None,
+        warnings: Vec::new(),
         train,
         validation: None,
         test,
