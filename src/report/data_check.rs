@@ -218,10 +218,21 @@ impl DataCheck {
 /// What may be wrong with the numbers of images.
 fn about_counts(classes: &[ClassCount]) -> Vec<String> {
     let mut warnings = Vec::new();
-    let by_count = |class: &&ClassCount| class.train;
+    let names = |classes: Vec<&ClassCount>| {
+        first_five(classes.iter().map(|class| format!("“{}”", class.name)))
+    };
+    let (taught, untaught): (Vec<&ClassCount>, Vec<&ClassCount>) =
+        classes.iter().partition(|class| class.train > 0);
+    if !untaught.is_empty() {
+        warnings.push(format!(
+            "no image to train on, so that nothing will be taken for it: {}",
+            names(untaught)
+        ));
+    }
+    let by_count = |class: &&&ClassCount| class.train;
     let (least, most) = (
-        classes.iter().min_by_key(by_count),
-        classes.iter().max_by_key(by_count),
+        taught.iter().min_by_key(by_count),
+        taught.iter().max_by_key(by_count),
     );
     if let (Some(least), Some(most)) = (least, most)
         && most.train > IMBALANCE * least.train
@@ -234,7 +245,7 @@ fn about_counts(classes: &[ClassCount]) -> Vec<String> {
             thousands(least.train as u64)
         ));
     }
-    let few: Vec<&ClassCount> = classes.iter().filter(|class| class.train < FEW).collect();
+    let few: Vec<&&ClassCount> = taught.iter().filter(|class| class.train < FEW).collect();
     if !few.is_empty() {
         let few = few
             .iter()
@@ -264,8 +275,7 @@ fn about_counts(classes: &[ClassCount]) -> Vec<String> {
     }
     let untested: Vec<&ClassCount> = classes.iter().filter(|class| class.test == 0).collect();
     if !untested.is_empty() {
-        let untested = untested.iter().map(|class| format!("“{}”", class.name));
-        warnings.push(format!("no image to test with: {}", first_five(untested)));
+        warnings.push(format!("no image to test with: {}", names(untested)));
     }
     warnings
 }

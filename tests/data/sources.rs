@@ -7,6 +7,7 @@ use fmnist::dataset::manifest::Manifest;
 use fmnist::dataset::{
     Dataset, DatasetChoice, Event, ImageShape, Preparation, Resize, SearchPaths, Split, load_from,
 };
+use fmnist::report::data_check::DataCheck;
 
 use crate::common::idx_files::{images_file, labels_file};
 use crate::common::npz_files::{Entry, npy, zip};
@@ -266,6 +267,40 @@ fn images_that_are_there_twice_are_told_of() {
         "{:?}",
         data.warnings
     );
+}
+
+#[test]
+fn a_class_without_images_between_others_is_warned_of() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("a.npz");
+    let mut labels = [0, 2].repeat(60);
+    labels.push(3);
+    let shape = [labels.len(), 10, 12];
+    let entries = [
+        Entry::stored(
+            "x_train.npy",
+            &npy("|u1", &shape, &images(labels.len(), 120)),
+        ),
+        Entry::stored("y_train.npy", &npy("|u1", &shape[..1], &labels)),
+    ];
+    fs::write(&path, zip(&entries)).unwrap();
+    let (data, _) = load(&path, &Preparation::default()).unwrap();
+    let check = DataCheck::new(&data, &data.train, data.validation.as_ref().unwrap());
+    let warnings = check.warnings;
+    assert!(
+        warnings.contains(
+            &"no image to train on, so that nothing will be taken for it: “class 1”".to_owned()
+        ),
+        "{warnings:?}"
+    );
+    for (warning, part) in [
+        ("more than 10 times as many", "“class 3” 1"),
+        ("fewer than 20", ": “class 3” (1)"),
+        ("no image to test with", "“class 1”, “class 3”"),
+    ] {
+        let warning = warnings.iter().find(|text| text.contains(warning));
+        assert!(warning.unwrap().contains(part), "{warnings:?}");
+    }
 }
 
 #[test]
