@@ -100,12 +100,16 @@ impl DatasetArgs {
         let command = format!("{command} {}", text::quoted(folder.path()));
         let mut data = self.for_run(config, &command)?.load(&own, quiet)?;
         if let Some(other) = config.other_dataset(&data.name, Some(&data.digest)) {
-            let changes = match &data.inventory {
+            let mut changes = match &data.inventory {
                 Some(inventory) => {
                     split_file::changes(folder.path(), inventory, &data.class_names)?
                 }
                 None => Vec::new(),
             };
+            if changes.is_empty() {
+                let own = config.dataset_digest.as_ref();
+                changes.extend(own.map(|own| own.difference(&data.digest).to_owned()));
+            }
             let changes = match changes.is_empty() {
                 true => String::new(),
                 false => format!(": {}", changes.join("; ")),

@@ -38,6 +38,17 @@ impl DatasetDigest {
         of(test)
     }
 
+    /// What another dataset does not have the same, in words.
+    pub fn difference(&self, other: &Self) -> &'static str {
+        match self.test == other.test {
+            true => {
+                "images to train on or to validate with are others, or have other labels; those to test \
+                 with are the same"
+            }
+            false => "images to test with are others, or have other labels",
+        }
+    }
+
     /// Whether this can be a digest at all.
     ///
     /// # Errors

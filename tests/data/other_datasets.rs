@@ -156,6 +156,24 @@ fn a_model_is_measured_on_its_own_dataset_only() {
         let resumed = run(cwd, &[&["train", "--resume", "run"], &flags[..]].concat());
         assert_failure(&resumed, 1, &[&named, name]);
     }
+    // What differs is said as far as it is known.
+    fs::create_dir(cwd.join("relabelled")).expect("a folder");
+    for file in fs::read_dir(cwd.join("MNIST/raw")).expect("a folder") {
+        let file = file.expect("an entry");
+        fs::copy(file.path(), cwd.join("relabelled").join(file.file_name())).expect("a copy");
+    }
+    let mut labels = LABELS;
+    labels.swap(0, 1);
+    let path = cwd.join("relabelled/train-labels-idx1-ubyte");
+    fs::write(path, labels_file(&labels)).expect("a file");
+    for (data, expected) in [
+        ("other/MNIST/raw", ": images to test with are others"),
+        ("relabelled", "; those to test with are the same — pass"),
+    ] {
+        let evaluated = run(cwd, &["evaluate", "run", "--data-dir", data]);
+        assert_failure(&evaluated, 1, &[expected]);
+    }
+
     // Wherever it is, and however it is packed.
     write_dataset(&cwd.join("elsewhere/digits"), 0, 1, true);
     let evaluated = run(cwd, &["evaluate", "run", "--data-dir", "elsewhere/digits"]);
