@@ -198,7 +198,7 @@ fn read_named(
     let name = |path: &Path| name::of_folder(path, manifest);
     let source = match &preparation.labels {
         Some(_) => Source::Pictures(path.to_path_buf()),
-        None => Source::find(path)?,
+        None => Source::find(path, notify)?,
     };
     match source {
         Source::Idx(set) => read_idx(path, &set, preparation, manifest, others_allowed, notify),

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::cifar;
 #[cfg(feature = "cli")]
 use super::folder;
 use super::idx_files::{self, IdxSet};
-use crate::util::text::{quoted, shown};
+use super::{Event, cifar};
+use crate::util::text::{line, quoted, shown};
 
 /// The first bytes of a ZIP archive, which an NPZ file is.
 const ZIP: [u8; 4] = *b"PK\x03\x04";
@@ -29,12 +29,12 @@ pub enum Source {
 }
 
 impl Source {
-    /// The dataset that a user names.
+    /// The dataset that a user names. It is said if it lies in the only folder of that.
     ///
     /// # Errors
     ///
     /// If there is none, or more than one: which.
-    pub fn find(path: &Path) -> Result<Self> {
+    pub fn find(path: &Path, notify: &mut dyn FnMut(Event<'_>)) -> Result<Self> {
         let metadata = fs::metadata(path).with_context(|| {
             format!(
                 "{} cannot be read — name a folder that is there by --data-dir",
@@ -55,6 +55,10 @@ impl Source {
             && let Some(inner) = only_folder(path)
         {
             sources = sources_in(&inner)?;
+            if let [_] = &sources[..] {
+                let name = inner.file_name().unwrap_or_default();
+                notify(Event::Note(&entered(path, &line(&name.to_string_lossy()))));
+            }
         }
         #[cfg(feature = "cli")]
         if sources.is_empty() && folder::is_flat(path) {
@@ -85,6 +89,14 @@ impl Source {
         };
         format!("    {what}: {how}")
     }
+}
+
+/// That the folder `name`, all that is in another, is read instead of that.
+pub fn entered(dir: &Path, name: &str) -> String {
+    format!(
+        "{} holds one folder only, “{name}”: this is read",
+        shown(dir)
+    )
 }
 
 /// The dataset that a file belongs to.

@@ -15,7 +15,7 @@ use crate::dataset::Split;
 use crate::ops::gather::{Augment, Normalization, Selection, cpu, epoch_key, target_values};
 use crate::ops::simd::Isa;
 use crate::report::grid::draw_grid;
-use crate::util::text::{count, shown};
+use crate::util::text::{count, first_five, shown};
 
 /// What `show --augment` does to them.
 const SHOWN: Augment = Augment {
@@ -122,16 +122,15 @@ fn show(
 
 /// Of which classes there are not `asked` images to draw.
 fn fewer(drawn: &[usize], asked: usize, class_names: &[String]) -> String {
-    let few: Vec<String> = (class_names.iter().zip(drawn))
-        .filter(|(_, drawn)| **drawn < asked)
-        .map(|(class, drawn)| match drawn {
-            0 => format!("none of “{class}”"),
-            _ => format!("{drawn} of “{class}”"),
-        })
-        .collect();
+    let few = class_names.iter().zip(drawn);
+    let few = few.filter(|(_, drawn)| **drawn < asked);
+    let few = first_five(few.map(|(class, drawn)| match drawn {
+        0 => format!("none of “{class}”"),
+        _ => format!("{drawn} of “{class}”"),
+    }));
     match few.is_empty() {
-        true => String::new(),
-        false => format!(", but {}", few.join(", ")),
+        true => few,
+        false => format!(", but {few}"),
     }
 }
 

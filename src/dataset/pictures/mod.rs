@@ -22,7 +22,7 @@ use super::duplicates::{self, Duplicates};
 use super::folder::{self, Listing};
 use super::inventory::Skipped;
 use super::parts::{self, Part};
-use super::{Dataset, DatasetDigest, Event, ImageShape, Preparation, Spec};
+use super::{Dataset, DatasetDigest, Event, ImageShape, Preparation, Spec, source};
 use crate::util::text::{count, first_five, indented_five, line, percent, shown};
 
 /// The share of pictures that may be unreadable.
@@ -47,10 +47,7 @@ pub fn read(
         None => folder::scan(dir)?,
     };
     if let Some(entered) = &listing.entered {
-        notify(Event::Note(&format!(
-            "{} holds nothing but the folder “{entered}”: this is read",
-            shown(dir)
-        )));
+        notify(Event::Note(&source::entered(dir, entered)));
     }
     let images = decode::decode(&listing, preparation, cache, notify)?;
     let mut pictures = Pictures::new(listing, images);
