@@ -6,7 +6,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::fs;
-use std::io::Write;
+use std::io::{Cursor, Write};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,18 +15,20 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use fmnist::dataset::folder::labels;
 use fmnist::dataset::parts::Labelled;
-use fmnist::dataset::{cifar, idx, npz};
+use fmnist::dataset::pictures::cache::Index;
+use fmnist::dataset::{cifar, idx, idx_files, npz};
 use fmnist::export::npy;
 use fmnist::picture::{self, Background};
 use fmnist::report::evaluation::Evaluation;
 use fmnist::report::summary::Summary;
-use fmnist::run::Config;
 use fmnist::run::checkpoint::Checkpoint;
+use fmnist::run::{Config, split_file};
 use fmnist::train::history::History;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
+use xxhash_rust::xxh3::xxh3_128;
 
 #[path = "common/npz_files.rs"]
 mod npz_files;
@@ -96,7 +98,7 @@ const JSON: [&str; 12] = [
     "}",
 ];
 
-const TARGETS: [Target; 13] = [
+const TARGETS: [Target; 17] = [
     Target {
         name: "idx-images",
         parse: |mut bytes| idx::read_any_images(&mut bytes, "images").is_ok(),
@@ -236,7 +238,51 @@ const TARGETS: [Target; 13] = [
         words: &JSON,
         memory: (64, 1 << 16),
     },
+    Target {
+        name: "mapping",
+        parse: |bytes| {
+            let text = std::str::from_utf8(bytes);
+            text.is_ok_and(|text| idx_files::parse_mapping(text, "mapping", 0).is_ok())
+        },
+        seal: |bytes| bytes,
+        words: &["\n", " ", "0 48", "65536", "-1", "4294967295"],
+        memory: (64, 1 << 16),
+    },
+    Target {
+        name: "cifar-names",
+        parse: |bytes| {
+            let text = std::str::from_utf8(bytes);
+            text.is_ok_and(|text| cifar::parse_names(text, "names").is_ok())
+        },
+        seal: |bytes| bytes,
+        words: &["\n", "\n\n", " ", "\u{202e}"],
+        memory: (64, 1 << 16),
+    },
+    Target {
+        name: "split",
+        parse: |bytes| split_file::parse(bytes, Path::new("split.csv")).is_ok(),
+        seal: |bytes| bytes,
+        words: &["path,class,part,content", ",", "\"", "\n", "train"],
+        memory: (64, 1 << 18),
+    },
+    Target {
+        name: "cache",
+        parse: |bytes| Index::read(&mut Cursor::new(bytes), bytes.len() as u64).is_ok(),
+        seal: cache_index,
+        words: &JSON,
+        memory: (64, 1 << 16),
+    },
 ];
+
+/// An index of the length it has, and its hash.
+fn cache_index(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.truncate(bytes.len().saturating_sub(24));
+    let start = bytes.windows(9).position(|at| at == b"{\"shape\":");
+    let index = bytes[start.unwrap_or(0)..].to_vec();
+    bytes.extend((index.len() as u64).to_le_bytes());
+    bytes.extend(xxh3_128(&index).to_le_bytes());
+    bytes
+}
 
 /// An archive with these bytes in the place of the images, and the labels of three.
 fn around_images(bytes: &[u8]) -> Vec<u8> {

@@ -136,7 +136,11 @@ pub fn read(dir: &Path) -> Result<Arrays> {
     };
     let names_file = dir.join(form.names_file());
     let (class_names, classes_of) = match names_file.is_file() {
-        true => (read_names(&names_file)?, &names_file),
+        true => {
+            let text = files::read_text(&names_file)?;
+            let file = names_file.display().to_string();
+            (parse_names(&text, &file)?, &names_file)
+        }
         false => (parts::numbered_classes(&train.labels), &train_files[0]),
     };
     let classes_of = classes_of.display().to_string();
@@ -239,10 +243,12 @@ fn fill(input: &mut dyn Read, buffer: &mut [u8]) -> std::io::Result<usize> {
     Ok(filled)
 }
 
-/// The names of the classes: one in each line.
-fn read_names(path: &Path) -> Result<Vec<String>> {
-    let file = path.display();
-    let text = files::read_text(path)?;
+/// The names of the classes: one in each line of the text of `file`.
+///
+/// # Errors
+///
+/// If a line has none, or if there are too many.
+pub fn parse_names(text: &str, file: &str) -> Result<Vec<String>> {
     let names: Vec<String> = text
         .trim_end()
         .lines()

@@ -166,7 +166,10 @@ fn locate(dir: &Path, names: &BTreeSet<String>) -> Result<Option<PathBuf>> {
 pub fn read(set: &IdxSet) -> Result<Arrays> {
     let (shape, train) = read_part(&set.prefix, &set.train)?;
     let (class_names, classes_of) = match &set.mapping {
-        Some(path) => (read_mapping(path, first_label(&set.prefix))?, path),
+        Some(path) => {
+            let (text, file) = (files::read_text(path)?, path.display().to_string());
+            (parse_mapping(&text, &file, first_label(&set.prefix))?, path)
+        }
         None => (parts::numbered_classes(&train.labels), &set.train[1]),
     };
     let classes_of = classes_of.display().to_string();
@@ -273,12 +276,15 @@ fn transpose(shape: ImageShape, images: &mut [u8]) -> ImageShape {
     }
 }
 
-/// The names of the classes, from a file with a label, the code of its character and often that of the
-/// same letter in lower case in each line.
-fn read_mapping(path: &Path, first_label: u16) -> Result<Vec<String>> {
-    let file = path.display();
+/// The names of the classes, from the text of `file` with a label, the code of its character and often that
+/// of the same letter in lower case in each line.
+///
+/// # Errors
+///
+/// If it is no such text, or does not name all labels from the first one on.
+pub fn parse_mapping(text: &str, file: &str, first_label: u16) -> Result<Vec<String>> {
     let mut names = BTreeMap::new();
-    for (number, line) in files::read_text(path)?.lines().enumerate() {
+    for (number, line) in text.lines().enumerate() {
         if line.trim().is_empty() {
             continue;
         }

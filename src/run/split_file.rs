@@ -20,12 +20,15 @@ const LIMIT: u64 = 1 << 30;
 
 /// A line of `split.csv`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Row {
-    path: String,
-    class: String,
-    part: String,
+pub struct Row {
+    /// The picture, in the folder of all.
+    pub path: String,
+    /// Its class.
+    pub class: String,
+    /// What it is for.
+    pub part: String,
     /// Hash of the picture's pixels, in hexadecimal digits.
-    content: String,
+    pub content: String,
 }
 
 impl Row {
@@ -77,9 +80,17 @@ fn read(folder: &Path) -> Result<Vec<Row>> {
     if !path.exists() {
         return Ok(Vec::new());
     }
-    let bytes = whole_file::read(&path, LIMIT)?;
+    parse(&whole_file::read(&path, LIMIT)?, &path)
+}
+
+/// The lines of the bytes of the file at `path`.
+///
+/// # Errors
+///
+/// If it is no such file.
+pub fn parse(bytes: &[u8], path: &Path) -> Result<Vec<Row>> {
     let rows: Result<Vec<Row>, csv::Error> =
-        csv::Reader::from_reader(&bytes[..]).deserialize().collect();
+        csv::Reader::from_reader(bytes).deserialize().collect();
     rows.with_context(|| format!("{} is damaged", path.display()))
 }
 

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use crate::dataset::{ImageShape, SharedBytes};
+use crate::dataset::{ImageShape, SIDES, SharedBytes};
 use crate::picture::Format;
 use crate::util::whole_file;
 
@@ -106,10 +106,50 @@ pub fn path_hash(path: &Path) -> u64 {
     xxh3_64(path.as_os_str().as_encoded_bytes())
 }
 
-#[derive(Serialize, Deserialize)]
-struct Index {
-    shape: ImageShape,
-    records: Vec<Record>,
+/// What is known of the images in a file.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Index {
+    /// Of each image.
+    pub shape: ImageShape,
+    /// Of each picture, in the order of the images; those that could not be read have none.
+    pub records: Vec<Record>,
+}
+
+impl Index {
+    /// Reads that of a file of `len` bytes.
+    ///
+    /// # Errors
+    ///
+    /// If it is anything but a whole file of this kind.
+    pub fn read(file: &mut (impl Read + Seek), len: u64) -> Result<Self> {
+        let mut magic = [0; MAGIC.len()];
+        file.read_exact(&mut magic)?;
+        ensure!(magic == MAGIC && len >= SUFFIX, "no such file");
+        file.seek(SeekFrom::Start(len - SUFFIX))?;
+        let (mut index_len, mut hash) = ([0; 8], [0; 16]);
+        file.read_exact(&mut index_len)?;
+        file.read_exact(&mut hash)?;
+        let index_len = u64::from_le_bytes(index_len);
+        let start = (len - SUFFIX).checked_sub(index_len);
+        let start = start
+            .filter(|_| index_len <= MAX_INDEX)
+            .context("no index")?;
+        file.seek(SeekFrom::Start(start))?;
+        let mut index = vec![0; usize::try_from(index_len)?];
+        file.read_exact(&mut index)?;
+        ensure!(xxh3_128(&index).to_le_bytes() == hash, "a damaged index");
+        let index: Self = serde_json::from_slice(&index)?;
+        let shape = index.shape;
+        let sides = [shape.height, shape.width];
+        ensure!(
+            shape.channels == 3 && sides.iter().all(|side| SIDES.contains(side)),
+            "no such images"
+        );
+        let images = index.records.iter().filter(|record| record.outcome.is_ok());
+        let bytes = images.count() as u64 * shape.values() as u64;
+        ensure!(start == MAGIC.len() as u64 + bytes, "other images");
+        Ok(index)
+    }
 }
 
 /// Images of pictures, in a file.
@@ -151,26 +191,7 @@ impl ImageFile {
         ensure!(fs::metadata(path)?.is_file(), "no file");
         let mut file = File::open(path)?;
         let len = file.metadata()?.len();
-        let mut magic = [0; MAGIC.len()];
-        file.read_exact(&mut magic)?;
-        ensure!(magic == MAGIC && len >= SUFFIX, "no such file");
-        file.seek(SeekFrom::Start(len - SUFFIX))?;
-        let (mut index_len, mut hash) = ([0; 8], [0; 16]);
-        file.read_exact(&mut index_len)?;
-        file.read_exact(&mut hash)?;
-        let index_len = u64::from_le_bytes(index_len);
-        let start = (len - SUFFIX).checked_sub(index_len);
-        let start = start
-            .filter(|_| index_len <= MAX_INDEX)
-            .context("no index")?;
-        file.seek(SeekFrom::Start(start))?;
-        let mut index = vec![0; usize::try_from(index_len)?];
-        file.read_exact(&mut index)?;
-        ensure!(xxh3_128(&index).to_le_bytes() == hash, "a damaged index");
-        let Index { shape, records } = serde_json::from_slice(&index)?;
-        let images = records.iter().filter(|record| record.outcome.is_ok());
-        let bytes = images.count() as u64 * shape.values() as u64;
-        ensure!(start == MAGIC.len() as u64 + bytes, "other images");
+        let Index { shape, records } = Index::read(&mut file, len)?;
         Ok(Self::new(file, path.to_path_buf(), shape, records))
     }
 

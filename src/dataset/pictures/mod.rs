@@ -1,11 +1,11 @@
 //! A folder of pictures as a dataset: decoded, checked, split, and brought to one size.
 //!
 //! - [`read`]: the way from the folder to the [`Dataset`].
-//! - `decode`, `cache`: a picture's file into an image, once; the second time the image is there.
+//! - `decode`, [`cache`]: a picture's file into an image, once; the second time the image is there.
 //! - `split`: the images of a part.
 //! - `inventory`: what is told of it all.
 
-mod cache;
+pub mod cache;
 mod decode;
 mod inventory;
 mod split;
