@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -80,6 +81,47 @@ fn assert_predicts_as_tested(cwd: &Path, run_folder: &str, photos: &Path) {
     }
 }
 
+/// Trains in the folder `stopped` until a signal ends it in the middle, and goes on: to the end of the run in
+/// `run`, of the same command.
+fn assert_goes_on(cwd: &Path, signal: &str, train: &[&str], photos: &str) {
+    let slow = ["--out", "stopped", "--checkpoint-minutes", "0.0001"];
+    let mut child = fmnist(cwd, &[train, &slow].concat())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program can be started");
+    let begun = Instant::now();
+    let best = cwd.join("stopped/dense/best.ckpt");
+    while !best.exists() && begun.elapsed() < Duration::from_secs(60) {
+        sleep(Duration::from_millis(5));
+    }
+    let kill = format!("kill -{signal} {}", child.id());
+    let mut shell = Command::new("sh");
+    let sent = shell
+        .args(["-c", &kill])
+        .status()
+        .expect("there is a shell");
+    assert!(sent.success(), "the run had ended");
+    assert!(!child.wait().expect("it ends").success());
+    let resume = ["--backend", "cpu", "train", "--resume", "stopped"];
+    run(cwd, &[&resume[..], &["--data-dir", photos]].concat());
+    for model in ["dense", "cnn"] {
+        let [whole, resumed] = ["run", "stopped"].map(|run| {
+            fs::read(cwd.join(run).join(model).join("probabilities.npy")).expect("probabilities")
+        });
+        assert!(whole == resumed, "{model}");
+    }
+}
+
+/// `evaluate` says of both models what the run's test said.
+fn assert_evaluates_as_tested(cwd: &Path) {
+    let evaluated = run(cwd, &["--backend", "cpu", "evaluate", "run"]);
+    assert_eq!(
+        evaluated.matches("(as in summary.json)").count(),
+        2,
+        "{evaluated}"
+    );
+}
+
 #[test]
 fn a_folder_of_pictures_is_checked_trained_on_and_used() {
     let cwd = folder();
@@ -131,12 +173,7 @@ fn a_folder_of_pictures_is_checked_trained_on_and_used() {
         serde_json::json!(["apple", "lime", "plum"])
     );
 
-    let evaluated = run(cwd, &["--backend", "cpu", "evaluate", "run"]);
-    assert_eq!(
-        evaluated.matches("(as in summary.json)").count(),
-        2,
-        "{evaluated}"
-    );
+    assert_evaluates_as_tested(cwd);
     assert_predicts_as_tested(cwd, "run", &photos);
     // The report calls test images by their files.
     let report = fs::read_to_string(cwd.join("run/report.html")).expect("report.html");
@@ -170,41 +207,7 @@ fn a_folder_of_pictures_is_checked_trained_on_and_used() {
         ],
     );
 
-    // Killed in the middle, the run goes on to the same end.
-    let slow = [
-        &train[..],
-        &epochs,
-        &["--out", "killed", "--checkpoint-minutes", "0.0001"],
-    ]
-    .concat();
-    let mut child = fmnist(cwd, &slow)
-        .spawn()
-        .expect("the program can be started");
-    let begun = Instant::now();
-    let last = cwd.join("killed/dense/best.ckpt");
-    while !last.exists() && begun.elapsed() < Duration::from_secs(60) {
-        sleep(Duration::from_millis(5));
-    }
-    child.kill().expect("it runs");
-    child.wait().expect("it ends");
-    run(
-        cwd,
-        &[
-            "--backend",
-            "cpu",
-            "train",
-            "--resume",
-            "killed",
-            "--data-dir",
-            "photos",
-        ],
-    );
-    for model in ["dense", "cnn"] {
-        let [whole, resumed] = ["run", "killed"].map(|run| {
-            fs::read(cwd.join(run).join(model).join("probabilities.npy")).expect("probabilities")
-        });
-        assert!(whole == resumed, "{model}");
-    }
+    assert_goes_on(cwd, "KILL", &[&train[..], &epochs].concat(), "photos");
 
     // Other pictures, or prepared in another way: not this run's.
     fs::remove_file(photos.join("lime/3.png")).expect("it can be removed");
@@ -312,7 +315,7 @@ fn a_folder_without_pictures_is_told_by_what_it_holds() {
     }
 }
 
-/// The way from the check to the prediction on real photographs, in small.
+/// The way from the check over an interrupted training to the prediction on real photographs, in small.
 fn real_pictures(name: &str, classes: usize, test: Option<usize>) {
     let cwd = folder();
     let cwd = cwd.path();
@@ -335,10 +338,10 @@ fn real_pictures(name: &str, classes: usize, test: Option<usize>) {
         "16",
         "--epochs",
         "2",
-        "--out",
-        "run",
     ];
-    run(cwd, &flags);
+    run(cwd, &[&flags[..], &["--out", "run"]].concat());
+    assert_evaluates_as_tested(cwd);
+    assert_goes_on(cwd, "INT", &flags, &photos_arg);
     assert_predicts_as_tested(cwd, "run", &photos);
     if let Some(test) = test {
         assert_eq!(pictures(cwd, "run", "test").len(), test);
