@@ -32,8 +32,8 @@ pub struct RecipeArgs {
     /// to validate and to test with [default: all; 2000]
     #[arg(long, value_name = "N", value_parser = positive)]
     samples: Option<usize>,
-    /// Hold the last N training images out to validate with; about N, chosen by a hash, of a dataset
-    /// whose parts are made [default: 5000, and at most a tenth]
+    /// Hold about N training images out to validate with, chosen by a hash; of Fashion-MNIST the last N
+    /// [default: a tenth; of Fashion-MNIST 5000]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(super) validation: Option<usize>,
     /// Seed of the initial weights, the order of the images and all that is random [default: 0]
