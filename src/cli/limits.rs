@@ -5,11 +5,15 @@ use anyhow::{Result, ensure};
 use crate::device::{Backend, Memory, Selected};
 use crate::model::{Architecture, Kernels};
 use crate::ops::wgsl::MAX_GRID;
-use crate::train::Settings;
+use crate::train::{DeviceSplit, ModelSettings, Settings};
 use crate::util::text;
 
 /// What the program and a dataset of Fashion-MNIST's size take, in bytes.
 const PROGRAM: u64 = 192 << 20;
+/// What the report of a run takes, in bytes, besides the test images.
+const REPORT: u64 = 64 << 20;
+/// How often it has the test images in memory.
+const TEST_COPIES: u64 = 4;
 /// What the benchmark of a machine's ceilings takes besides.
 pub const CEILINGS: u64 = 128 << 20;
 /// Numbers that training keeps for each weight: itself, its gradient, two moments, its average, and a
@@ -57,18 +61,58 @@ pub fn check_batch_size(settings: &Settings, images: usize, selected: &Selected)
     Ok(())
 }
 
+/// How many runs can train on these images side by side: on the CPU as many as have a thread each, and memory. On
+/// a GPU one, as all its parts work on each step.
+pub fn runs_at_once(
+    settings: &Settings,
+    training: &DeviceSplit,
+    others: [&DeviceSplit; 2],
+    selected: &Selected,
+) -> usize {
+    let threads = match selected.backend {
+        Backend::Cpu => rayon::current_num_threads(),
+        Backend::Wgpu => return 1,
+    };
+    let Some(memory) = selected.memory else {
+        return threads;
+    };
+    let [validation, test] = others;
+    let all = [training, validation, test].map(DeviceSplit::resident_bytes);
+    let left = memory
+        .bytes
+        .saturating_sub(PROGRAM + all.iter().sum::<u64>());
+
+    let batch = settings.batch_size.min(training.len()) as u64;
+    let model = |model: &ModelSettings| {
+        let architecture = &model.architecture;
+        weights_bytes(architecture) + batch * bytes_per_image(architecture, settings.kernels)
+    };
+    let models = settings.models.iter().map(model).max().unwrap_or(0);
+    let report = REPORT + TEST_COPIES * test.bytes();
+    let runs = left / (report + training.parts_bytes() + models);
+    runs.clamp(1, threads as u64) as usize
+}
+
+/// Bytes that a model's weights take in training.
+fn weights_bytes(architecture: &Architecture) -> u64 {
+    (PER_WEIGHT * architecture.parameters() * size_of::<f32>()) as u64
+}
+
+/// Bytes that an image of a batch takes: there is a gradient for each value.
+fn bytes_per_image(architecture: &Architecture, kernels: Kernels) -> u64 {
+    (2 * architecture.activations(kernels) * size_of::<f32>()) as u64
+}
+
 /// How many images a batch can have at most.
 fn most_images(architecture: &Architecture, kernels: Kernels, selected: &Selected) -> u64 {
-    let bytes = |values: usize| (values * size_of::<f32>()) as u64;
     let mut most = u64::MAX;
     if let Some(memory) = selected.memory {
-        let weights = bytes(PER_WEIGHT * architecture.parameters());
-        let left = memory.bytes.saturating_sub(PROGRAM + weights);
-        // There is a gradient for each value.
-        most = left / (2 * bytes(architecture.activations(kernels)));
+        let taken = PROGRAM + weights_bytes(architecture);
+        most = memory.bytes.saturating_sub(taken) / bytes_per_image(architecture, kernels);
     }
     if let Some(largest) = selected.largest_tensor {
-        most = most.min(largest / bytes(architecture.largest_activation(kernels)));
+        let values = architecture.largest_activation(kernels);
+        most = most.min(largest / (values * size_of::<f32>()) as u64);
     }
     if selected.backend == Backend::Wgpu {
         most = most.min(most_counted(architecture));
@@ -105,7 +149,7 @@ pub fn check_counted(settings: &Settings, others: usize) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::{FASHION_MNIST_SPEC, ImageShape, Spec};
+    use crate::dataset::{FASHION_MNIST_SPEC, ImageShape, Spec, Split};
     use crate::device::{self, BackendChoice};
     use crate::model::ModelKind;
     use crate::train::recipe::Recipe;
@@ -146,6 +190,42 @@ mod tests {
             message.contains("make it or its images smaller"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn runs_share_the_memory() {
+        let mut selected = device::select(BackendChoice::Cpu, None).unwrap();
+        let images = |len: usize| {
+            let spec = FASHION_MNIST_SPEC;
+            let split = Split {
+                spec,
+                images: vec![0; len * spec.shape.values()].into(),
+                labels: vec![0; len],
+            };
+            DeviceSplit::upload(split, &selected.device)
+        };
+        let (training, test) = (images(1000), images(100));
+        let settings = Settings::new(
+            Recipe::Standard,
+            &[ModelKind::Dense, ModelKind::Cnn],
+            FASHION_MNIST_SPEC,
+        );
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(16).build();
+        let pool = pool.unwrap();
+        let mut at_once = |mib: Option<u64>, backend: Backend| {
+            selected.backend = backend;
+            selected.memory = mib.map(|mib| Memory {
+                bytes: mib << 20,
+                of: "a machine with its",
+            });
+            pool.install(|| runs_at_once(&settings, &training, [&test, &test], &selected))
+        };
+        assert_eq!(at_once(None, Backend::Cpu), 16);
+        assert_eq!(at_once(Some(1 << 20), Backend::Cpu), 16);
+        assert_eq!(at_once(Some(100), Backend::Cpu), 1);
+        let some = at_once(Some(700), Backend::Cpu);
+        assert!((3..8).contains(&some), "{some}");
+        assert_eq!(at_once(Some(1 << 20), Backend::Wgpu), 1);
     }
 
     /// The standard CNN's step on 4,000 images peaks at 420 MB, of which 100 to 200 are the program's and the dataset's.

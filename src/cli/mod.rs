@@ -40,11 +40,12 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, ensure};
 use clap::{Args, Parser, Subcommand};
 
 use crate::device::{self, AdapterClass, Backend, BackendChoice, OutOfMemory, Selected};
 use crate::run::{Config, RunFolder};
+use crate::util::side_by_side::cannot_start;
 use crate::util::stdout;
 use crate::util::text::{quoted, shown};
 
@@ -89,12 +90,7 @@ impl DeviceArgs {
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads.into())
             .build_global()
-            .map_err(|error| {
-                anyhow!(
-                    "the threads cannot be started ({error}) — choose fewer with --threads, or raise \
-                     the limit of threads (`ulimit -u`) or memory"
-                )
-            })?;
+            .map_err(cannot_start)?;
         let work = AssertUnwindSafe(|| rayon::scope(|_| work()));
         match panic::catch_unwind(work) {
             Ok(Err(error)) => Err(error),

@@ -7,15 +7,16 @@ use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 
 use super::evaluate::same_backend;
-use super::limits::{check_batch_size, check_memory};
+use super::limits::{check_batch_size, check_memory, runs_at_once};
 use super::recipe::RecipeArgs;
 use super::{DeviceArgs, dataset, positive};
 use crate::dataset::FASHION_MNIST_SPEC;
 use crate::device::{Backend, advise_without_memory};
+use crate::model::ModelKind;
 use crate::report::data_check::DataCheck;
 use crate::report::table::table;
 use crate::run::interrupt;
-use crate::run::progress::Style;
+use crate::run::progress::{Progress, Style};
 use crate::run::{self, Config, RunFolder, Shared, split_file};
 use crate::train;
 use crate::train::DeviceSplit;
@@ -30,8 +31,8 @@ const FASHION_MNIST_IMAGES: usize = 60_000;
 pub struct TrainArgs {
     #[command(flatten)]
     pub recipe: RecipeArgs,
-    /// Repeat the run N times, with seeds counted up from --seed, and report means and deviations
-    /// [default: 1]
+    /// Repeat the run N times, with seeds counted up from --seed, on the CPU side by side, and report means and
+    /// deviations [default: 1]
     #[arg(long, value_name = "N", value_parser = positive)]
     runs: Option<usize>,
     /// Folder for the run; must not exist yet [default: runs/DATE_TIME]
@@ -160,6 +161,13 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
     let test_split = data.test.clone();
     let [training, validation, test] = [training, validation, data.test]
         .map(|split| DeviceSplit::fit(split, &selected.device, selected.largest_tensor));
+    let style = match args.log_format {
+        LogFormat::Json => Style::Json,
+        LogFormat::Text => Style::detect(args.quiet),
+    };
+    let models: Vec<&str> = config.settings.kinds().map(ModelKind::name).collect();
+    let progress = Progress::new(style, &models, config.settings.epochs, training.len());
+    let runs_at_once = runs_at_once(&config.settings, &training, [&validation, &test], &selected);
     let shared = Shared {
         selected,
         training,
@@ -170,10 +178,8 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
         data_dir: args.dataset.data_dir().map(Path::to_path_buf),
         checkpoint_interval: args.checkpoint_minutes,
         say: &say,
-        style: match args.log_format {
-            LogFormat::Json => Style::Json,
-            LogFormat::Text => Style::detect(args.quiet),
-        },
+        runs_at_once,
+        progress,
     };
     let summaries = run::execute(&config, &shared, &folder)?;
     if args.log_format == LogFormat::Text {

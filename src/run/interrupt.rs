@@ -44,7 +44,12 @@ pub fn requested() -> bool {
     REQUESTED.load(Ordering::Relaxed)
 }
 
-/// The end of a command that was interrupted: what was saved, and how to go on.
+/// The end of a command that was interrupted, and saved.
 #[derive(Debug, Error)]
-#[error("{0}")]
-pub struct Interrupted(pub String);
+#[error("interrupted {at}; saved — {go_on}")]
+pub struct Interrupted {
+    /// Where.
+    pub at: String,
+    /// How to go on.
+    pub go_on: String,
+}

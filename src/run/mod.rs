@@ -12,6 +12,7 @@ mod history_file;
 pub mod interrupt;
 mod one_run;
 pub mod progress;
+mod progress_callback;
 mod report;
 mod run_files;
 mod save_callback;
@@ -24,9 +25,13 @@ pub use one_run::Shared;
 pub use report::{read_runs, write_run_report};
 pub use run_files::{RunFiles, write_evaluation};
 
+use std::sync::atomic::AtomicBool;
+
 use anyhow::Result;
 
 use crate::report::summary::Summary;
+use one_run::{Siblings, one_run};
+use progress_callback::ProgressCallback;
 
 /// Trains, tests, evaluates and reports what `config` says in `folder`, from where it leaves off: one
 /// run, or several in folders in it. The summaries of the runs.
@@ -37,7 +42,12 @@ use crate::report::summary::Summary;
 pub fn execute(config: &Config, shared: &Shared<'_>, folder: &RunFolder) -> Result<Vec<Summary>> {
     match config.runs {
         1 => {
-            let (_, summary) = one_run::one_run(config, shared, folder, folder)?;
+            let siblings = Siblings {
+                whole: folder,
+                progress: ProgressCallback::new(shared.progress.clone(), &config.settings),
+                ended: &AtomicBool::new(false),
+            };
+            let (_, summary) = one_run(config, shared, folder, siblings)?;
             Ok(vec![summary])
         }
         _ => several_runs::several_runs(config, shared, folder),

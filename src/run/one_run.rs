@@ -1,12 +1,14 @@
 //! One run in its folder.
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
 use super::folder::unusable;
-use super::progress::{ProgressCallback, Style, print_event};
+use super::progress::Progress;
+use super::progress_callback::ProgressCallback;
 use super::report;
 use super::{CheckpointKind, Config, RunFolder};
 use crate::dataset::Split;
@@ -22,7 +24,8 @@ use crate::train::history::History;
 use crate::train::{self, DeviceSplit, Learner, Settings};
 use crate::util::text::{count, shown};
 
-/// What the runs of a command share: device, images, and how often and where it is told what happens.
+/// What the runs of a command share: device, images, how many run at once, and how often and where it is told
+/// what happens.
 pub struct Shared<'a> {
     /// The device to run on.
     pub selected: Selected,
@@ -40,36 +43,47 @@ pub struct Shared<'a> {
     pub data_dir: Option<PathBuf>,
     /// Time between checkpoints within an epoch.
     pub checkpoint_interval: Duration,
+    /// How many of them train side by side at most.
+    pub runs_at_once: usize,
     /// How progress is shown.
-    pub style: Style,
+    pub progress: Progress,
     /// Tells the user a line, or nobody.
-    pub say: &'a dyn Fn(&str),
+    pub say: &'a (dyn Fn(&str) + Sync),
+}
+
+/// What a run has to do with those beside it.
+pub struct Siblings<'a> {
+    /// The folder of all of them, which whoever goes on resumes.
+    pub whole: &'a RunFolder,
+    /// Shows how far this one is.
+    pub progress: ProgressCallback,
+    /// Whether one of them has ended early, and all are to.
+    pub ended: &'a AtomicBool,
 }
 
 /// One run with its seed, from where its folder leaves off to the report.
-/// Who resumes it resumes `whole`.
 ///
 /// # Errors
 ///
-/// If the device or the folder fails, a model diverges, or the user interrupts.
+/// If the device or the folder fails, a model diverges, or the user or a sibling's end interrupts.
 pub fn one_run(
     config: &Config,
     shared: &Shared<'_>,
     folder: &RunFolder,
-    whole: &RunFolder,
+    siblings: Siblings<'_>,
 ) -> Result<(History, Summary)> {
     let settings = &config.settings;
-    let progress = ProgressCallback::new(shared.style, settings, shared.training.len());
     let (mut learners, history, fresh) = learners(settings, shared, folder)?;
     // Not before the checkpoints have turned out to be those of this run.
     folder.write_config(config)?;
     let mut callback = SaveCallback {
         folder,
-        resume: whole.path(),
+        resume: siblings.whole.path(),
         data_dir: shared.data_dir.as_deref(),
         settings,
         images: &shared.digest,
         interval: shared.checkpoint_interval,
+        ended: siblings.ended,
         saved: Instant::now(),
         history,
     };
@@ -78,19 +92,16 @@ pub fn one_run(
     }
     callback.history.write_csv(&folder.file("history.csv"))?;
     callback.prepare_for_failure();
-    if shared.style == Style::Json {
-        print_event("run", config);
-    }
+    shared.progress.event("run", config);
     if let Some(summary) = finished(settings, &learners, folder) {
         // Software Vulkan crashes if the process ends while it still takes the images in.
         device::wait(&shared.selected.device)?;
-        (shared.say)(&format!(
+        let done = format!(
             "nothing is left to do: all {} are behind it — train for longer with --epochs",
             count(settings.epochs, "epoch")
-        ));
-        if shared.style == Style::Json {
-            print_event("summary", &summary);
-        }
+        );
+        siblings.progress.say(shared.say, &done);
+        shared.progress.event("summary", &summary);
         return Ok((callback.history, summary));
     }
     let before = callback.history.clone();
@@ -99,7 +110,7 @@ pub fn one_run(
         &mut learners,
         before,
         &shared.validation,
-        &mut (progress, &mut callback),
+        &mut (siblings.progress, &mut callback),
     );
     let finished = trained.and_then(|history| {
         let summary = finish(config, shared, &mut learners, &history, &callback)?;
@@ -173,9 +184,7 @@ fn finish(
     summary.write(&folder.file("summary.json"))?;
     draw(folder, &summary, std::slice::from_ref(history))?;
     report::write_run_report(folder, &folder.file("report.html"))?;
-    if shared.style == Style::Json {
-        print_event("summary", &summary);
-    }
+    shared.progress.event("summary", &summary);
     Ok(summary)
 }
 

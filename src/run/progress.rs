@@ -7,13 +7,10 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use crate::model::ModelKind;
-use crate::train::history::{EpochRecord, History};
-use crate::train::{Callback, Learner, Metrics, Settings, Step};
+use crate::train::history::EpochRecord;
 use crate::util::{lock, stdout, text};
 
 /// How often per second the bars are drawn.
@@ -26,8 +23,8 @@ pub enum Style {
     Bars,
     /// A line for each finished epoch, without control characters. For files and pipes.
     Plain,
-    /// For each finished epoch a line of JSON on stdout: `"event": "epoch"` and the columns of
-    /// `history.csv`. For programs.
+    /// For each finished epoch a line of JSON on stdout: `"event": "epoch"`, the seed, and the columns
+    /// of `history.csv`. For programs.
     Json,
     /// Nothing.
     Quiet,
@@ -47,9 +44,12 @@ impl Style {
     }
 }
 
-/// The progress of a run: hands out one [`ModelProgress`] per model.
+/// The progress of a run: hands out one [`ModelProgress`] per model. Clones share the output.
+#[derive(Clone)]
 pub struct Progress {
     output: Arc<Output>,
+    /// Before the models' names.
+    label: String,
     name_width: usize,
     epochs: usize,
     images_per_epoch: usize,
@@ -95,9 +95,44 @@ impl Progress {
     ) -> Self {
         Self {
             output: Arc::new(output),
+            label: String::new(),
             name_width: models.iter().map(|name| name.len()).max().unwrap_or(0),
             epochs,
             images_per_epoch,
+        }
+    }
+
+    /// The same of one of several runs, whose name stands before those of its models.
+    pub fn labelled(&self, label: String) -> Self {
+        Self {
+            label,
+            ..self.clone()
+        }
+    }
+
+    /// Prints a line of JSON on stdout with [`Style::Json`]: an object with the name of the event and the
+    /// fields of `what`.
+    pub fn event(&self, event: &str, what: &impl Serialize) {
+        #[derive(Serialize)]
+        struct Event<'a, T> {
+            event: &'a str,
+            #[serde(flatten)]
+            what: &'a T,
+        }
+        if let Output::Json = *self.output
+            && let Ok(line) = serde_json::to_string(&Event { event, what })
+        {
+            // The training goes on; the program ends with the failure.
+            drop(stdout::print(format_args!("{line}\n")));
+        }
+    }
+
+    /// Has `say` tell the user a line, with the run's label: on a terminal above the bars.
+    pub fn say(&self, say: &dyn Fn(&str), line: &str) {
+        let say = || say(&format!("{}{line}", self.label));
+        match &*self.output {
+            Output::Bars(bars) => bars.suspend(say),
+            _ => say(),
         }
     }
 
@@ -112,11 +147,17 @@ impl Progress {
             }
             _ => None,
         };
+        // The line of an epoch is to fit into 80 columns.
+        let space = if self.label.is_empty() { " " } else { "" };
         let now = Instant::now();
         let progress = ModelProgress {
             output: Arc::clone(&self.output),
             bar,
-            name: format!("{model:<width$}", width = self.name_width),
+            name: format!(
+                "{}{model:<width$}{space}",
+                self.label,
+                width = self.name_width
+            ),
             epochs: self.epochs,
             images_per_epoch: self.images_per_epoch,
             epoch: 0,
@@ -142,7 +183,7 @@ pub struct ModelProgress {
     output: Arc<Output>,
     /// Only with [`Style::Bars`].
     bar: Option<ProgressBar>,
-    /// Padded to the longest model's name.
+    /// With the run's label, and padded to the longest model's name.
     name: String,
     epochs: usize,
     images_per_epoch: usize,
@@ -186,9 +227,6 @@ impl ModelProgress {
 
     /// Prints the epoch's line. After the last epoch the model's bar is removed.
     pub fn end_epoch(&mut self, record: &EpochRecord) {
-        if let Output::Json = *self.output {
-            print_event("epoch", record);
-        }
         self.println(&format!(
             "{}  train loss {} acc {:>5}%  val loss {} acc {:>5}%  {:>4} s",
             self.title(record.epoch),
@@ -220,7 +258,7 @@ impl ModelProgress {
     /// `dense   3/10`, of the same width for all epochs and models.
     fn title(&self, epoch: usize) -> String {
         let width = self.epochs.to_string().len();
-        format!("{}  {epoch:>width$}/{}", self.name, self.epochs)
+        format!("{} {epoch:>width$}/{}", self.name, self.epochs)
     }
 
     fn draw(&mut self) {
@@ -253,68 +291,6 @@ impl ModelProgress {
             figures += &format!("  loss {loss} acc {accuracy:>5}%");
         }
         figures
-    }
-}
-
-/// Shows what the training tells.
-pub struct ProgressCallback {
-    models: Vec<(ModelKind, ModelProgress)>,
-}
-
-impl ProgressCallback {
-    /// Progress on stderr of a run on so many images.
-    pub fn new(style: Style, settings: &Settings, images: usize) -> Self {
-        let names: Vec<&str> = settings.kinds().map(ModelKind::name).collect();
-        let progress = Progress::new(style, &names, settings.epochs, images);
-        let models = settings.kinds();
-        let models = models.map(|kind| (kind, progress.model(kind.name())));
-        Self {
-            models: models.collect(),
-        }
-    }
-
-    fn of(&mut self, learner: &Learner) -> Option<&mut ModelProgress> {
-        let mut models = self.models.iter_mut();
-        let (_, progress) = models.find(|(kind, _)| *kind == learner.kind())?;
-        Some(progress)
-    }
-}
-
-impl Callback for ProgressCallback {
-    fn before_epoch(&mut self, learner: &mut Learner, images: usize) -> Result<()> {
-        if let Some(progress) = self.of(learner) {
-            progress.begin_epoch(learner.position().epochs + 1, images);
-        }
-        Ok(())
-    }
-
-    fn after_step(&mut self, learner: &mut Learner, step: &Step) -> Result<()> {
-        let figures = |metrics: Metrics| (metrics.loss, metrics.accuracy);
-        if let Some(progress) = self.of(learner) {
-            progress.advance(step.images, step.running.map(figures));
-        }
-        Ok(())
-    }
-
-    fn after_epoch(&mut self, learner: &mut Learner, history: &History) -> Result<()> {
-        if let (Some(progress), Some(record)) = (self.of(learner), history.records.last()) {
-            progress.end_epoch(record);
-        }
-        Ok(())
-    }
-}
-
-/// Prints a line of JSON on stdout: an object with the name of the event and the fields of `what`.
-pub fn print_event(event: &str, what: &impl Serialize) {
-    #[derive(Serialize)]
-    struct Event<'a, T> {
-        event: &'a str,
-        #[serde(flatten)]
-        what: &'a T,
-    }
-    if let Ok(line) = serde_json::to_string(&Event { event, what }) {
-        // The training goes on; the program ends with the failure.
-        drop(stdout::print(format_args!("{line}\n")));
     }
 }
 

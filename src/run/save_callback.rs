@@ -1,6 +1,7 @@
 //! Saves a run while it trains.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
@@ -15,8 +16,8 @@ use crate::train::history::{EpochRecord, History};
 use crate::train::{Callback, Diverged, Learner, Position, Settings, State, Step};
 use crate::util::text::{quoted, shown};
 
-/// Writes checkpoints after each epoch, in long epochs from time to time, and when the user
-/// interrupts.
+/// Writes checkpoints after each epoch, in long epochs from time to time, and when the run is to end
+/// early.
 pub struct SaveCallback<'a> {
     /// Where the run is kept.
     pub folder: &'a RunFolder,
@@ -30,6 +31,8 @@ pub struct SaveCallback<'a> {
     pub images: &'a str,
     /// Time between checkpoints within an epoch.
     pub interval: Duration,
+    /// Whether a run beside this one has ended early.
+    pub ended: &'a AtomicBool,
     /// When the last one was written.
     pub saved: Instant,
     /// The epochs so far.
@@ -145,6 +148,11 @@ impl SaveCallback<'_> {
         format!("go on with `fmnist train --resume {run}{data}`")
     }
 
+    /// Whether the run is to end early, saved.
+    fn is_to_end(&self) -> bool {
+        interrupt::requested() || self.ended.load(Ordering::Relaxed)
+    }
+
     /// Tells that a run was saved after an interrupt.
     fn interrupted(&self, learner: &Learner) -> anyhow::Error {
         let position = learner.position();
@@ -152,18 +160,17 @@ impl SaveCallback<'_> {
             0 => format!("after epoch {}", position.epochs),
             steps => format!("in epoch {}, after step {steps}", position.epochs + 1),
         };
-        let message = format!(
-            "interrupted {at} of the {} model; saved — {}",
-            learner.kind(),
-            self.go_on()
-        );
-        Interrupted(message).into()
+        Interrupted {
+            at: format!("{at} of the {} model", learner.kind()),
+            go_on: self.go_on(),
+        }
+        .into()
     }
 }
 
 impl Callback for SaveCallback<'_> {
     fn after_step(&mut self, learner: &mut Learner, _step: &Step) -> Result<()> {
-        let stop = interrupt::requested();
+        let stop = self.is_to_end();
         if stop || self.saved.elapsed() >= self.interval {
             self.save(learner)?;
         }
@@ -174,7 +181,7 @@ impl Callback for SaveCallback<'_> {
     }
 
     fn after_epoch(&mut self, learner: &mut Learner, history: &History) -> Result<()> {
-        let stop = interrupt::requested();
+        let stop = self.is_to_end();
         let name = learner.kind().name();
         self.history = history.clone();
         // Before the checkpoint: who resumes from the one before it comes here again.

@@ -1,15 +1,20 @@
 //! Several runs that differ in their seeds, each in a folder of its own.
 
-use anyhow::{Result, bail};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Error, Result, bail};
 
 use super::folder::refuse_link;
-use super::one_run::{Shared, draw, one_run};
-use super::progress::{Style, print_event};
+use super::interrupt::Interrupted;
+use super::one_run::{Shared, Siblings, draw, one_run};
+use super::progress_callback::ProgressCallback;
 use super::report::write_run_report;
 use super::{Config, RunFolder};
 use crate::report::summary::{RunsSummary, Summary};
 use crate::train::Settings;
-use crate::util::text::shown;
+use crate::train::history::History;
+use crate::util::side_by_side::side_by_side;
+use crate::util::text::{count, shown};
 
 /// A run for each seed in a folder of its own, and what they come to in `folder`.
 pub fn several_runs(
@@ -18,28 +23,104 @@ pub fn several_runs(
     folder: &RunFolder,
 ) -> Result<Vec<Summary>> {
     folder.write_config(config)?;
-    let mut histories = Vec::new();
-    let mut summaries = Vec::new();
-    for seed in config.settings.seeds(config.runs)? {
-        (shared.say)(&format!("seed {seed}"));
-        let settings = Settings {
-            seed,
-            ..config.settings.clone()
-        };
-        let (seed_folder, config) = seed_folder(config, settings, folder)?;
-        let (history, summary) = one_run(&config, shared, &seed_folder, folder)?;
-        histories.push(history);
-        summaries.push(summary);
+    let mut seeds = config.settings.seeds(config.runs)?;
+    let at_once = shared.runs_at_once.min(config.runs);
+    let order = match at_once {
+        1 => "one after the other".to_string(),
+        _ => {
+            let threads = count(rayon::current_num_threads(), "thread");
+            format!("{at_once} side by side on {threads}")
+        }
+    };
+    let last = seeds.end().to_string();
+    (shared.say)(&format!("seeds #{} to #{last}, {order}", seeds.start()));
+    let (mut histories, mut summaries) = (Vec::new(), Vec::new());
+    // Runs of one length end together: hardly a thread waits for the next ones to begin, and of the last ones, if
+    // they are fewer, each has more.
+    while summaries.len() < config.runs {
+        let begin = |seed| begun(config, shared, folder, seed, last.len());
+        let runs = seeds.by_ref().take(at_once).map(begin);
+        for (history, summary) in runs_at_once(runs.collect::<Result<_>>()?, shared, folder)? {
+            histories.push(history);
+            summaries.push(summary);
+        }
     }
     if let Some(runs) = RunsSummary::of(&summaries) {
         runs.write(&folder.file("runs.json"))?;
-        if shared.style == Style::Json {
-            print_event("runs", &runs);
-        }
+        shared.progress.event("runs", &runs);
     }
     draw(folder, &summaries[0], &histories)?;
     write_run_report(folder, &folder.file("report.html"))?;
     Ok(summaries)
+}
+
+/// One of several runs that is to be trained.
+struct Run {
+    folder: RunFolder,
+    config: Config,
+    progress: ProgressCallback,
+}
+
+/// The run of a seed, whose bars and lines begin with it, so wide.
+fn begun(
+    config: &Config,
+    shared: &Shared<'_>,
+    folder: &RunFolder,
+    seed: u64,
+    digits: usize,
+) -> Result<Run> {
+    let settings = Settings {
+        seed,
+        ..config.settings.clone()
+    };
+    let progress = (shared.progress).labelled(format!("#{seed:<digits$} "));
+    let progress = ProgressCallback::new(progress, &settings);
+    let (folder, config) = seed_folder(config, settings, folder)?;
+    Ok(Run {
+        folder,
+        config,
+        progress,
+    })
+}
+
+/// What these runs come to, side by side. When one fails the others end too, saved.
+fn runs_at_once(
+    runs: Vec<Run>,
+    shared: &Shared<'_>,
+    whole: &RunFolder,
+) -> Result<Vec<(History, Summary)>> {
+    let ended = AtomicBool::new(false);
+    let results = side_by_side(runs, |run| {
+        let siblings = Siblings {
+            whole,
+            progress: run.progress,
+            ended: &ended,
+        };
+        let result = one_run(&run.config, shared, &run.folder, siblings);
+        ended.fetch_or(result.is_err(), Ordering::Relaxed);
+        result
+    })?;
+    let (done, errors): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+    match what_ended(errors.into_iter().filter_map(Result::err).collect()) {
+        None => done.into_iter().collect(),
+        Some(error) => Err(error),
+    }
+}
+
+/// Of the errors of runs side by side the one to tell: what failed, or that all were interrupted.
+fn what_ended(errors: Vec<Error>) -> Option<Error> {
+    let runs = errors.len();
+    let failed = errors
+        .iter()
+        .position(|error| !error.is::<Interrupted>())
+        .unwrap_or(0);
+    let mut error = errors.into_iter().nth(failed)?;
+    if runs > 1
+        && let Some(Interrupted { at, .. }) = error.downcast_mut()
+    {
+        *at = format!("with {} in training", count(runs, "run"));
+    }
+    Some(error)
 }
 
 /// The folder of one of several runs, new or with what there is of it, and what `config.json` in it is

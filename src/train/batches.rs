@@ -94,6 +94,27 @@ impl DeviceSplit {
         matches!(self.images, Images::Streamed(..))
     }
 
+    /// Bytes of all images.
+    pub fn bytes(&self) -> u64 {
+        device_bytes(self.spec.shape, self.len()) as u64
+    }
+
+    /// Those of the images that are on the device as long as the split is.
+    pub fn resident_bytes(&self) -> u64 {
+        match self.is_streamed() {
+            true => 0,
+            false => self.bytes(),
+        }
+    }
+
+    /// Bytes on the device of each pass over the split: of the parts, if it is streamed.
+    pub fn parts_bytes(&self) -> u64 {
+        match &self.images {
+            Images::Resident(_) => 0,
+            Images::Streamed(_, images) => 2 * device_bytes(self.spec.shape, *images) as u64,
+        }
+    }
+
     /// Number of images.
     pub fn len(&self) -> usize {
         self.labels.dims()[0]

@@ -12,6 +12,8 @@ pub(crate) mod markup;
 #[cfg(feature = "cli")]
 pub(crate) mod natural;
 #[cfg(feature = "cli")]
+pub(crate) mod side_by_side;
+#[cfg(feature = "cli")]
 pub mod statistics;
 #[cfg(feature = "cli")]
 pub mod stdout;

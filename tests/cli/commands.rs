@@ -633,6 +633,28 @@ fn a_log_for_programs_has_an_object_on_each_line() {
     assert_eq!(events[5]["models"]["cnn"]["test_accuracy"], *accuracy);
 }
 
+/// Those of runs side by side come by turns, and each says whose it is.
+#[test]
+fn a_log_for_programs_tells_runs_apart_by_their_seeds() {
+    let cwd = folder();
+    let args = ["--log-format", "json", "--runs", "2", "--threads", "2"];
+    let run = short_run(cwd.path(), "run", &args);
+    assert_success(&run);
+    let lines = stdout(&run);
+    let event = |line| serde_json::from_str::<Value>(line).expect("each line is JSON");
+    let events: Vec<Value> = lines.lines().map(event).collect();
+    for seed in 0..2 {
+        let of_seed = events.iter().filter(|event| event["seed"] == seed);
+        let names: Vec<&str> = of_seed
+            .filter_map(|event| event["event"].as_str())
+            .collect();
+        let expected = ["run", "epoch", "epoch", "epoch", "epoch", "summary"];
+        assert_eq!(names, expected, "seed {seed}");
+    }
+    let last = events.last().expect("there are events");
+    assert_eq!((events.len(), &last["event"]), (13, &"runs".into()));
+}
+
 #[test]
 fn shells_and_man_learn_every_command() {
     let cwd = folder();

@@ -1,7 +1,7 @@
 //! The program as its user runs it: real processes, their output and exit codes.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 use std::sync::OnceLock;
 
 use serde_json::Value;
@@ -42,6 +42,13 @@ pub fn fmnist(cwd: &Path, args: &[&str]) -> Command {
 
 pub fn output(mut command: Command) -> Output {
     command.output().expect("the program can be started")
+}
+
+/// Sends a signal such as `-INT`.
+pub fn signal(child: &Child, name: &str) {
+    let mut kill = Command::new("sh"); // every shell has a kill, not every system a program
+    kill.args(["-c", "kill \"$0\" \"$1\"", name, &child.id().to_string()]);
+    assert!(kill.status().expect("there is kill").success());
 }
 
 pub fn stdout(output: &Output) -> String {

@@ -9,3 +9,4 @@ mod kill;
 mod report;
 mod resource_limits;
 mod run;
+mod several_runs;

@@ -8,8 +8,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::common::process::{
-    assert_failure, assert_success, copy, fmnist, folder, forget_digest, json, output, stderr,
-    stdout,
+    assert_failure, assert_success, copy, fmnist, folder, forget_digest, json, output, signal,
+    stderr, stdout,
 };
 use fmnist::run::checkpoint::Checkpoint;
 use fmnist::train::history::History;
@@ -83,12 +83,6 @@ fn wait_for_epochs(cwd: &Path, epochs: usize) {
         );
         sleep(Duration::from_millis(10));
     }
-}
-
-fn signal(child: &Child, name: &str) {
-    let mut kill = Command::new("sh"); // every shell has a kill, not every system a program
-    kill.args(["-c", "kill \"$0\" \"$1\"", name, &child.id().to_string()]);
-    assert!(kill.status().expect("there is kill").success());
 }
 
 fn ended(child: Child) -> Output {
