@@ -1,5 +1,5 @@
 // What forward.wgsl does with a block of sums where there is no pool: each is an output. The last blocks
-// of an odd row or column reach beyond the image.
+// of an odd row or column reach beyond the image. Needs forward.wgsl.
 
 fn store(block: Position, sums: array<vec4<f32>, 4>) {
     // Only a variable takes an index that is not constant.

@@ -1,5 +1,5 @@
 // What forward.wgsl convolves in tiles: the input under a tile of blocks, and the weights (see
-// tiled_conv.wgsl).
+// tiled_conv.wgsl). Needs input.wgsl.
 
 fn stage_tile(position: Position, first_channel: u32, local: u32) {
     for (var i = local; i < CHANNEL_BLOCK * TILE_ROWS * TILE_PAIRS; i += INVOCATIONS) {

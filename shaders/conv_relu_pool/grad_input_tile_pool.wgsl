@@ -1,4 +1,5 @@
-// The expanded gradient for grad_input_tile.wgsl where there is a pool: a block is a window.
+// The expanded gradient for grad_input_tile.wgsl where there is a pool: a block is a window. Needs
+// grad_input.wgsl.
 
 fn load_grad(image: u32, channel: u32, pooled_row: i32, column: i32) -> vec2<f32> {
     if (channel >= OUT_CHANNELS || pooled_row < 0 || pooled_row >= i32(POOLED_HEIGHT)

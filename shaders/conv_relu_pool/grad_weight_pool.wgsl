@@ -1,5 +1,5 @@
 // The gradients of a segment for grad_weight.wgsl where there is a pool: its blocks are windows, each with
-// a gradient at its winner.
+// a gradient at its winner. Needs grad_weight.wgsl.
 
 // [SEGMENT][BLOCK_VECTORS]
 var<workgroup> argmax_segment: array<u32, SEGMENT * BLOCK_VECTORS>;

@@ -1,5 +1,5 @@
 // The gradients of a segment for grad_weight.wgsl where there is no pool: each at its own position of its
-// block, and 0 where the ReLU is inactive.
+// block, and 0 where the ReLU is inactive. Needs grad_weight.wgsl.
 
 fn stage_grads(image: u32, block_row: u32, first_block: u32, first_channel: u32, local: u32) {
     for (var i = local; i < SEGMENT * GRADS * BLOCK_VECTORS; i += INVOCATIONS) {

@@ -1,5 +1,5 @@
 // The transformed gradients of a block for winograd_grad_weight.wgsl where there is a pool: the block is
-// a window, with the gradient at its winner.
+// a window, with the gradient at its winner. Needs winograd_grad_weight.wgsl.
 
 // The transform of two gradients of which one is 0.
 fn grad_row(grad: f32, is_second: bool) -> vec4<f32> {

@@ -7,6 +7,8 @@
 //   dispatch.x  blocks of INVOCATIONS indices; with fewer blocks than a quarter needs, an invocation
 //               takes several indices
 //
+// Needs random/pcg4d.wgsl.
+//
 // values, dropped  [LENGTH]
 // mask             one Mask, new for every call
 

@@ -14,6 +14,7 @@
 //
 // A picture is made of bytes until it is stored, and all choices are made in integers, by hashes of
 // the image's index and of the key: src/ops/gather/cpu.rs and random.rs give the same, bit for bit.
+// Needs random/pcg4d.wgsl.
 
 struct Selection {
     first: u32,

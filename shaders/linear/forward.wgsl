@@ -5,6 +5,8 @@
 // bias    [OUTPUTS]
 // output  [BATCH, OUTPUTS]; with several splits their products, [splits, BATCH, OUTPUTS], of
 //         which sum_splits.wgsl takes the sum and the ReLU
+//
+// Needs tiled_matmul.wgsl and a file of lanes/.
 
 const BATCH: u32 = {{ batch }};
 const INPUTS: u32 = {{ inputs }};

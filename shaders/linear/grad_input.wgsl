@@ -1,6 +1,6 @@
 // grad_input = gradient * weight, transposed.
 //
-// The gradient is that of gradient.wgsl or relu_gradient.wgsl.
+// The gradient is that of gradient.wgsl or relu_gradient.wgsl. Needs tiled_matmul.wgsl and a file of lanes/ too.
 //
 // weight      [INPUTS, OUTPUTS]
 // grad_input  [BATCH, INPUTS]

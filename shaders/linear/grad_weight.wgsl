@@ -1,7 +1,7 @@
 // grad_weight = input, transposed, * gradient, and grad_bias = the sum of the gradient's rows.
 //
 // The bias takes part as the weights of one more input, which is always 1.
-// The gradient is that of gradient.wgsl or relu_gradient.wgsl.
+// The gradient is that of gradient.wgsl or relu_gradient.wgsl. Needs tiled_matmul.wgsl and a file of lanes/ too.
 //
 // input        [BATCH, INPUTS]
 // grad_weight  [INPUTS, OUTPUTS]; with several splits their products, [splits, INPUTS, OUTPUTS]
