@@ -11,7 +11,7 @@
 //!
 //! Each chunk of images has its own partial sums; they are added up in the order of the chunks.
 
-mod patches;
+pub mod patches;
 
 use std::mem::MaybeUninit;
 

@@ -94,7 +94,11 @@ impl BlockShape {
         let (height, width) = (whole(self.height)?, whole(self.width)?);
         let plane = product(&[height.checked_add(border)?, width.checked_add(border)?])?;
         let pixels = product(&[padded(plane)?.checked_add(1)?, inputs])?;
-        let windows = padded(product(&[height, width])?)?.checked_add(1)?;
+        let [down, across] = self.blocks();
+        let windows = match self.pool {
+            1 => product(&[height, width])?.checked_add(1)?,
+            _ => padded(product(&[down, across])?)?,
+        };
         let windows = product(&[windows, outputs])?;
         let weights = product(&[outputs, inputs, self.kernel, self.kernel])?;
         let patches = if self.writes_patches_out() {

@@ -53,12 +53,6 @@ use rayon::prelude::*;
 /// 28 × 28 1.2 against 1.6, 8→32 at 14 × 14 0.47 against 0.62, 32→64 at 14 × 14 1.6 against 4.2.
 const WINOGRAD_CHANNELS: usize = 8;
 
-/// Without a pool: the share of active outputs up to which listing them is faster than transforming all for
-/// the gradient of the weights. With half of them active, batch 128 and two threads of AVX2, lists and
-/// transforms take 53 and 27 ms for 64→64 channels at 28 × 28, 47 and 31 for 128→128 at 14 × 14, 15 and 10
-/// for 32→32 at 28 × 28, 3.8 and 3.1 for 16→16; the lists' time is in proportion to their length.
-const LISTED_SHARE: f32 = 0.3;
-
 /// Computes the output and the argmax, on the given instruction set.
 ///
 /// # Panics
@@ -135,39 +129,12 @@ pub fn grad_weight_bias(
         grad_bias.fill(MaybeUninit::new(0.0));
         return;
     }
-    let transforms = shape.pool == 1
-        && shape.kernel == 3
-        && shape.in_channels >= WINOGRAD_CHANNELS
-        && share_active(shape, argmax) > LISTED_SHARE;
-    if !transforms
-        || !winograd::grad_weight::grad_weight(
-            isa,
-            shape,
-            [input, grad_output],
-            argmax,
-            grad_weight,
-            grad_bias,
-        )
-    {
-        grad_weight::grad_weight(
-            isa,
-            shape,
-            [input, grad_output],
-            argmax,
-            grad_weight,
-            grad_bias,
-        );
+    let operands = [input, grad_output];
+    let transforms = winograd::grad_weight::is_faster(shape, argmax)
+        && winograd::grad_weight::grad_weight(isa, shape, operands, argmax, grad_weight, grad_bias);
+    if !transforms {
+        grad_weight::grad_weight(isa, shape, operands, argmax, grad_weight, grad_bias);
     }
-}
-
-/// The share of outputs that are active, in every eighth image.
-fn share_active(shape: &BlockShape, argmax: &[u8]) -> f32 {
-    let images = argmax.par_chunks(shape.output_image()).step_by(8);
-    let looked_at = images.len() * shape.output_image();
-    let active: usize = images
-        .map(|image| image.iter().filter(|index| **index < INACTIVE).count())
-        .sum();
-    active as f32 / looked_at as f32
 }
 
 /// Computes the gradient of the input.

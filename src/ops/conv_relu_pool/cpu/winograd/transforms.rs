@@ -3,7 +3,7 @@
 //! F(4, 3) interpolates at 0, ±a, ±b and ∞ ([`POINTS`]); its matrices follow from the polynomials with
 //! these roots (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015, give the case
 //! a = 1, b = 2). F(2, 3) interpolates at 0, ±1 and ∞. Elements beyond M + 2 are unused.
-//! The gradient of the weights takes two of them transposed.
+//! F(3, 4), for the gradient of the weights, takes those of F(4, 3) transposed.
 
 use crate::ops::simd::Vector;
 

@@ -93,7 +93,8 @@ impl Products<'_> {
     ) {
         let plan = self.plan;
         let mut c = 0;
-        while c < plan.in_channels {
+        // The channels that only fill up the last cache line may be left out, or not.
+        while c < plan.shape.in_channels {
             // SAFETY: as the caller promises.
             unsafe {
                 let (a, out) = (inputs.add(c), sums.add(c * plan.block));
