@@ -5,7 +5,8 @@ use anyhow::{Result, ensure};
 use crate::device::{Backend, Memory, Selected};
 use crate::model::{Architecture, Kernels};
 use crate::ops::wgsl::MAX_GRID;
-use crate::train::{DeviceSplit, ModelSettings, Settings};
+use crate::train::inference::EVALUATION_BATCH;
+use crate::train::{DeviceSplit, Settings};
 use crate::util::text;
 
 /// What the program and a dataset of Fashion-MNIST's size take, in bytes.
@@ -14,6 +15,8 @@ const PROGRAM: u64 = 192 << 20;
 const REPORT: u64 = 64 << 20;
 /// How often it has the test images in memory.
 const TEST_COPIES: u64 = 4;
+/// What a machine has at least whose memory is not known.
+const SOME_MEMORY: u64 = 4 << 30;
 /// What the benchmark of a machine's ceilings takes besides.
 pub const CEILINGS: u64 = 128 << 20;
 /// Numbers that training keeps for each weight: itself, its gradient, two moments, its average, and a
@@ -73,21 +76,19 @@ pub fn runs_at_once(
         Backend::Cpu => rayon::current_num_threads(),
         Backend::Wgpu => return 1,
     };
-    let Some(memory) = selected.memory else {
-        return threads;
-    };
+    let memory = selected.memory.map_or(SOME_MEMORY, |memory| memory.bytes);
     let [validation, test] = others;
     let all = [training, validation, test].map(DeviceSplit::resident_bytes);
-    let left = memory
-        .bytes
-        .saturating_sub(PROGRAM + all.iter().sum::<u64>());
+    let left = memory.saturating_sub(PROGRAM + all.iter().sum::<u64>());
 
-    let batch = settings.batch_size.min(training.len()) as u64;
-    let model = |model: &ModelSettings| {
-        let architecture = &model.architecture;
-        weights_bytes(architecture) + batch * bytes_per_image(architecture, settings.kernels)
-    };
-    let models = settings.models.iter().map(model).max().unwrap_or(0);
+    // All models are there at once, but only one works.
+    let architectures = || settings.models.iter().map(|model| &model.architecture);
+    let weights: u64 = architectures().map(weights_bytes).sum();
+    // What is evaluated has no gradients.
+    let batch = settings.batch_size.min(training.len());
+    let images = batch.max(EVALUATION_BATCH / 2) as u64;
+    let batches = architectures().map(|of| images * bytes_per_image(of, settings.kernels));
+    let models = weights + batches.max().unwrap_or(0);
     let report = REPORT + TEST_COPIES * test.bytes();
     let runs = left / (report + training.parts_bytes() + models);
     runs.clamp(1, threads as u64) as usize
@@ -220,7 +221,10 @@ mod tests {
             });
             pool.install(|| runs_at_once(&settings, &training, [&test, &test], &selected))
         };
-        assert_eq!(at_once(None, Backend::Cpu), 16);
+        assert_eq!(
+            at_once(None, Backend::Cpu),
+            at_once(Some(4 << 10), Backend::Cpu)
+        );
         assert_eq!(at_once(Some(1 << 20), Backend::Cpu), 16);
         assert_eq!(at_once(Some(100), Backend::Cpu), 1);
         let some = at_once(Some(700), Backend::Cpu);

@@ -110,10 +110,8 @@ pub fn run(args: TrainArgs, device: &DeviceArgs) -> Result<()> {
         );
     }
     // What everybody knows is not told again.
-    let check = data
-        .preparation
-        .as_ref()
-        .map(|_| DataCheck::new(&data, &training, &validation).table());
+    let check = (data.preparation.is_some() || !data.warnings.is_empty())
+        .then(|| DataCheck::new(&data, &training, &validation).table());
     let selected = device.select(say)?;
     check_batch_size(&settings, training.len(), &selected)?;
     interrupt::catch()?;

@@ -277,8 +277,16 @@ fn read_idx(
                 "" => name::of_folder(folder, manifest),
                 prefix => prefix.to_owned(),
             };
-            let with_validation = set.test.is_none() || !preparation.last_validate;
-            assemble(name, arrays, with_validation, preparation, notify)
+            if set.test.is_none() {
+                return assemble(name, arrays, true, preparation, notify);
+            }
+            // Runs of every seed validate with the same images, as they test with the same.
+            let of_any_seed = Preparation {
+                seed: 0,
+                ..preparation.clone()
+            };
+            let with_validation = !preparation.last_validate;
+            assemble(name, arrays, with_validation, &of_any_seed, notify)
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Several runs that differ in their seeds, each in a folder of its own.
 
+use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Error, Result, bail};
@@ -40,7 +41,7 @@ pub fn several_runs(
     while summaries.len() < config.runs {
         let begin = |seed| begun(config, shared, folder, seed, last.len());
         let runs = seeds.by_ref().take(at_once).map(begin);
-        for (history, summary) in runs_at_once(runs.collect::<Result<_>>()?, shared, folder)? {
+        for (history, summary) in trained(runs.collect::<Result<_>>()?, shared, folder)? {
             histories.push(history);
             summaries.push(summary);
         }
@@ -84,7 +85,7 @@ fn begun(
 }
 
 /// What these runs come to, side by side. When one fails the others end too, saved.
-fn runs_at_once(
+fn trained(
     runs: Vec<Run>,
     shared: &Shared<'_>,
     whole: &RunFolder,
@@ -96,14 +97,24 @@ fn runs_at_once(
             progress: run.progress,
             ended: &ended,
         };
-        let result = one_run(&run.config, shared, &run.folder, siblings);
-        ended.fetch_or(result.is_err(), Ordering::Relaxed);
-        result
+        let ends_others = EndsOthers(&ended);
+        let result = one_run(&run.config, shared, &run.folder, siblings)?;
+        mem::forget(ends_others);
+        Ok(result)
     })?;
     let (done, errors): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
     match what_ended(errors.into_iter().filter_map(Result::err).collect()) {
         None => done.into_iter().collect(),
         Some(error) => Err(error),
+    }
+}
+
+/// Has the runs beside one end, unless that ends as it should: by an error or a panic it is dropped.
+struct EndsOthers<'a>(&'a AtomicBool);
+
+impl Drop for EndsOthers<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

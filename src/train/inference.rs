@@ -13,7 +13,7 @@ use crate::train::DeviceSplit;
 /// Images per batch. Fixed, so that sums round the same way each time; it divides the usual splits,
 /// and its tensors stay in the allocator's hands, which makes the CPU twice as fast as batches of
 /// 250.
-pub(super) const EVALUATION_BATCH: usize = 125;
+pub(crate) const EVALUATION_BATCH: usize = 125;
 
 /// A model without autodiff, and how it sees images.
 pub struct Inference {

@@ -3,7 +3,7 @@
 mod batches;
 mod class_weights;
 pub mod history;
-mod inference;
+pub(crate) mod inference;
 mod kernels;
 mod learner;
 mod pace;

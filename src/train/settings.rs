@@ -13,7 +13,7 @@ use super::schedule::{Decay, Schedule};
 use crate::dataset::Spec;
 use crate::device::AdapterClass;
 use crate::model::{Architecture, Kernels, ModelKind};
-use crate::ops::gather::{Augment, MOST_CROP};
+use crate::ops::gather::{Augment, MAX_CROP};
 use crate::program::{self, Parts, Program};
 
 /// Epochs of a run at most: what their history takes stays small beside the weights.
@@ -266,7 +266,7 @@ impl Training {
             ..
         } = self.augment;
         for (name, percent, most) in [
-            ("crop", crop, MOST_CROP),
+            ("crop", crop, MAX_CROP),
             ("erase", erase, 100),
             ("cutmix", cutmix, 100),
             ("mixup", mixup, 100),

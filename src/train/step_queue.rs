@@ -16,7 +16,7 @@ use crate::device::Gpu;
 use crate::ops::adamw::{AdamStep, Buffers};
 use crate::ops::dropout::Dropout;
 use crate::ops::gather;
-use crate::program::replay::{MOST_TIMES, Place, Replay, TOTAL};
+use crate::program::replay::{MAX_TIMES, Place, Replay, TOTAL};
 
 /// Inputs of a step that are numbers of its own.
 const SELECTION: &str = "selection";
@@ -89,7 +89,7 @@ impl StepQueue {
 
     /// Chooses that number for steps that take so many seconds each.
     pub fn set_step_seconds(&mut self, seconds: f64) {
-        self.together = ((MOMENT / seconds) as usize).clamp(1, MOST_TIMES);
+        self.together = ((MOMENT / seconds) as usize).clamp(1, MAX_TIMES);
     }
 
     /// Whether a recording of its steps tells the time of each launch.

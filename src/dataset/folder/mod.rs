@@ -22,6 +22,7 @@ pub mod labels;
 mod layout;
 mod tree;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -32,6 +33,7 @@ use self::classes::{Labelled, Source, listing, shown_name};
 use self::layout::Layout;
 use self::tree::{Counts, Folder, Found, Ignored};
 use super::parts::Part;
+use crate::util::text::shown;
 
 /// The pictures of a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,22 +124,25 @@ pub fn is_in(dir: &Path) -> bool {
 /// one, of which only the beginning is looked at.
 pub fn found_instead(dir: &Path) -> String {
     let (mut entries, mut folders, mut ignored) = (0, 0, Counts::new());
-    for (_, found) in walk(dir) {
+    for (path, found) in walk(dir) {
         entries += 1;
         match found {
+            Found::Folder if fs::read_dir(&path).is_err() => {
+                return format!(": {} cannot be read", shown(&path));
+            }
             Found::Folder => folders += 1,
             Found::Ignored(reason) => *ignored.entry(reason).or_default() += 1,
             Found::Picture => {}
         }
     }
-    match entries == MOST_ENTRIES {
+    match entries == MAX_ENTRIES {
         true => String::new(),
         false => layout::found_instead(folders, &ignored),
     }
 }
 
 /// More than lies beside the class folders of any dataset.
-const MOST_ENTRIES: usize = 10_000;
+const MAX_ENTRIES: usize = 10_000;
 
 /// What lies in a folder and in the folders in it, as far as these can be read, up to so many things.
 fn walk(dir: &Path) -> impl Iterator<Item = (PathBuf, Found)> {
@@ -148,7 +153,7 @@ fn walk(dir: &Path) -> impl Iterator<Item = (PathBuf, Found)> {
             let folder = folders.pop()?;
             let entries = tree::entries(&folder).into_iter().flatten().flatten();
             let entries = entries.map(|(name, found)| (folder.join(name), found));
-            listed = entries.take(MOST_ENTRIES).collect();
+            listed = entries.take(MAX_ENTRIES).collect();
         }
         let (path, found) = listed.pop()?;
         if matches!(found, Found::Folder) {
@@ -156,5 +161,5 @@ fn walk(dir: &Path) -> impl Iterator<Item = (PathBuf, Found)> {
         }
         Some((path, found))
     };
-    std::iter::from_fn(next).take(MOST_ENTRIES)
+    std::iter::from_fn(next).take(MAX_ENTRIES)
 }
