@@ -17,7 +17,7 @@ const MEASURED_SECONDS: f64 = 3.0;
 /// The steps measured are divided into so many samples, between which the device is waited for.
 const SAMPLES: usize = 20;
 /// Steps that the device is given at most before it is waited for: what waits takes memory.
-const MOST_AHEAD: usize = 4096;
+const MAX_AHEAD: usize = 4096;
 /// How long to look at single kernels.
 const RECORDED_SECONDS: f64 = 1.0;
 const RECORDED_STEPS: [usize; 2] = [2, 20];
@@ -170,7 +170,7 @@ impl Trainer {
                 .advance(&mut batches, self.steps, self.learning_rate);
             self.steps += 1;
             self.batches = Some(batches);
-            if asked.is_multiple_of(MOST_AHEAD) {
+            if asked.is_multiple_of(MAX_AHEAD) {
                 self.learner.wait()?;
             }
         }

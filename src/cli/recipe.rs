@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use super::positive;
 use crate::dataset::{Dataset, Spec, Split};
 use crate::model::{Kernels, ModelKind, Stage};
-use crate::ops::gather::{MOST_CROP, Normalization};
+use crate::ops::gather::{MAX_CROP, Normalization};
 use crate::train::recipe::{BATCH_SIZE, Recipe, VALIDATION_IMAGES};
 use crate::train::schedule::Decay;
 use crate::train::{ClassWeights, ModelSettings, Settings};
@@ -94,7 +94,7 @@ struct ImageArgs {
     #[arg(long, value_enum, help_heading = IMAGES)]
     pixels: Option<Normalization>,
     /// Cut up to PERCENT off the width and the height of images, and enlarge what is left
-    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=MOST_CROP as i64), help_heading = IMAGES)]
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=MAX_CROP as i64), help_heading = IMAGES)]
     crop: Option<u8>,
     /// Mirror half of the images left to right
     #[arg(long, value_name = "BOOL", help_heading = IMAGES)]

@@ -7,14 +7,13 @@ use serde::{Deserialize, Serialize};
 use super::Kernels;
 use super::conv_relu_pool::KERNEL;
 use super::stage::{Convolution, Stage};
+use crate::dataset::parts::MAX_CLASSES;
 use crate::dataset::{FASHION_MNIST_SPEC, ImageShape, SIDES, Spec};
 use crate::ops::gather::Normalization;
 use crate::util::text::thousands;
 
 /// Channels and outputs beyond which a layer is taken for a mistake.
 const MAX_UNITS: usize = 8192;
-/// Classes beyond which a number is taken for a mistake.
-const MAX_CLASSES: usize = 1000;
 /// The side of the features that the usual stages leave of an image, about.
 const LAST_SIDE: usize = 7;
 /// Convolutions beyond which a model is taken for a mistake.

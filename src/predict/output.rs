@@ -14,7 +14,7 @@ pub type Prediction<'a> = (&'a str, Vec<f32>);
 /// What a model says that is not sure enough.
 const UNSURE: &str = "unsure";
 /// Classes that are shown of a picture.
-const MOST_CLASSES: usize = 10;
+const MAX_CLASSES: usize = 10;
 /// Least width of a line; on a narrower terminal lines wrap.
 const LEAST_WIDTH: usize = 60;
 /// Bars are no wider than this, however wide the terminal is.
@@ -89,12 +89,12 @@ fn most_probable(predictions: &[Prediction], classes: usize) -> Vec<usize> {
     };
     let rankings: Vec<Vec<usize>> = predictions.iter().map(ranked).collect();
     let Some(first) = rankings.first() else {
-        return (0..classes).take(MOST_CLASSES).collect();
+        return (0..classes).take(MAX_CLASSES).collect();
     };
     // The first of each model, the second of each, and so on.
     let mut shown = BTreeSet::new();
     for label in (0..classes).flat_map(|rank| rankings.iter().map(move |labels| labels[rank])) {
-        if shown.len() == MOST_CLASSES {
+        if shown.len() == MAX_CLASSES {
             break;
         }
         shown.insert(label);
@@ -173,7 +173,7 @@ pub fn json(
         .iter()
         .map(|(model, probabilities)| {
             let label = argmax(probabilities);
-            let prediction = JsonOpinion {
+            let prediction = JsonPrediction {
                 class: &class_names[label],
                 label,
                 unsure: is_unsure(probabilities, threshold),
@@ -202,13 +202,13 @@ pub fn json_error(file: &str, error: &str) -> serde_json::Result<String> {
 #[derive(Serialize)]
 struct JsonLine<'a> {
     file: &'a str,
-    models: BTreeMap<&'a str, JsonOpinion<'a>>,
+    models: BTreeMap<&'a str, JsonPrediction<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     warning: Option<&'a str>,
 }
 
 #[derive(Serialize)]
-struct JsonOpinion<'a> {
+struct JsonPrediction<'a> {
     class: &'a str,
     label: usize,
     #[serde(skip_serializing_if = "std::ops::Not::not")]

@@ -30,7 +30,7 @@ const ALIGNMENT: usize = 256;
 
 /// Buffers that a kernel binds at most in every implementation of WebGPU.
 #[cfg(test)]
-const MOST_BINDINGS: usize = 8;
+const MAX_BINDINGS: usize = 8;
 
 /// Launches, in their order, and what they need.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

@@ -1,4 +1,4 @@
-//! The programs of a trained model's answers.
+//! The programs of a trained model's predictions.
 
 use super::{PAGE_CLASS, Program, Tensor, Writer};
 use crate::dataset::ImageShape;
@@ -23,7 +23,7 @@ pub fn predict(architecture: &Architecture, batch: usize) -> Program {
     } = architecture.input;
     let mut writer = Writer::new(PAGE_CLASS);
     let images = writer.input("image", &[batch, channels, height, width]);
-    answer(writer, architecture, images)
+    probabilities(writer, architecture, images)
 }
 
 /// The same of a batch out of `images` on the device, chosen by the inputs as in
@@ -35,7 +35,7 @@ pub fn predict(architecture: &Architecture, batch: usize) -> Program {
 pub fn evaluate(architecture: &Architecture, images: usize, batch: usize) -> Program {
     let mut writer = Writer::new(PAGE_CLASS);
     let [images, _] = writer.batch(architecture, images, batch);
-    answer(writer, architecture, images)
+    probabilities(writer, architecture, images)
 }
 
 /// What a training step normalises such a batch with: the outputs `factors 0`, `factors 1`, … are those of the
@@ -59,7 +59,7 @@ pub fn measure(architecture: &Architecture, images: usize, batch: usize) -> Prog
 }
 
 /// From images to probabilities.
-fn answer(mut writer: Writer, architecture: &Architecture, images: Tensor) -> Program {
+fn probabilities(mut writer: Writer, architecture: &Architecture, images: Tensor) -> Program {
     let mut x = images;
     let batch = x.dims[0];
     let blocks = architecture.convolutions();
@@ -117,7 +117,7 @@ mod tests {
     use crate::train::DeviceSplit;
 
     #[test]
-    fn an_answer_is_what_the_native_path_launches() {
+    fn a_prediction_is_what_the_native_path_launches() {
         let device = device::select_as(BackendChoice::Wgpu, None, Some(PAGE_CLASS))
             .unwrap()
             .device;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::{env, fs};
 
 use super::tests::architectures;
-use super::{MOST_BINDINGS, Program, Tensor, Writer, evaluate, measure, predict};
+use super::{MAX_BINDINGS, Program, Tensor, Writer, evaluate, measure, predict};
 use crate::dataset::{FASHION_MNIST_SPEC, ImageShape, Spec};
 use crate::device::AdapterClass;
 use crate::model::{Architecture, ModelKind};
@@ -123,7 +123,7 @@ fn shaders_keep_to_the_limits_that_every_device_has() {
     let mut shaders = BTreeMap::new();
     for program in programs {
         for launch in &program.launches {
-            assert!(launch.bindings.len() <= MOST_BINDINGS);
+            assert!(launch.bindings.len() <= MAX_BINDINGS);
         }
         for launch in program.listed() {
             assert!(!launch.wgsl.contains("{{"), "{}", launch.wgsl);

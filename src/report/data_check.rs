@@ -13,7 +13,7 @@ use crate::util::text::{self, count, first_five, line, one_line, thousands};
 /// Characters of a class's name.
 const NAME_WIDTH: usize = 30;
 /// Classes that a table lists.
-const MOST_ROWS: usize = 40;
+const MAX_ROWS: usize = 40;
 /// A class of so many times as many images as another makes the other hard to learn.
 const IMBALANCE: usize = 10;
 /// Fewer images to train on than these teach little.
@@ -116,7 +116,7 @@ impl DataCheck {
         let names = self
             .classes
             .iter()
-            .take(MOST_ROWS)
+            .take(MAX_ROWS)
             .map(|class| one_line(&class.name, NAME_WIDTH));
         let names: Vec<String> = names.collect();
         let widths = names.iter().map(|name| measure_text_width(name));
@@ -139,7 +139,7 @@ impl DataCheck {
         for (class, name) in self.classes.iter().zip(&names) {
             row(name, cells(class.counts()));
         }
-        let more = self.classes.len().saturating_sub(MOST_ROWS);
+        let more = self.classes.len().saturating_sub(MAX_ROWS);
         if more > 0 {
             row(
                 &format!("… {}", count(more, "more class")),

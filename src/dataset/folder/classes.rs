@@ -8,12 +8,9 @@ use anyhow::{Result, bail, ensure};
 
 use super::tree::{Counts, Ignored};
 use super::{Entry, Listing};
-use crate::dataset::parts::Part;
+use crate::dataset::parts::{MAX_CLASSES, Part};
 use crate::util::natural;
 use crate::util::text::{count, first_five, line, shown, thousands};
-
-/// The most classes that a dataset may have.
-const MAX_CLASSES: usize = 1000;
 
 /// What is expected of a folder without parts.
 pub(super) const CLASSES_TREE: &str = "    \

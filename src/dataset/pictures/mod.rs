@@ -26,7 +26,7 @@ use super::{Dataset, DatasetDigest, Event, ImageShape, Preparation, Spec, source
 use crate::util::text::{count, first_five, indented_five, line, percent, shown};
 
 /// The share of pictures that may be unreadable.
-const MOST_UNREADABLE: f64 = 0.05;
+const MAX_UNREADABLE: f64 = 0.05;
 
 /// Reads a folder of pictures, `name`, as `preparation` says. Images are kept in the folder `cache`.
 ///
@@ -119,7 +119,7 @@ impl Pictures {
         let most = if strict {
             0.0
         } else {
-            MOST_UNREADABLE * all as f64
+            MAX_UNREADABLE * all as f64
         };
         ensure!(
             bad as f64 <= most,
@@ -129,7 +129,7 @@ impl Pictures {
             shown(&self.listing.root),
             match strict {
                 true => String::new(),
-                false => format!(", more than {} %", percent(MOST_UNREADABLE)),
+                false => format!(", more than {} %", percent(MAX_UNREADABLE)),
             },
             indented_five(self.skipped.iter().map(|skipped| skipped.reason.clone()))
         );
@@ -246,7 +246,7 @@ impl Pictures {
             (Part::Validation, self.of(Part::Validation)),
             (Part::Test, self.of(Part::Test)),
         ]);
-        let split = |part| self.split(spec, &order[&part], split::MOST_IN_MEMORY);
+        let split = |part| self.split(spec, &order[&part], split::MAX_IN_MEMORY);
         let mut splits = [
             split(Part::Train)?,
             split(Part::Validation)?,

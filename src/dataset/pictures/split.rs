@@ -8,7 +8,7 @@ use crate::dataset::{Images, Spec, Split};
 use crate::picture::grey_of;
 
 /// Bytes of a part's images that memory is to hold.
-pub const MOST_IN_MEMORY: usize = 1 << 30;
+pub const MAX_IN_MEMORY: usize = 1 << 30;
 
 impl Pictures {
     /// The images of these pictures, of which memory holds `most_in_memory` bytes.
@@ -101,7 +101,7 @@ mod tests {
             let pictures = Pictures::new(listing, file);
             let chosen = [4, 0, 5, 1];
             let split = |most| pictures.split(Spec::new(shape, 2), &chosen, most).unwrap();
-            let (large, small) = (split(0), split(MOST_IN_MEMORY));
+            let (large, small) = (split(0), split(MAX_IN_MEMORY));
             assert_eq!(large.images.are_scattered(), is_in_file);
             assert!(!small.images.are_scattered());
             assert_eq!(large.packed(), small.packed());

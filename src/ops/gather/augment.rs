@@ -14,7 +14,7 @@ pub struct Augment {
     /// How much of an image's width and of its height may be cut off, in percent: what is left, a rectangle
     /// anywhere in the image whose sides are uniform in 1 - `crop` / 100 to 1 of the image's, is enlarged to
     /// the image's size (bilinear). Things come nearer, move, and grow wider or taller: what torchvision's
-    /// `RandomResizedCrop` does. More than [`MOST_CROP`] counts as that.
+    /// `RandomResizedCrop` does. More than [`MAX_CROP`] counts as that.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub crop: u8,
     /// Mirror left to right, with probability 1/2.
@@ -55,7 +55,7 @@ fn is_zero(percent: &u8) -> bool {
 }
 
 /// The largest [`crop`](Augment::crop): four times as large is not to be known again.
-pub const MOST_CROP: u8 = 75;
+pub const MAX_CROP: u8 = 75;
 
 impl Augment {
     /// Leaves the images as they are.
@@ -74,7 +74,7 @@ impl Augment {
     pub(super) fn clamped(self, shape: ImageShape) -> Self {
         let side = u8::try_from(shape.height.min(shape.width)).unwrap_or(u8::MAX);
         Self {
-            crop: self.crop.min(MOST_CROP),
+            crop: self.crop.min(MAX_CROP),
             shift: self.shift.min(side),
             erase: if self.erase_side == 0 { 0 } else { self.erase },
             erase_side: self.erase_side.min(side),

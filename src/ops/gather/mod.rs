@@ -21,7 +21,7 @@ use burn::tensor::Int;
 
 use crate::dataset::{ImageShape, Spec};
 
-pub use augment::{Augment, MOST_CROP};
+pub use augment::{Augment, MAX_CROP};
 pub use normalization::{Normalization, Scale};
 pub(crate) use plan::{PARAMETERS, parameters};
 pub use random::epoch_key;

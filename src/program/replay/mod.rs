@@ -18,7 +18,7 @@ use crate::ops::wgsl::template;
 use crate::util::lock;
 
 /// Times that a submission holds at most.
-pub const MOST_TIMES: usize = 16;
+pub const MAX_TIMES: usize = 16;
 
 /// A part of a buffer.
 #[derive(Clone, Debug)]
@@ -105,7 +105,7 @@ impl Replay {
             .iter()
             .map(|(name, &at)| (at, name))
             .collect();
-        let tallies = gpu.buffer("tallies", MOST_TIMES * ALIGNMENT);
+        let tallies = gpu.buffer("tallies", MAX_TIMES * ALIGNMENT);
         let memory =
             program
                 .buffers
@@ -125,7 +125,7 @@ impl Replay {
                     None => Memory::Own(gpu.buffer(&buffer.name, buffer.bytes)),
                 });
         let mut memory: Vec<Memory> = memory.collect();
-        let numbers = gpu.buffer("numbers", ALIGNMENT + MOST_TIMES * stride);
+        let numbers = gpu.buffer("numbers", ALIGNMENT + MAX_TIMES * stride);
 
         let pipelines = program.pipelines.iter();
         let pipelines: Vec<_> = pipelines.map(|pipeline| gpu.pipeline(pipeline)).collect();
@@ -153,7 +153,7 @@ impl Replay {
         };
         let bindings = vec![
             [first, 0, 2 * size_of::<u32>()],
-            [first + 1, 0, MOST_TIMES * ALIGNMENT],
+            [first + 1, 0, MAX_TIMES * ALIGNMENT],
             [first + 2, 0, 3 * size_of::<f32>()],
         ];
         let tally = Launch::new(tally.name, &gpu.pipeline(&tally), bindings, [1; 3]);
@@ -165,7 +165,7 @@ impl Replay {
             fields,
             stride,
             numbers,
-            queued: vec![0; ALIGNMENT + MOST_TIMES * stride],
+            queued: vec![0; ALIGNMENT + MAX_TIMES * stride],
             times: 0,
         }
     }
@@ -176,7 +176,7 @@ impl Replay {
             let differs = launch.bindings.iter().any(|&[buffer, ..]| {
                 matches!(self.memory[buffer], Memory::Field(_) | Memory::Tallies(_))
             });
-            let times = if differs { MOST_TIMES } else { 1 };
+            let times = if differs { MAX_TIMES } else { 1 };
             let layout = &launch.layout;
             let group = |time: usize| {
                 let entries = launch.bindings.iter().zip(0..);
@@ -233,9 +233,9 @@ impl Replay {
     ///
     /// # Panics
     ///
-    /// If [`MOST_TIMES`] are queued.
+    /// If [`MAX_TIMES`] are queued.
     pub fn queue(&mut self) {
-        assert!(self.times < MOST_TIMES, "too many times in one submission");
+        assert!(self.times < MAX_TIMES, "too many times in one submission");
         self.times += 1;
     }
 

@@ -6,7 +6,7 @@ use crate::device::{self, BackendChoice};
 use crate::model::ModelKind;
 use crate::ops::wgsl::launched::{self, Launched};
 use crate::program::tests::{architectures, assert_same};
-use crate::program::{Dispatch, MOST_BINDINGS, PAGE_CLASS};
+use crate::program::{Dispatch, MAX_BINDINGS, PAGE_CLASS};
 use crate::train::recipe::Recipe;
 use crate::train::{ClassWeights, DeviceSplit, Learner, Settings, Tally};
 
@@ -126,7 +126,7 @@ fn no_kernel_of_a_page_binds_more_than_every_device_has() {
             let model = recipe.model(kind, FASHION_MNIST_SPEC);
             let written = model.program(6_000, 128, PAGE_CLASS);
             let bindings = written.launches.iter().map(|launch| launch.bindings.len());
-            assert!(bindings.max().is_some_and(|most| most <= MOST_BINDINGS));
+            assert!(bindings.max().is_some_and(|most| most <= MAX_BINDINGS));
         }
     }
 }

@@ -39,7 +39,7 @@ pub struct Cases {
     counts: Vec<Vec<u32>>,
 }
 
-/// An image: its place in the [`Sheet`], what it is called, its label, each model's answer; the
+/// An image: its place in the [`Sheet`], what it is called, its label, each model's prediction; the
 /// classes that are worth a word, and each model's probabilities of these in thousandths.
 #[derive(Serialize)]
 struct Case(usize, Name, u16, Vec<u16>, Vec<u16>, Vec<Vec<Option<u16>>>);
@@ -251,8 +251,8 @@ impl<'a> Collector<'_, 'a> {
             let rows = self.test.probabilities.iter().map(|rows| rows.row(image));
             let rows: Vec<&[f32]> = rows.collect();
             let label = split.labels[image];
-            let answers: Vec<u16> = rows.iter().map(|row| argmax(row) as u16).collect();
-            let classes = told(&rows, label, &answers);
+            let predictions: Vec<u16> = rows.iter().map(|row| argmax(row) as u16).collect();
+            let classes = told(&rows, label, &predictions);
             let of_classes = |row: &&[f32]| {
                 let values = classes.iter().map(|class| row[usize::from(*class)]);
                 values.map(thousandths).collect()
@@ -261,7 +261,7 @@ impl<'a> Collector<'_, 'a> {
                 self.sheet.add(split.image(image)),
                 name,
                 label,
-                answers,
+                predictions,
                 classes.clone(),
                 rows.iter().map(of_classes).collect(),
             ));
@@ -270,9 +270,9 @@ impl<'a> Collector<'_, 'a> {
     }
 }
 
-/// The classes of an image that are worth a word, the most probable first: its own, the models' answers,
+/// The classes of an image that are worth a word, the most probable first: its own, the models' predictions,
 /// and of the others the [`OTHERS`] that any model thinks of.
-fn told(rows: &[&[f32]], label: u16, answers: &[u16]) -> Vec<u16> {
+fn told(rows: &[&[f32]], label: u16, predictions: &[u16]) -> Vec<u16> {
     let most = |class: u16| {
         let of_class = rows.iter().map(|row| row[usize::from(class)]);
         of_class.fold(0.0, f32::max)
@@ -284,7 +284,7 @@ fn told(rows: &[&[f32]], label: u16, answers: &[u16]) -> Vec<u16> {
     ranked.retain(|&(class, most)| {
         let other = class != label;
         others += usize::from(other);
-        !other || answers.contains(&class) || (others <= OTHERS && most >= LEAST)
+        !other || predictions.contains(&class) || (others <= OTHERS && most >= LEAST)
     });
     ranked.into_iter().map(|(class, _)| class).collect()
 }

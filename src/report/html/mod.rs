@@ -53,7 +53,7 @@ const IMAGES: usize = 2_000;
 /// which for images like those of Fashion-MNIST keeps the file below 2 MB,
 const LEAST_ROOM: usize = 1_600_000;
 /// and for any other below 10 MB.
-const MOST_ROOM: usize = 8_000_000;
+const MAX_ROOM: usize = 8_000_000;
 /// Images in a list, halved until all fit.
 const LONGEST_LIST: usize = 400;
 /// Lists this short stay: then images are made smaller.
@@ -246,7 +246,7 @@ fn images(runs: &[RunData]) -> Result<(Vec<Option<Cases>>, usize, String)> {
     let tested = || runs.iter().filter_map(|run| run.test);
     let values = tested().map(|test| Reduction::new(test.split.spec.shape, LONGEST_SIDE));
     let values = values.map(|reduction| reduction.shape().values()).max();
-    let room = (values.unwrap_or(0) * IMAGES).clamp(LEAST_ROOM, MOST_ROOM);
+    let room = (values.unwrap_or(0) * IMAGES).clamp(LEAST_ROOM, MAX_ROOM);
 
     let rankings = |run: &RunData| run.test.map(|test| cases::rankings(run.evaluation, test));
     let rankings: Vec<Option<Vec<Ranking>>> = runs.iter().map(rankings).collect();
