@@ -5,6 +5,7 @@ mod common;
 
 mod commands;
 mod messages;
+mod messy_folder;
 mod own_pictures;
 mod stages;
 mod web;
