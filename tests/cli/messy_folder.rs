@@ -1,5 +1,6 @@
 //! A folder with all that folders of pictures have in them, and the whole of what is said of it.
-#![cfg(unix)]
+//! On Linux, whose file systems take any bytes for a name.
+#![cfg(target_os = "linux")]
 
 use std::ffi::OsStr;
 use std::fs;
