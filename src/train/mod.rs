@@ -2,6 +2,7 @@
 
 mod batches;
 mod class_weights;
+mod device_split;
 pub mod history;
 pub(crate) mod inference;
 mod kernels;
@@ -12,6 +13,7 @@ pub mod schedule;
 mod settings;
 mod state;
 mod step_queue;
+mod streamed;
 mod tally;
 
 use anyhow::{Result, ensure};
@@ -20,8 +22,9 @@ use crate::dataset::{Dataset, Split};
 use crate::util::text::{count, thousands};
 use history::{EpochRecord, History};
 
-pub use batches::{Batch, Batches, DeviceSplit, shuffled};
+pub use batches::{Batch, Batches, shuffled};
 pub use class_weights::ClassWeights;
+pub use device_split::DeviceSplit;
 pub use inference::Inference;
 pub use learner::Learner;
 pub use settings::{ModelSettings, Settings, Training};
