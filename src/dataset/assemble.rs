@@ -50,7 +50,7 @@ pub fn assemble(
     let shares = Shares::wanted(&name, &given, train.len(), &asked)?;
     let is_complete = shares.are_none();
     let mut warnings = Vec::new();
-    // Of Fashion-MNIST nothing is to be found out.
+    // Of Fashion-MNIST nothing is to be found out, nor made.
     if with_validation {
         let splits = [Some(&train), validation.as_ref(), test.as_ref()];
         let contents = splits.map(|split| split.map(contents).unwrap_or_default());
@@ -59,24 +59,21 @@ pub fn assemble(
             false => assigned(&train, &contents[0], preparation.seed, shares),
         };
         warnings = repeated(&class_names, splits, contents, &parts);
-        if !is_complete {
-            let made = |part| {
-                Some(part)
-                    .filter(|part| parts.contains(part))
-                    .map(|part| taken(&train, &parts, part))
-            };
-            let (of_validation, of_test) = (made(Part::Validation), made(Part::Test));
-            train = taken(&train, &parts, Part::Train);
-            for (split, part) in [(&of_validation, "validate"), (&of_test, "test")] {
-                if let Some(split) = split {
-                    notify(Event::Note(&format!(
-                        "{name} has no images to {part} with: {} of those to train on are taken",
-                        count(split.len(), "image")
-                    )));
-                }
+        for (split, part, verb) in [
+            (&mut validation, Part::Validation, "validate"),
+            (&mut test, Part::Test, "test"),
+        ] {
+            if parts.contains(&part) {
+                let made = taken(&train, &parts, part);
+                notify(Event::Note(&format!(
+                    "{name} has no images to {verb} with: {} of those to train on are taken",
+                    count(made.len(), "image")
+                )));
+                *split = Some(made);
             }
-            validation = validation.or(of_validation);
-            test = test.or(of_test);
+        }
+        if !is_complete {
+            train = taken(&train, &parts, Part::Train);
         }
     }
     let spec = spec.measured(&train);

@@ -103,6 +103,11 @@ impl<'a> Plan<'a> {
         plan
     }
 
+    /// Blocks of output channels.
+    fn blocks(&self) -> usize {
+        self.shape.out_channels.div_ceil(self.block)
+    }
+
     /// Columns of an image with a border of zeros.
     fn row(&self, border: usize) -> usize {
         4 * self.tiles[1] + 2 * border
@@ -164,6 +169,45 @@ impl<'a> Plan<'a> {
             + self.image(0, self.block)
             + ELEMENTS * (self.inputs_stride() + self.gradients_stride() + self.sums_stride())
     }
+
+    /// Adds up the units' results, and writes them; whether all are finite.
+    fn sum(
+        &self,
+        partials: &[f32],
+        grad_weight: &mut [MaybeUninit<f32>],
+        grad_bias: &mut [MaybeUninit<f32>],
+    ) -> bool {
+        let (rows, filter) = (9 * self.in_channels, 9 * self.shape.in_channels);
+        grad_weight
+            .par_chunks_mut(LINE * filter)
+            .zip(grad_bias.par_chunks_mut(LINE))
+            .enumerate()
+            .map(|(group, (filters, bias))| {
+                // A cache line of channels in the results of its block.
+                let (block, first) = (group * LINE / self.block, group * LINE % self.block);
+                let parts = partials.chunks_exact(self.partial()).skip(block);
+                scratch::with(&scratch::LOCAL, (rows + 1) * LINE, |total| {
+                    total.fill(0.0);
+                    for part in parts.step_by(self.blocks()) {
+                        let part = part.chunks_exact(self.block);
+                        for (total, part) in total.chunks_exact_mut(LINE).zip(part) {
+                            for (total, part) in total.iter_mut().zip(&part[first..]) {
+                                *total += part;
+                            }
+                        }
+                    }
+                    bias.write_copy_of_slice(&total[rows * LINE..][..bias.len()]);
+                    for (o, filter) in filters.chunks_exact_mut(filter).enumerate() {
+                        for (i, weight) in filter.iter_mut().enumerate() {
+                            let (c, tap) = (i / 9, i % 9);
+                            weight.write(total[(tap * self.in_channels + c) * LINE + o]);
+                        }
+                    }
+                    total.iter().all(|value| value.is_finite())
+                })
+            })
+            .reduce(|| true, |a, b| a & b)
+    }
 }
 
 /// Writes both gradients; whether all their values are finite. If not, they are not what the definition says.
@@ -177,7 +221,7 @@ pub fn grad_weight(
 ) -> bool {
     let plan = &Plan::new(shape);
     let partial = plan.partial();
-    let blocks = shape.out_channels.div_ceil(plan.block);
+    let blocks = plan.blocks();
     let chunks = shape.batch.div_ceil(plan.chunk());
     scratch::with(&scratch::SHARED, chunks * blocks * partial, |partials| {
         // A chunk's blocks beside each other.
@@ -197,36 +241,7 @@ pub fn grad_weight(
                 });
             });
         });
-        let partials = &*partials;
-        let rows = 9 * plan.in_channels;
-        grad_weight
-            .par_chunks_mut(LINE * shape.in_channels * 9)
-            .zip(grad_bias.par_chunks_mut(LINE))
-            .enumerate()
-            .map(|(group, (filters, bias))| {
-                // A cache line of channels in the sums of its block.
-                let (block, first) = (group * LINE / plan.block, group * LINE % plan.block);
-                scratch::with(&scratch::LOCAL, (rows + 1) * LINE, |total| {
-                    total.fill(0.0);
-                    for part in partials.chunks_exact(partial).skip(block).step_by(blocks) {
-                        let part = part.chunks_exact(plan.block);
-                        for (total, part) in total.chunks_exact_mut(LINE).zip(part) {
-                            for (total, part) in total.iter_mut().zip(&part[first..]) {
-                                *total += part;
-                            }
-                        }
-                    }
-                    bias.write_copy_of_slice(&total[rows * LINE..][..bias.len()]);
-                    for (o, filter) in filters.chunks_exact_mut(9 * shape.in_channels).enumerate() {
-                        for (i, weight) in filter.iter_mut().enumerate() {
-                            let (c, tap) = (i / 9, i % 9);
-                            weight.write(total[(tap * plan.in_channels + c) * LINE + o]);
-                        }
-                    }
-                    total.iter().all(|value| value.is_finite())
-                })
-            })
-            .reduce(|| true, |a, b| a & b)
+        plan.sum(partials, grad_weight, grad_bias)
     })
 }
 

@@ -1,6 +1,7 @@
 //! The tiles of one kind: their input transform and products; the rest is in `outputs.rs`.
 
-use super::{GROUP, Plan, tiles, transforms};
+use super::transforms::{Input, nested};
+use super::{GROUP, Plan, tiles};
 use crate::ops::conv_relu_pool::BlockShape;
 use crate::ops::simd::Vector;
 
@@ -124,7 +125,8 @@ impl Tiles<'_> {
             unsafe {
                 let from = self.pixels.as_ptr().add(corner + channel);
                 let to = self.tiles_in.as_mut_ptr().add(tile * channels + channel);
-                transform_input::<V, ROWS, COLUMNS>(from, steps, to, self.plan.tiles_in_stride());
+                let stride = self.plan.tiles_in_stride();
+                nested::<V, Input<ROWS>, Input<COLUMNS>>(from, steps, to, stride);
             }
         }
     }
@@ -180,40 +182,6 @@ impl Tiles<'_> {
         let (shape, channels) = (self.plan.shape, self.plan.in_channels);
         block.image * shape.pixel_image(channels)
             + 2 * (block.row * shape.padded_width() + block.column) * channels
-    }
-}
-
-/// `Bᵀ · d · B` of a tile for a vector of channels, `steps` from a row and a column of it to the next,
-/// to elements `stride` apart.
-///
-/// # Safety
-/// As for [`Vector`], at all `ROWS + 2` rows and `COLUMNS + 2` columns, and elements.
-#[inline(always)]
-pub unsafe fn transform_input<V: Vector, const ROWS: usize, const COLUMNS: usize>(
-    from: *const f32,
-    steps: [usize; 2],
-    to: *mut f32,
-    stride: usize,
-) {
-    // SAFETY: as the caller promises.
-    unsafe {
-        let mut rows = [[V::splat(0.0); 6]; 6];
-        for x in 0..COLUMNS + 2 {
-            let mut column = [V::splat(0.0); 6];
-            for y in 0..ROWS + 2 {
-                column[y] = V::load(from.add(y * steps[0] + x * steps[1]));
-            }
-            let column = transforms::input::<V, ROWS>(column);
-            for y in 0..ROWS + 2 {
-                rows[y][x] = column[y];
-            }
-        }
-        for y in 0..ROWS + 2 {
-            let row = transforms::input::<V, COLUMNS>(rows[y]);
-            for x in 0..COLUMNS + 2 {
-                row[x].store(to.add((y * (COLUMNS + 2) + x) * stride));
-            }
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The weights' transform, done once per call.
 
-use super::{KINDS, Plan, transforms};
+use super::transforms::{Weights, nested};
+use super::{KINDS, Plan};
 use crate::ops::conv_relu_pool::cpu::layout::{self, transpose_weights};
 use crate::ops::scratch::{LINE, cut};
 use crate::ops::simd::{Kernel, Vector};
@@ -70,25 +71,10 @@ unsafe fn transform<V: Vector, const ROWS: usize, const COLUMNS: usize>(
             // values in `out`; vectors divide a block.
             unsafe {
                 let taps = taps.as_ptr().add(channel * 9 * plan.block + o);
-                let mut rows = [[V::splat(0.0); 3]; 6];
-                for x in 0..3 {
-                    let mut column = [V::splat(0.0); 3];
-                    for y in 0..3 {
-                        column[y] = V::load(taps.add((y * 3 + x) * plan.block));
-                    }
-                    let column = transforms::weights::<V, ROWS>(column);
-                    for y in 0..ROWS + 2 {
-                        rows[y][x] = column[y];
-                    }
-                }
+                let steps = [3 * plan.block, plan.block];
                 let out = out.as_mut_ptr().add(channel * plan.block + o);
-                for y in 0..ROWS + 2 {
-                    let row = transforms::weights::<V, COLUMNS>(rows[y]);
-                    for x in 0..COLUMNS + 2 {
-                        let element = y * (COLUMNS + 2) + x;
-                        row[x].store(out.add(element * plan.weight_stride()));
-                    }
-                }
+                let stride = plan.weight_stride();
+                nested::<V, Weights<ROWS>, Weights<COLUMNS>>(taps, steps, out, stride);
             }
         }
     }

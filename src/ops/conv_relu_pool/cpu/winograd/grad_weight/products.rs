@@ -1,7 +1,9 @@
 //! The transforms of tiles, and the sums of their products.
 
 use super::{ELEMENTS, GROUP, Plan};
-use crate::ops::conv_relu_pool::cpu::winograd::{tiles::transform_input, transforms};
+use crate::ops::conv_relu_pool::cpu::winograd::transforms::{
+    Input, OutputTransposed, WeightsTransposed, nested,
+};
 use crate::ops::simd::Vector;
 
 /// Transformed tiles, and the sums of their products.
@@ -31,22 +33,25 @@ impl Products<'_> {
         // `GROUP` tiles wait.
         unsafe {
             let (channels, width) = (plan.in_channels, plan.row(1));
-            let from = pixels.as_ptr().add(4 * (row * width + column) * channels);
+            let steps = [width * channels, channels];
+            let from = pixels
+                .as_ptr()
+                .add(4 * (row * steps[0] + column * channels));
             let to = self.inputs.as_mut_ptr().add(self.tiles * channels);
             for channel in (0..channels).step_by(V::LANES) {
-                let steps = [width * channels, channels];
-                let to = to.add(channel);
-                transform_input::<V, 4, 4>(from.add(channel), steps, to, plan.inputs_stride());
+                let (from, to) = (from.add(channel), to.add(channel));
+                nested::<V, Input<4>, Input<4>>(from, steps, to, plan.inputs_stride());
             }
             let (channels, width) = (plan.block, plan.row(0));
+            let steps = [width * channels, channels];
             let from = gradients
                 .as_ptr()
-                .add(4 * (row * width + column) * channels);
+                .add(4 * (row * steps[0] + column * channels));
             let to = self.gradients.as_mut_ptr().add(self.tiles * channels);
             for channel in (0..channels).step_by(V::LANES) {
-                let steps = [width * channels, channels];
-                let to = to.add(channel);
-                transform_gradient::<V>(from.add(channel), steps, to, plan.gradients_stride());
+                let (from, to) = (from.add(channel), to.add(channel));
+                let stride = plan.gradients_stride();
+                nested::<V, OutputTransposed, OutputTransposed>(from, steps, to, stride);
             }
             self.tiles += 1;
             if self.tiles == GROUP {
@@ -154,55 +159,10 @@ impl Products<'_> {
             // SAFETY: the caller promises the instruction set; vectors divide a matrix, of which
             // `sums` holds one for each element and `rows` one for each tap.
             unsafe {
-                let sums = self.sums.as_ptr().add(at);
-                let mut half = [[V::splat(0.0); 6]; 3];
-                for x in 0..6 {
-                    let mut column = [V::splat(0.0); 6];
-                    for y in 0..6 {
-                        column[y] = V::load(sums.add((y * 6 + x) * self.plan.sums_stride()));
-                    }
-                    let column = transforms::weights_transposed::<V>(column);
-                    for y in 0..3 {
-                        half[y][x] = column[y];
-                    }
-                }
-                for y in 0..3 {
-                    let taps = transforms::weights_transposed::<V>(half[y]);
-                    for x in 0..3 {
-                        taps[x].store(rows.as_mut_ptr().add((y * 3 + x) * matrix + at));
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// `A · g · Aᵀ` of a tile of 4 × 4 gradients, for a vector of channels, `steps` from a row and a column
-/// to the next.
-#[inline(always)]
-unsafe fn transform_gradient<V: Vector>(
-    from: *const f32,
-    steps: [usize; 2],
-    to: *mut f32,
-    stride: usize,
-) {
-    // SAFETY: the caller promises the instruction set, the tile and room for its elements.
-    unsafe {
-        let mut rows = [[V::splat(0.0); 4]; 6];
-        for x in 0..4 {
-            let mut column = [V::splat(0.0); 4];
-            for y in 0..4 {
-                column[y] = V::load(from.add(y * steps[0] + x * steps[1]));
-            }
-            let column = transforms::output_transposed::<V>(column);
-            for y in 0..6 {
-                rows[y][x] = column[y];
-            }
-        }
-        for y in 0..6 {
-            let row = transforms::output_transposed::<V>(rows[y]);
-            for x in 0..6 {
-                row[x].store(to.add((y * 6 + x) * stride));
+                let (sums, stride) = (self.sums.as_ptr().add(at), self.plan.sums_stride());
+                let steps = [6 * stride, stride];
+                let taps = rows.as_mut_ptr().add(at);
+                nested::<V, WeightsTransposed, WeightsTransposed>(sums, steps, taps, matrix);
             }
         }
     }
