@@ -20,6 +20,7 @@ macro_rules! errln {
 
 pub mod allocator;
 mod bench;
+mod choices;
 mod data;
 mod dataset;
 mod devices;

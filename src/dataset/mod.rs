@@ -96,14 +96,13 @@ pub const FASHION_MNIST_CLASSES: [&str; CLASSES] = [
 
 /// Which dataset a user asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum DatasetChoice {
-    /// Fashion-MNIST if it is there or can be downloaded, else the synthetic stand-in
+    /// Fashion-MNIST if it is there or can be downloaded, else the synthetic stand-in.
     #[default]
     Auto,
-    /// Fashion-MNIST or an error
+    /// Fashion-MNIST or an error.
     FashionMnist,
-    /// Garments drawn by the program itself: needs no files and no network
+    /// Garments drawn by the program itself: needs no files and no network.
     Synthetic,
 }
 

@@ -6,15 +6,14 @@ use serde::{Deserialize, Serialize};
 
 /// How a picture of any size becomes an image of one size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum Resize {
-    /// The whole picture, as large as it fits, in the middle of black
+    /// The whole picture, as large as it fits, in the middle of black.
     #[default]
     Pad,
-    /// As much of its middle as fills the image
+    /// As much of its middle as fills the image.
     Crop,
-    /// The whole picture, whatever becomes of its proportions
+    /// The whole picture, whatever becomes of its proportions.
     Stretch,
 }
 

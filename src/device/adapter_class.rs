@@ -15,7 +15,6 @@ use crate::util::lock;
 /// Results differ between classes by rounding, and by what that decides: the winner among equal values of a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum AdapterClass {
     /// The few cores of a CPU, on which Vulkan runs in software.
     Software,

@@ -34,7 +34,6 @@ pub(crate) use read_back::{read, wait};
 
 /// The value of `--backend`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum BackendChoice {
     /// A hardware GPU if there is one, else the CPU.
     #[default]

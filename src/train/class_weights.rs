@@ -5,13 +5,12 @@ use serde::{Deserialize, Serialize};
 /// How much each class counts in the training loss: see
 /// [`cross_entropy`](crate::ops::cross_entropy::cross_entropy).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum ClassWeights {
-    /// Each image as much as any other
+    /// Each image as much as any other.
     #[default]
     None,
-    /// All images of a class together as much as those of any other
+    /// All images of a class together as much as those of any other.
     Balanced,
 }
 

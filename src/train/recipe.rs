@@ -19,18 +19,17 @@ pub const VALIDATION_IMAGES: usize = 5_000;
 
 /// How well, and for how long, models are trained.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum Recipe {
-    /// Adam with a fixed learning rate, no tricks: 10 epochs
+    /// Adam with a fixed learning rate, no tricks: 10 epochs.
     Plain,
-    /// The best accuracy that 10 epochs give
+    /// The best accuracy that 10 epochs give.
     #[default]
     Standard,
-    /// The best accuracy, as long as it takes
+    /// The best accuracy, as long as it takes.
     Best,
     /// What photographs want, of which there are few: small batches, shifted and blended, nothing mirrored;
-    /// 60 epochs
+    /// 60 epochs.
     Pictures,
 }
 

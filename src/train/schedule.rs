@@ -6,12 +6,11 @@ use serde::{Deserialize, Serialize};
 
 /// How the learning rate changes after the warm-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum Decay {
-    /// Not at all
+    /// Not at all.
     Constant,
-    /// Along half a cosine down to 0 at the end of the run
+    /// Along half a cosine down to 0 at the end of the run.
     Cosine,
 }
 

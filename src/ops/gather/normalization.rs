@@ -6,13 +6,12 @@ use crate::dataset::Channel;
 
 /// What becomes of the bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum Normalization {
-    /// From 0, background, to 1
+    /// From 0, background, to 1.
     #[default]
     Unit,
-    /// With mean 0 and deviation 1 over the training images, in each channel
+    /// With mean 0 and deviation 1 over the training images, in each channel.
     Centered,
 }
 
