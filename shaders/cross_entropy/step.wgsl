@@ -2,15 +2,13 @@
 // epoch's tally.
 //
 // One workgroup takes the whole batch: one invocation takes every INVOCATIONS-th row, and a tree in
-// workgroup memory adds up what they found, always in the same order. Needs reduce/tree_sum.wgsl, and
-// equal_weights.wgsl or class_weights.wgsl.
+// workgroup memory adds up what they found, always in the same order. Needs reduce/tree_sum.wgsl,
+// totals.wgsl, and equal_weights.wgsl or class_weights.wgsl.
 //
 // logits       [BATCH, CLASSES]
 // targets      [BATCH, CLASSES], rows that sum to 1 (one-hot or soft)
 // grad_logits  [BATCH, CLASSES]
-// tally        [3]: the sum of losses; the number of rows whose largest logit is where the largest
-//              target is (the first one in a tie); 1 if the sum of losses is finite, else 0
-// loss         [1]: the mean of the losses
+// tally        [3], and loss [1]: see totals.wgsl
 
 const BATCH: u32 = {{ batch }};
 const CLASSES: u32 = {{ classes }};
@@ -22,9 +20,6 @@ const INVOCATIONS: u32 = {{ invocations }};
 @group(0) @binding(2) var<storage, read_write> grad_logits: array<f32>;
 @group(0) @binding(3) var<storage, read_write> tally: array<f32>;
 @group(0) @binding(4) var<storage, read_write> loss: array<f32>;
-
-// Loss and correct predictions.
-alias Summand = vec2<f32>;
 
 @compute @workgroup_size(INVOCATIONS)
 fn main(@builtin(local_invocation_index) local: u32) {
@@ -75,11 +70,6 @@ fn main(@builtin(local_invocation_index) local: u32) {
 
     let total = sum_of_all(local, sum);
     if (local == 0u) {
-        tally[0] = total.x;
-        tally[1] = total.y;
-        // By its bits: a compiler may assume that no number is infinite or NaN.
-        let exponent = bitcast<u32>(total.x) & 0x7f800000u;
-        tally[2] = select(0.0, 1.0, exponent != 0x7f800000u);
-        loss[0] = total.x / f32(BATCH);
+        store_totals(total);
     }
 }

@@ -7,14 +7,14 @@
 //
 //   dispatch.x  blocks of ELEMENTS elements, and one more
 //
-// Needs reduce/tree_sum.wgsl.
+// Needs reduce/tree_sum.wgsl and cross_entropy/totals.wgsl.
 //
 // input        [BATCH, INPUTS]
 // grad_logits  [BATCH, CLASSES]
 // row_sums     [BATCH, 2]
 // grad_weight  [INPUTS, CLASSES]
 // grad_bias    [CLASSES]
-// tally        [3], and loss [1]: as those of cross_entropy/step.wgsl
+// tally        [3], and loss [1]: see cross_entropy/totals.wgsl
 
 const BATCH: u32 = {{ batch }};
 const INPUTS: u32 = {{ inputs }};
@@ -33,9 +33,6 @@ const BLOCKS: u32 = (WEIGHTS + CLASSES + ELEMENTS - 1) / ELEMENTS;
 @group(0) @binding(4) var<storage, read_write> grad_bias: array<f32>;
 @group(0) @binding(5) var<storage, read_write> tally: array<f32>;
 @group(0) @binding(6) var<storage, read_write> loss: array<f32>;
-
-// Loss and correct predictions.
-alias Summand = vec2<f32>;
 
 // [STRIDE][ELEMENTS]
 var<workgroup> grads: array<f32, INVOCATIONS>;
@@ -73,12 +70,7 @@ fn sum_losses(local: u32) {
     }
     let total = sum_of_all(local, sum);
     if (local == 0u) {
-        tally[0] = total.x;
-        tally[1] = total.y;
-        // By its bits: a compiler may assume that no number is infinite or NaN.
-        let exponent = bitcast<u32>(total.x) & 0x7f800000u;
-        tally[2] = select(0.0, 1.0, exponent != 0x7f800000u);
-        loss[0] = total.x / f32(BATCH);
+        store_totals(total);
     }
 }
 

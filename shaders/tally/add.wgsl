@@ -1,4 +1,4 @@
-// Adds to an epoch's tally what the batches of several steps add to it (see cross_entropy/step.wgsl).
+// Adds to an epoch's tally what the batches of several steps add to it (see cross_entropy/totals.wgsl).
 //
 // One invocation takes a number and goes through the steps in their order, so that the sum is the
 // one of adding each as it comes.

@@ -15,11 +15,13 @@ pub fn step(batch: usize, classes: usize, is_weighted: bool) -> Launch {
             false => template!(
                 "cross_entropy/equal_weights",
                 "cross_entropy/step",
+                "cross_entropy/totals",
                 "reduce/tree_sum"
             ),
             true => template!(
                 "cross_entropy/class_weights",
                 "cross_entropy/step",
+                "cross_entropy/totals",
                 "reduce/tree_sum"
             ),
         },

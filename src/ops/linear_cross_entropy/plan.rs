@@ -90,7 +90,11 @@ pub fn plan(
         },
         sums: Launch {
             name: "linear_cross_entropy/sums",
-            template: template!("linear_cross_entropy/sums", "reduce/tree_sum"),
+            template: template!(
+                "linear_cross_entropy/sums",
+                "cross_entropy/totals",
+                "reduce/tree_sum"
+            ),
             values: totals,
             grid: grid([blocks + 1, 1, 1]),
         },
