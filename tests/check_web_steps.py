@@ -31,8 +31,10 @@ STEPS = """async ({ data, name, beginning, order, steps }) => {
     const { epochs, seed, batch_size: batchSize, evaluation_batch: evaluationBatch, packed } = training;
     const model = training.models.find((model) => model.name === name);
     const { shaders: texts, models } = await decodePrograms(data.programs);
-    const { device } = await openGpu(needsOf(Object.values(models[name])));
-    const shaders = new Shaders(device, texts);
+    const opened = await openGpu(needsOf(Object.values(models[name])));
+    if (!opened.isSoftware) throw new Error('SwiftShader is not known as software');
+    const { device } = opened;
+    const shaders = new Shaders(opened, texts);
 
     const { len } = packed.train;
     const bytes = await unpacked(packed.train.bytes);

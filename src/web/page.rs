@@ -22,6 +22,7 @@ const MODULES: &[&str] = &[
     include_str!("page/fit.js"),
     include_str!("page/prepare.js"),
     include_str!("page/reference.js"),
+    include_str!("page/turns.js"),
     include_str!("page/device.js"),
     include_str!("page/predict.js"),
     include_str!("page/random.js"),

@@ -1,5 +1,7 @@
 // The GPU: getting it, and running programs on it.
 
+import { inTurns } from './turns.js';
+
 /** Why there is no GPU, for the user, and what may help. */
 export class NoGpu extends Error {
   constructor(message, advice = []) {
@@ -35,7 +37,7 @@ export function needsOf(programs) {
  * A device that can run programs with these needs, and what is worth telling of it.
  *
  * Throws `NoGpu` where there is none.
- * @returns {Promise<{device: GPUDevice, name: string, limits: Object<string, number>}>}
+ * @returns {Promise<{device: GPUDevice, isSoftware: boolean, name: string, limits: Object<string, number>}>}
  */
 export async function openGpu(needs) {
   if (!globalThis.isSecureContext) {
@@ -60,7 +62,7 @@ export async function openGpu(needs) {
   const { description, vendor, architecture, device: id } = adapter.info ?? {};
   const name = [description, vendor, architecture, id].filter(Boolean).join(', ') || 'not named by the browser';
   const limits = Object.fromEntries(Object.keys(needs).map((limit) => [limit, device.limits[limit]]));
-  return { device, name, limits };
+  return { device, isSoftware: adapter.info?.isFallbackAdapter ?? false, name, limits };
 }
 
 /**
@@ -79,23 +81,31 @@ export async function checked(device, what, work) {
   return result;
 }
 
-/** The shaders of a page on a device: each is compiled once, when it is first needed. */
+/** The shaders of a page on a GPU: each is compiled once, when it is first needed. */
 export class Shaders {
   #shaders;
+  #isSoftware;
   #pipelines = new Map();
 
-  constructor(device, shaders) {
+  /** @param {{device: GPUDevice, isSoftware: boolean}} gpu */
+  constructor({ device, isSoftware }, shaders) {
     this.device = device;
+    this.#isSoftware = isSoftware;
     this.#shaders = shaders;
   }
 
-  /** @returns {Promise<GPUComputePipeline>} */
-  pipeline(number) {
-    if (!this.#pipelines.has(number)) this.#pipelines.set(number, this.#compile(this.#shaders[number]));
-    return this.#pipelines.get(number);
+  /**
+   * The shader of this number, and the workgroups that it is launched with, of so many in a program.
+   * @returns {Promise<{pipeline: GPUComputePipeline, grid: number[]}>}
+   */
+  async launch(number, grid) {
+    const { name, code } = this.#shaders[number];
+    const launch = this.#isSoftware ? inTurns({ code, grid }) : { code, grid };
+    if (!this.#pipelines.has(launch.code)) this.#pipelines.set(launch.code, this.#compile(name, launch.code));
+    return { pipeline: await this.#pipelines.get(launch.code), grid: launch.grid };
   }
 
-  #compile({ name, code }) {
+  #compile(name, code) {
     const { device } = this;
     return checked(device, name, () =>
       device.createComputePipelineAsync({
@@ -130,9 +140,9 @@ export class Program {
    * @returns {Promise<Program>}
    */
   static async compile(shaders, description, shared = {}) {
-    const numbers = [...new Set(description.launches.map(({ pipeline }) => pipeline))];
-    const compiled = await Promise.all(numbers.map((number) => shaders.pipeline(number)));
-    const pipelines = new Map(numbers.map((number, index) => [number, compiled[index]]));
+    const compiled = await Promise.all(
+      description.launches.map(({ pipeline, grid }) => shaders.launch(pipeline, grid)),
+    );
     const { device } = shaders;
     return checked(device, 'Buffers', () => {
       const others = new Map(
@@ -143,16 +153,15 @@ export class Program {
       const buffers = description.buffers.map(
         ({ name, bytes }, index) => others.get(index) ?? madeBuffer(device, name, bytes),
       );
-      const launches = description.launches.map(({ pipeline, bindings, grid }) => ({
-        pipeline: pipelines.get(pipeline),
+      const launches = description.launches.map(({ bindings }, index) => ({
+        ...compiled[index],
         bindings: device.createBindGroup({
-          layout: pipelines.get(pipeline).getBindGroupLayout(0),
+          layout: compiled[index].pipeline.getBindGroupLayout(0),
           entries: bindings.map(([index, offset, size], binding) => ({
             binding,
             resource: others.has(index) ? { buffer: buffers[index] } : { buffer: buffers[index], offset, size },
           })),
         }),
-        grid,
       }));
       return new Program(device, description, buffers, launches);
     });

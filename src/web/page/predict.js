@@ -75,7 +75,7 @@ export class Predictor {
       device.lost.then(({ message }) => {
         this.#fallBack(`The GPU was lost (${message || 'no reason given'}). Reload the page to use it again.`);
       });
-      this.#shaders = new Shaders(device, shaders);
+      this.#shaders = new Shaders(this.gpu, shaders);
       this.difference = 0;
       await Promise.all(this.models.map((model) => this.#compile(model)));
       this.startMilliseconds = performance.now() - start;

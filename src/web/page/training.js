@@ -135,7 +135,8 @@ export class Training {
     this.#enter('compiling', state.models[0]);
     this.#lost = null;
     const needs = needsOf(state.models.flatMap(({ name }) => Object.values(models[name])));
-    const { device } = await openGpu(needs);
+    const opened = await openGpu(needs);
+    const { device } = opened;
     this.#device?.destroy();
     this.#device = device;
     device.lost.then(({ message }) => {
@@ -143,7 +144,7 @@ export class Training {
       this.#lost = `The GPU was lost (${message || 'no reason given'}) — go on: it continues after the last whole epoch`;
     });
     const images = await checked(device, 'Images', () => this.#upload(device));
-    const gpu = { device, shaders: new Shaders(device, shaders), ...images };
+    const gpu = { device, shaders: new Shaders(opened, shaders), ...images };
     const trained = this.#start === 'trained' ? this.#data.models.map(decodeModel) : [];
     this.#learners = await Promise.all(
       state.models.map(({ name }) => {
