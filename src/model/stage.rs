@@ -27,10 +27,7 @@ impl TryFrom<Vec<usize>> for Stage {
     type Error = Error;
 
     fn try_from(channels: Vec<usize>) -> Result<Self> {
-        ensure!(
-            !channels.is_empty(),
-            "widths: a stage has at least one convolution"
-        );
+        ensure!(!channels.is_empty(), "a stage has at least one convolution");
         Ok(Self(channels))
     }
 }
@@ -46,7 +43,7 @@ impl FromStr for Stage {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let channels: Result<_, _> = text.split('-').map(str::parse).collect();
+        let channels: Result<_, _> = text.trim().split('-').map(str::parse).collect();
         channels.map(Self).map_err(|_| {
             anyhow!("expected channels of a convolution, such as 64, or of several, such as 64-64")
         })
@@ -56,7 +53,7 @@ impl FromStr for Stage {
 #[derive(Serialize, Deserialize)]
 #[serde(
     untagged,
-    expecting = "widths: the channels of a stage were expected, a number or a list of numbers"
+    expecting = "the channels of a stage were expected, a number or a list of numbers"
 )]
 enum Json {
     One(usize),
@@ -126,7 +123,7 @@ mod tests {
 
     #[test]
     fn text_names_the_channels_of_each_convolution() {
-        for (text, channels) in [("64", &[64][..]), ("64-32-64", &[64, 32, 64]), ("0", &[0])] {
+        for (text, channels) in [("64", &[64][..]), (" 64-32-64", &[64, 32, 64]), ("0", &[0])] {
             let stage: Stage = text.parse().unwrap();
             assert_eq!(stage.channels(), channels);
         }

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::report::evaluation::LargestClass;
+use crate::util::json;
 use crate::util::statistics::MeanStd;
 use crate::util::whole_file;
 
@@ -85,8 +86,8 @@ impl Summary {
     /// # Errors
     ///
     /// If they do not.
-    pub fn parse(json: &[u8]) -> Result<Self> {
-        Ok(serde_json::from_slice(json)?)
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
+        Ok(json::parse(bytes)?)
     }
 }
 

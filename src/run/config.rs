@@ -7,6 +7,7 @@ use crate::dataset::digest::{DatasetDigest, label};
 use crate::dataset::{Channel, FASHION_MNIST_SPEC, Preparation, Spec, Split};
 use crate::device::Backend;
 use crate::train::Settings;
+use crate::util::json;
 use crate::util::text::{count, one_line};
 
 /// Characters of a name, more than any has.
@@ -39,7 +40,7 @@ pub struct Config {
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub runs: usize,
     /// Everything else the training depends on.
-    #[serde(flatten)]
+    #[serde(flatten, deserialize_with = "json::flattened")]
     pub settings: Settings,
 }
 
@@ -54,8 +55,8 @@ impl Config {
     /// # Errors
     ///
     /// If they do not, or if no such run is possible. Names are cleaned of control characters.
-    pub fn parse(json: &[u8]) -> Result<Self> {
-        let mut config: Self = serde_json::from_slice(json)?;
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
+        let mut config: Self = json::parse(bytes)?;
         let names = [&mut config.version, &mut config.dataset, &mut config.device];
         for name in names.into_iter().chain(&mut config.class_names) {
             *name = clean_name(name);

@@ -15,6 +15,7 @@ use crate::device::AdapterClass;
 use crate::model::{Architecture, Kernels, ModelKind};
 use crate::ops::gather::{Augment, MAX_CROP};
 use crate::program::{self, Parts, Program};
+use crate::util::json;
 
 /// Epochs of a run at most: what their history takes stays small beside the weights.
 const MAX_EPOCHS: usize = 50_000;
@@ -45,10 +46,10 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelSettings {
     /// Its layers.
-    #[serde(flatten)]
+    #[serde(flatten, deserialize_with = "json::flattened")]
     pub architecture: Architecture,
     /// How it learns.
-    #[serde(flatten)]
+    #[serde(flatten, deserialize_with = "json::flattened")]
     pub training: Training,
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(crate) mod folder_lock;
 #[cfg(feature = "cli")]
 pub(crate) mod in_order;
+pub(crate) mod json;
 #[cfg(feature = "cli")]
 pub(crate) mod markup;
 #[cfg(feature = "cli")]

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::model::top2;
+use crate::util::json;
 use crate::util::text::count;
 use crate::util::whole_file;
 
@@ -151,8 +152,8 @@ impl Evaluation {
     /// # Errors
     ///
     /// If they do not, or their parts are of different numbers of classes.
-    pub fn parse(json: &[u8]) -> Result<Self> {
-        let mut evaluation: Self = serde_json::from_slice(json)?;
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
+        let mut evaluation: Self = json::parse(bytes)?;
         let classes = evaluation.class_names.len();
         for model in &mut evaluation.models {
             ensure!(
