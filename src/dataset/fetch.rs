@@ -75,7 +75,8 @@ pub fn fetch(
             let proxy = connection.proxy_to(mirrors);
             bail!(
                 "{} of {} could not be downloaded{} — {} — {}, and run `fmnist data fetch \
-                 --data-dir {}` again, or put the four files into {} by hand",
+                 --data-dir {}` again, put the four files into {} by hand, or name a folder that has \
+                 them with --data-dir",
                 file.gz_name(),
                 manifest.name,
                 proxy.map_or(String::new(), |proxy| format!(" by the proxy {proxy}")),

@@ -1,8 +1,8 @@
 //! Datasets of IDX files in a folder: MNIST, its relatives, EMNIST, and one's own in the same files.
 //!
-//! A set is up to four files: `train-images-idx3-ubyte` with `train-labels-idx1-ubyte`, and `t10k-` or
-//! `test-` with the same, packed or not, with anything in front and in any of the usual spellings. A
-//! folder may have several sets, told apart by what stands in front.
+//! A set is up to six files: `train-images-idx3-ubyte` with `train-labels-idx1-ubyte`, and `t10k-` or
+//! `test-` and `val-`, `valid-` or `validation-` with the same, packed or not, with anything in front and in
+//! any of the usual spellings. A folder may have several sets, told apart by what stands in front.
 //!
 //! EMNIST's files, known by their names, differ: images are transposed, the letters' labels count from 1,
 //! and `…-mapping.txt` has a character for each label.
@@ -26,6 +26,8 @@ pub struct IdxSet {
     pub prefix: String,
     /// Images to train on, and their labels.
     pub train: [PathBuf; 2],
+    /// Images to validate with, and their labels.
+    pub validation: Option<[PathBuf; 2]>,
     /// Images to test with, and their labels.
     pub test: Option<[PathBuf; 2]>,
     /// The characters of EMNIST's labels.
@@ -35,9 +37,9 @@ pub struct IdxSet {
 /// The letters that EMNIST tells apart.
 const LETTERS: usize = 26;
 
-/// What files of a set are for: images and labels to train on, images and labels to test with; each with
-/// the names under which there is something.
-type Names = [[BTreeSet<String>; 2]; 2];
+/// What files of a set are for: images and labels to train on, to validate and to test with; each with the
+/// names under which there is something.
+type Names = [[BTreeSet<String>; 2]; 3];
 
 /// What names end with, after the part; whether that has images or labels, as an index into [`Names`].
 const KINDS: [(&str, usize); 3] = [
@@ -46,7 +48,14 @@ const KINDS: [(&str, usize); 3] = [
     ("-labels-idx1-ubyte", 1),
 ];
 /// What stands before that; which part it is, as an index into [`Names`].
-const PARTS: [(&str, usize); 3] = [("train", 0), ("t10k", 1), ("test", 1)];
+const PARTS: [(&str, usize); 6] = [
+    ("train", 0),
+    ("val", 1),
+    ("valid", 1),
+    ("validation", 1),
+    ("t10k", 2),
+    ("test", 2),
+];
 
 /// The sets of IDX files in a folder, in the order of their prefixes; none if there are none.
 ///
@@ -89,10 +98,10 @@ fn role(name: &str) -> Option<(&str, usize, usize)> {
 
 /// The set with this prefix; none if what has the names are folders without such a file.
 fn assemble(dir: &Path, prefix: String, names: &Names) -> Result<Option<IdxSet>> {
-    let [train, test] = names;
-    let test = pair(dir, test)?;
+    let [train, validation, test] = names;
+    let (validation, test) = (pair(dir, validation)?, pair(dir, test)?);
     let Some(train) = pair(dir, train)? else {
-        return match test {
+        return match validation.or(test) {
             None => Ok(None),
             Some([images, _]) => bail!(
                 "{} has no images to train on beside it — put train-images-idx3-ubyte and \
@@ -108,6 +117,7 @@ fn assemble(dir: &Path, prefix: String, names: &Names) -> Result<Option<IdxSet>>
     Ok(Some(IdxSet {
         prefix,
         train,
+        validation,
         test,
         mapping,
     }))
@@ -178,25 +188,26 @@ pub fn read(set: &IdxSet) -> Result<Arrays> {
         parts::check_labels(&labels_file, &part.labels, class_names.len(), &classes_of)
     };
     check(&set.train[1], &train)?;
-    let mut test = None;
-    if let Some([images, labels]) = &set.test {
-        let (test_shape, part) = read_part(&set.prefix, &[images, labels])?;
+    let read_other = |[images, labels]: &[PathBuf; 2]| {
+        let (other_shape, part) = read_part(&set.prefix, &[images, labels])?;
         ensure!(
-            test_shape == shape,
-            "{} holds images of {test_shape}, but {} of {shape} — all images of a dataset must have one \
+            other_shape == shape,
+            "{} holds images of {other_shape}, but {} of {shape} — all images of a dataset must have one \
              size",
             images.display(),
             set.train[0].display()
         );
         check(labels, &part)?;
-        test = Some(part);
-    }
+        Ok(part)
+    };
+    let validation = set.validation.as_ref().map(read_other).transpose()?;
+    let test = set.test.as_ref().map(read_other).transpose()?;
     Ok(Arrays {
         shape,
         class_names,
         parts: Parts {
             train,
-            validation: None,
+            validation,
             test,
         },
     })

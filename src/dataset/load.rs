@@ -236,7 +236,11 @@ fn read_idx(
     others_allowed: bool,
     notify: &mut dyn FnMut(Event<'_>),
 ) -> Result<Dataset> {
-    let arrays = idx_files::read(set)?;
+    let mut arrays = idx_files::read(set)?;
+    if preparation.last_validate {
+        // Earlier versions passed over those to validate with.
+        arrays.parts.validation = None;
+    }
     let paths = set.train.iter().chain(set.test.iter().flatten());
     let sums = sums_of(&arrays);
     let files: Vec<(&PathBuf, &ManifestFile)> = paths.zip(&manifest.files).collect();
@@ -245,7 +249,7 @@ fn read_idx(
         .map(|((path, file), _)| (*path, *file))
         .collect();
     // Of Fashion-MNIST there are four files, and what is changed in one still is of garments.
-    let is_whole = files.len() == manifest.files.len();
+    let is_whole = files.len() == manifest.files.len() && arrays.parts.validation.is_none();
     let is_alike = arrays.shape == FASHION_MNIST_SHAPE && arrays.class_names.len() <= CLASSES;
     let of_garments = |arrays: Arrays| Arrays {
         class_names: FASHION_MNIST_CLASSES.map(str::to_owned).to_vec(),

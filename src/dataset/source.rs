@@ -113,7 +113,8 @@ fn of_file(path: &Path) -> Result<Source> {
         .filter(|folder| !folder.as_os_str().is_empty());
     let sets = idx_files::sets_in(folder.unwrap_or(Path::new(".")))?;
     let of_set = |set: &IdxSet| {
-        let mut files = set.train.iter().chain(set.test.iter().flatten());
+        let others = set.validation.iter().chain(&set.test).flatten();
+        let mut files = set.train.iter().chain(others);
         files.any(|file| file.file_name() == path.file_name())
     };
     let set = sets.into_iter().find(of_set);

@@ -700,6 +700,23 @@ fn a_dataset_is_recognised() {
     assert!(folder::is_in(many.path()));
 }
 
+#[test]
+fn parts_within_classes_are_warned_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = ["a/1.jpg", "a/2.jpg", "b/train/1.jpg", "b/more/2.jpg"];
+    add(dir.path(), &files);
+    let listing = folder::scan(dir.path()).unwrap();
+    assert_eq!(listing.warning, None);
+    add(dir.path(), &["b/Valid/2.jpg"]);
+    let listing = folder::scan(dir.path()).unwrap();
+    assert_eq!(listing.class_names, ["a", "b"]);
+    let warning = listing.warning.expect("two parts in one class");
+    let named = dir.path().join("b").display().to_string();
+    for expected in ["the class b", "(train, Valid)", &named] {
+        assert!(warning.contains(expected), "{warning}");
+    }
+}
+
 /// A folder `photos` with pictures, and a CSV file beside it.
 struct Labels {
     dir: TempDir,

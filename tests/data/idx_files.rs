@@ -242,6 +242,33 @@ fn the_letters_of_emnist_count_from_one() {
 }
 
 #[test]
+fn images_to_validate_with_are_read() {
+    let (images, labels) = (grey(2, 3, &PIXELS), labels_file(&[1, 0]));
+    for part in ["val", "valid", "Validation"] {
+        let named = |what: &str| format!("{part}-{what}-ubyte");
+        let [of_images, of_labels] = ["images-idx3", "labels-idx1"].map(named);
+        let files: [Named; 4] = [
+            ("train-images-idx3-ubyte", &images),
+            ("train-labels-idx1-ubyte", &labels),
+            (&of_images, &grey(2, 3, &PIXELS[6..])),
+            (&of_labels, &labels_file(&[1])),
+        ];
+        let parts = read(&folder(&files)).unwrap().parts;
+        let validation = Labelled {
+            images: PIXELS[6..].to_vec(),
+            labels: vec![1],
+        };
+        assert_eq!((parts.validation, parts.test), (Some(validation), None));
+        assert_error(&folder(&files[..3]), "has no labels beside it");
+        let larger = (of_images.as_str(), &*grey(3, 2, &PIXELS[6..]));
+        assert_error(
+            &folder(&[files[0], files[1], larger, files[3]]),
+            "all images of a dataset must have one size",
+        );
+    }
+}
+
+#[test]
 fn several_sets_are_told_apart() {
     let (images, labels) = (grey(2, 3, &PIXELS), labels_file(&[1, 0]));
     let files = ["emnist-digits-", "", "emnist-byclass-"].map(|prefix| {

@@ -95,6 +95,7 @@ pub(super) fn listing<'a>(
         ignored: (ignored.iter())
             .map(|(reason, n)| (reason.name().to_owned(), *n))
             .collect(),
+        warning: None,
     })
 }
 

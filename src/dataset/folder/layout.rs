@@ -68,6 +68,25 @@ impl<'a> Layout<'a> {
             classes: classes_in(root, Path::new(""), dir, None)?,
         })
     }
+
+    /// A warning of folders in those of classes, which begin at `root`, that may be parts: the whole may be several
+    /// datasets, or parts within classes.
+    pub(super) fn parts_within_classes(&self, root: &Path) -> Option<String> {
+        let parts = |class: &ClassFolder<'a>| -> Vec<&'a OsStr> {
+            let folders = class.folder.folders.iter();
+            let parts = folders.filter(|inner| part_named(&inner.name.to_string_lossy()).is_some());
+            parts.map(|inner| &*inner.name).collect()
+        };
+        let mut found = self.classes.iter().map(|class| (class, parts(class)));
+        let (class, parts) = found.find(|(_, parts)| parts.len() > 1)?;
+        Some(format!(
+            "the class {} has folders named as parts are ({}), which all belong to it — for a dataset of its own \
+             name {}; parts of this one hold a folder for each class",
+            shown_name(&class.folder.name),
+            shown_list(parts.into_iter()),
+            shown(&root.join(&class.path))
+        ))
+    }
 }
 
 /// The class folders in `folder`, which is at `place`, and from where the layout begins at `path`.

@@ -51,6 +51,8 @@ pub struct Listing {
     pub files: Vec<Entry>,
     /// What was passed over and how often, in words: `files that are no pictures`.
     pub ignored: Vec<(String, usize)>,
+    /// What may not be as it is meant, in words.
+    pub warning: Option<String>,
 }
 
 /// A picture of a dataset, which may turn out to be none.
@@ -104,7 +106,11 @@ pub fn scan(dir: &Path) -> Result<Listing> {
         expected: layout.tree,
     };
     let listing = listing(&root, &source, names, pictures, &ignored)?;
-    Ok(Listing { entered, ..listing })
+    Ok(Listing {
+        entered,
+        warning: layout.parts_within_classes(&root),
+        ..listing
+    })
 }
 
 /// Whether pictures lie in a folder itself, of which [`scan`] tells what is missing.

@@ -42,7 +42,7 @@ pub(super) fn inventory(pictures: &Pictures, order: &BTreeMap<Part, Vec<usize>>)
 
 /// Pictures that cannot be read, or are there twice.
 pub(super) fn warnings(pictures: &Pictures, duplicates: &Duplicates) -> Vec<String> {
-    let mut warnings = Vec::new();
+    let mut warnings = Vec::from_iter(pictures.listing.warning.clone());
     let unreadable: Vec<String> = (pictures.images.records.iter())
         .filter_map(|record| record.outcome.clone().err())
         .collect();
