@@ -132,6 +132,10 @@ pub fn same_backend(args: &DeviceArgs, config: &Config) -> DeviceArgs {
         true => BackendChoice::Cpu,
         false => BackendChoice::Wgpu,
     };
+    args.reason = Some(match (config.backend, args.backend) {
+        (Backend::Wgpu, BackendChoice::Cpu) => "no GPU adapter found",
+        _ => "as the run",
+    });
     if adapters
         .iter()
         .any(|adapter| adapter.name() == config.device)

@@ -77,6 +77,9 @@ struct DeviceArgs {
     /// CPU threads to use [default: one for each core]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+    /// Why, if not for these flags.
+    #[arg(skip)]
+    reason: Option<&'static str>,
 }
 
 impl DeviceArgs {
@@ -111,7 +114,9 @@ impl DeviceArgs {
         let selected = device::select_as(self.backend, self.device.as_deref(), class)?;
         say(&format!(
             "backend {}: {} — {}",
-            selected.backend, selected.name, selected.reason
+            selected.backend,
+            selected.name,
+            self.reason.unwrap_or(&selected.reason)
         ));
         if let Some(warning) = &selected.warning {
             say(&format!("warning: {warning}"));
@@ -191,7 +196,7 @@ fn open_run(path: &Path) -> Result<(RunFolder, Config)> {
     let config = folder.read_config()?;
     ensure!(
         config.runs == 1,
-        "{} holds {} runs — name one of its folders, such as {}",
+        "{} is of {} runs — name one of its folders, such as {}",
         shown(path),
         config.runs,
         quoted(&path.join(format!("seed-{}", config.settings.seed)))

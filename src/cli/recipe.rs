@@ -45,13 +45,13 @@ pub struct RecipeArgs {
     no_fused: bool,
 
     /// Outputs of the dense model's hidden layers, such as 512,256
-    #[arg(long, value_name = "N,…", value_delimiter = ',', help_heading = MODEL)]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = outputs, allow_negative_numbers = true, help_heading = MODEL)]
     hidden: Option<Vec<usize>>,
     /// Channels of the CNN's convolutions: 32,64,128 for a pool after each, 64-64,128-128 for one after two
-    #[arg(long, value_name = "N,…", value_delimiter = ',', help_heading = MODEL)]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', allow_hyphen_values = true, help_heading = MODEL)]
     widths: Option<Vec<Stage>>,
     /// Outputs of the CNN's hidden fully connected layers
-    #[arg(long, value_name = "N,…", value_delimiter = ',', help_heading = MODEL)]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = outputs, allow_negative_numbers = true, help_heading = MODEL)]
     cnn_hidden: Option<Vec<usize>>,
 
     /// Normalise the output of each of the CNN's convolutions in training
@@ -345,6 +345,12 @@ fn percent() -> clap::builder::RangedI64ValueParser<u8> {
 
 fn pixels() -> clap::builder::RangedI64ValueParser<u8> {
     clap::value_parser!(u8).range(0..=255)
+}
+
+/// Outputs of a layer, one of a list that may have spaces between.
+fn outputs(text: &str) -> Result<usize, String> {
+    let outputs = text.trim().parse();
+    outputs.map_err(|_| "expected whole numbers, such as 512,256".to_string())
 }
 
 fn rate(text: &str) -> Result<f64, String> {

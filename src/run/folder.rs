@@ -13,6 +13,7 @@
 //! Everything that reads a run reads this folder and nothing else. At every instant each file is
 //! there as a whole or not at all.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -63,7 +64,7 @@ impl RunFolder {
         let path = out.map_or_else(|| default_name(1), Path::to_path_buf);
         let there = |path: &Path| path.symlink_metadata().is_ok();
         ensure!(
-            out.is_none() || !there(&path) || is_void(&path),
+            out.is_none() || !there(&path) || is_void(&path)?,
             exists_already(&path)
         );
         let place = path.ancestors().find(|place| there(place));
@@ -89,7 +90,7 @@ impl RunFolder {
         while !made(&path)? {
             // A folder that the user did not name may be another process's that has just made it.
             if out.is_some() {
-                ensure!(is_void(&path), exists_already(&path));
+                ensure!(is_void(&path)?, exists_already(&path));
                 break;
             }
             number += 1;
@@ -97,7 +98,7 @@ impl RunFolder {
         }
         let folder = Self { path, lock: None }.locked()?;
         // Another run may have come and gone before the lock was taken.
-        ensure!(is_void(&folder.path), exists_already(&folder.path));
+        ensure!(is_void(&folder.path)?, exists_already(&folder.path));
         Ok(folder)
     }
 
@@ -291,13 +292,19 @@ pub fn unusable(path: &Path) -> String {
     format!("{} cannot be used", path.display())
 }
 
-/// Whether a folder holds nothing but what a program leaves that is killed as it begins a run.
-fn is_void(path: &Path) -> bool {
-    let of_beginning = |entry: std::io::Result<fs::DirEntry>| {
-        let name = entry.map(|entry| entry.file_name());
-        name.is_ok_and(|name| name == LOCK || whole_file::is_unfinished(&name))
-    };
-    !path.is_symlink() && fs::read_dir(path).is_ok_and(|mut entries| entries.all(of_beginning))
+/// Whether a folder holds nothing but what a program leaves that is killed as it begins a run. What is no
+/// folder is not void.
+pub(super) fn is_void(path: &Path) -> Result<bool> {
+    if path.is_symlink() || !path.is_dir() {
+        return Ok(false);
+    }
+    let names = fs::read_dir(path).and_then(|entries| {
+        let names = entries.map(|entry| entry.map(|entry| entry.file_name()));
+        names.collect::<io::Result<Vec<_>>>()
+    });
+    let names = names.with_context(|| format!("{} cannot be read", shown(path)))?;
+    let of_beginning = |name: &OsString| name == LOCK || whole_file::is_unfinished(name);
+    Ok(names.iter().all(of_beginning))
 }
 
 /// Refuses to write through a link, which may lead anywhere.

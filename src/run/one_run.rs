@@ -22,7 +22,7 @@ use crate::run::save_callback::SaveCallback;
 use crate::run::write_evaluation;
 use crate::train::history::History;
 use crate::train::{self, DeviceSplit, Learner, Settings};
-use crate::util::text::{count, shown};
+use crate::util::text::{count, quoted, shown};
 
 /// What the runs of a command share: device, images, how many run at once, and how often and where it is told
 /// what happens.
@@ -70,7 +70,7 @@ pub fn one_run(
     config: &Config,
     shared: &Shared<'_>,
     folder: &RunFolder,
-    siblings: Siblings<'_>,
+    mut siblings: Siblings<'_>,
 ) -> Result<(History, Summary)> {
     let settings = &config.settings;
     let (mut learners, history, fresh) = learners(settings, shared, folder)?;
@@ -104,6 +104,10 @@ pub fn one_run(
         shared.progress.event("summary", &summary);
         return Ok((callback.history, summary));
     }
+    if let Some(begun) = begun(&learners, settings.epochs) {
+        siblings.progress.say(shared.say, &begun);
+    }
+    siblings.progress.resume(&learners);
     let before = callback.history.clone();
     let trained = train::train(
         settings.epochs,
@@ -117,6 +121,25 @@ pub fn one_run(
         Ok((history, summary))
     });
     finished.map_err(|error| callback.explain(error))
+}
+
+/// Where a training goes on that has begun before, in words.
+fn begun(learners: &[Learner], epochs: usize) -> Option<String> {
+    let places = learners.iter().filter_map(|learner| {
+        let (name, done) = (learner.kind().name(), learner.position());
+        match (done.epochs, done.steps) {
+            (0, 0) => None,
+            (done, _) if done >= epochs => Some(format!("{name} has all its epochs")),
+            (done, 0) => Some(format!("{name} from epoch {}", done + 1)),
+            (done, steps) => Some(format!(
+                "{name} from epoch {}, step {}",
+                done + 1,
+                steps + 1
+            )),
+        }
+    });
+    let places: Vec<String> = places.collect();
+    (!places.is_empty()).then(|| format!("going on: {}", places.join("; ")))
 }
 
 /// The summary of a run of which nothing is left to do: its models are trained, their weights are
@@ -184,6 +207,14 @@ fn finish(
     summary.write(&folder.file("summary.json"))?;
     draw(folder, &summary, std::slice::from_ref(history))?;
     report::write_run_report(folder, &folder.file("report.html"))?;
+    let page = folder.file("web.html");
+    if page.exists() {
+        (shared.say)(&format!(
+            "{} is of the weights before these: `fmnist web {}` makes it anew",
+            shown(&page),
+            quoted(path)
+        ));
+    }
     shared.progress.event("summary", &summary);
     Ok(summary)
 }

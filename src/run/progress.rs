@@ -147,17 +147,15 @@ impl Progress {
             }
             _ => None,
         };
-        // The line of an epoch is to fit into 80 columns.
-        let space = if self.label.is_empty() { " " } else { "" };
         let now = Instant::now();
         let progress = ModelProgress {
             output: Arc::clone(&self.output),
             bar,
-            name: format!(
-                "{}{model:<width$}{space}",
-                self.label,
-                width = self.name_width
-            ),
+            loss: match self.label.is_empty() {
+                true => "loss ",
+                false => "",
+            },
+            name: format!("{}{model:<width$} ", self.label, width = self.name_width),
             epochs: self.epochs,
             images_per_epoch: self.images_per_epoch,
             epoch: 0,
@@ -185,6 +183,8 @@ pub struct ModelProgress {
     bar: Option<ProgressBar>,
     /// With the run's label, and padded to the longest model's name.
     name: String,
+    /// What an epoch's line calls its losses: nothing where a label takes the room of its 80 columns.
+    loss: &'static str,
     epochs: usize,
     images_per_epoch: usize,
     epoch: usize,
@@ -225,10 +225,20 @@ impl ModelProgress {
         }
     }
 
+    /// Shows that so many epochs are over before the training goes on.
+    pub fn resume(&self, epochs: usize) {
+        match &self.bar {
+            Some(bar) if epochs >= self.epochs => bar.finish_and_clear(),
+            Some(bar) => bar.set_prefix(self.title(epochs)),
+            None => {}
+        }
+    }
+
     /// Prints the epoch's line. After the last epoch the model's bar is removed.
     pub fn end_epoch(&mut self, record: &EpochRecord) {
+        let loss = self.loss;
         self.println(&format!(
-            "{}  train loss {} acc {:>5}%  val loss {} acc {:>5}%  {:>4} s",
+            "{}  train {loss}{} acc {:>5}%  val {loss}{} acc {:>5}%  {:>4} s",
             self.title(record.epoch),
             text::loss(record.train_loss),
             text::percent(record.train_accuracy),

@@ -40,6 +40,15 @@ impl ProgressCallback {
         self.progress.say(say, line);
     }
 
+    /// Shows where the training of these goes on, of which some epochs may be over.
+    pub fn resume(&mut self, learners: &[Learner]) {
+        for learner in learners {
+            if let Some(progress) = self.of(learner) {
+                progress.resume(learner.position().epochs);
+            }
+        }
+    }
+
     fn of(&mut self, learner: &Learner) -> Option<&mut ModelProgress> {
         let mut models = self.models.iter_mut();
         let (_, progress) = models.find(|(kind, _)| *kind == learner.kind())?;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Error, Result, anyhow};
+use anyhow::{Context, Error, Result, anyhow, ensure};
 
 use super::{CheckpointKind, Config, RunFiles, RunFolder};
 use crate::device::{self, BackendChoice};
@@ -56,7 +56,7 @@ pub fn read_runs(folders: &[PathBuf]) -> (Vec<RunFiles>, Vec<Error>) {
     (runs, left_out)
 }
 
-/// The folder of a run itself, or of several runs those that have begun; what is missing is left out.
+/// The folder of a run itself, or of several runs those that have ended; what is missing is left out.
 fn seeds(folder: &Path, left_out: &mut Vec<Error>) -> Result<Vec<PathBuf>> {
     let config = RunFolder::open(folder)?.read_config()?;
     if config.runs == 1 {
@@ -66,10 +66,11 @@ fn seeds(folder: &Path, left_out: &mut Vec<Error>) -> Result<Vec<PathBuf>> {
     let seeds: Vec<PathBuf> = seeds
         .map(|seed| folder.join(format!("seed-{seed}")))
         .take_while(|path| path.exists())
+        .filter(|path| has_ended(path))
         .collect();
     if seeds.len() < config.runs {
         left_out.push(anyhow!(
-            "{} has {} of its {} runs — go on with `fmnist train --resume {}`",
+            "in {} {} of {} runs have ended — go on with `fmnist train --resume {}`",
             shown(folder),
             seeds.len(),
             config.runs,
@@ -102,16 +103,30 @@ pub fn can_report(folder: &RunFolder) -> bool {
     read().is_ok()
 }
 
+/// Whether a run once came to its end: it may have been made longer since.
+fn has_ended(path: &Path) -> bool {
+    path.join("summary.json").exists()
+}
+
 fn read(path: &Path, name: &str) -> Result<RunFiles> {
     let folder = RunFolder::open(path)?;
     let config = folder.read_config()?;
+    ensure!(
+        has_ended(path),
+        "{} has not ended — go on with `fmnist train --resume {}`",
+        shown(path),
+        quoted(path)
+    );
     let read = || {
         let run = RunFiles::read(path, name, &config, filters(&folder, &config)?)?;
         run.data().check().map(|()| run)
     };
     read().with_context(|| {
         let (run, quoted) = (shown(path), quoted(path));
-        format!("{run} cannot be reported — if its training has not ended, go on with `fmnist train --resume {quoted}`")
+        format!(
+            "{run} cannot be reported — `fmnist train --resume {quoted}` ends its training, or makes anew what \
+             is missing"
+        )
     })
 }
 

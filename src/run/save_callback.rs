@@ -113,7 +113,7 @@ impl SaveCallback<'_> {
             });
         }
         let left = match &checkpoints[..] {
-            [] => format!("nothing of it is left in {}", shown(self.resume)),
+            [] => format!("nothing of it is left in {}", shown(self.folder.path())),
             [one] => format!("the last good checkpoint is {one}"),
             several => format!("the last good checkpoints are {}", several.join(" and ")),
         };
@@ -121,8 +121,15 @@ impl SaveCallback<'_> {
         let diverged = error.downcast_ref::<Diverged>();
         let advice = if let Some(Diverged { model, .. }) = diverged {
             let flags = self.settings.suspects(*model);
-            format!("{left}; train again with a smaller {flags}")
-        } else if checkpoints.is_empty() {
+            let others = match self.is_one_of_several() {
+                true => format!(
+                    "; the runs beside it are saved, and each goes on by itself with `fmnist train --resume {}`",
+                    quoted(&self.resume.join("seed-N"))
+                ),
+                false => String::new(),
+            };
+            format!("{left}; train again with a smaller {flags}{others}")
+        } else if checkpoints.is_empty() && !self.is_one_of_several() {
             left
         } else {
             format!("{left}; put that right and {go_on}")
@@ -138,6 +145,10 @@ impl SaveCallback<'_> {
         ));
         let run = shown(self.resume);
         device::advise_if_lost(format!("the last good checkpoints are in {run}; {go_on}"));
+    }
+
+    fn is_one_of_several(&self) -> bool {
+        self.resume != self.folder.path()
     }
 
     fn go_on(&self) -> String {

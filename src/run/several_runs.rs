@@ -1,11 +1,12 @@
 //! Several runs that differ in their seeds, each in a folder of its own.
 
 use std::mem;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Error, Result, bail};
+use anyhow::{Error, Result, bail, ensure};
 
-use super::folder::refuse_link;
+use super::folder::{is_void, refuse_link};
 use super::interrupt::Interrupted;
 use super::one_run::{Shared, Siblings, draw, one_run};
 use super::progress_callback::ProgressCallback;
@@ -35,6 +36,14 @@ pub fn several_runs(
     };
     let last = seeds.end().to_string();
     (shared.say)(&format!("seeds #{} to #{last}, {order}", seeds.start()));
+    // Before any trains; they begin in this order.
+    for seed in seeds.clone() {
+        let path = seed_path(folder, seed);
+        if path.symlink_metadata().is_err() {
+            break;
+        }
+        resumable(config, &with_seed(config, seed), &path)?;
+    }
     let (mut histories, mut summaries) = (Vec::new(), Vec::new());
     // Runs of one length end together: hardly a thread waits for the next ones to begin, and of the last ones, if
     // they are fewer, each has more.
@@ -70,10 +79,7 @@ fn begun(
     seed: u64,
     digits: usize,
 ) -> Result<Run> {
-    let settings = Settings {
-        seed,
-        ..config.settings.clone()
-    };
+    let settings = with_seed(config, seed);
     let progress = (shared.progress).labelled(format!("#{seed:<digits$} "));
     let progress = ProgressCallback::new(progress, &settings);
     let (folder, config) = seed_folder(config, settings, folder)?;
@@ -134,6 +140,17 @@ fn what_ended(errors: Vec<Error>) -> Option<Error> {
     Some(error)
 }
 
+fn with_seed(config: &Config, seed: u64) -> Settings {
+    Settings {
+        seed,
+        ..config.settings.clone()
+    }
+}
+
+fn seed_path(folder: &RunFolder, seed: u64) -> PathBuf {
+    folder.file(&format!("seed-{seed}"))
+}
+
 /// The folder of one of several runs, new or with what there is of it, and what `config.json` in it is
 /// to be.
 fn seed_folder(
@@ -141,27 +158,50 @@ fn seed_folder(
     settings: Settings,
     folder: &RunFolder,
 ) -> Result<(RunFolder, Config)> {
-    let path = folder.file(&format!("seed-{}", settings.seed));
-    refuse_link(&path)?;
-    if !path.join("config.json").exists() {
-        let config = Config {
-            runs: 1,
-            settings,
-            ..config.clone()
-        };
-        return Ok((RunFolder::create(Some(&path))?, config));
+    let path = seed_path(folder, settings.seed);
+    match resumable(config, &settings, &path)? {
+        Some(before) => {
+            let folder = RunFolder::open_to_write(&path)?;
+            Ok((folder, Config { settings, ..before }))
+        }
+        None => {
+            let config = Config {
+                runs: 1,
+                settings,
+                ..config.clone()
+            };
+            Ok((RunFolder::create(Some(&path))?, config))
+        }
     }
-    let seed_folder = RunFolder::open_to_write(&path)?;
-    let before = seed_folder.read_config()?;
+}
+
+/// What the run at `path` was, which can go on with these settings; none if it is to begin.
+///
+/// # Errors
+///
+/// If what is there is something else.
+fn resumable(config: &Config, settings: &Settings, path: &Path) -> Result<Option<Config>> {
+    refuse_link(path)?;
+    if !path.join("config.json").exists() {
+        let is_free = path.symlink_metadata().is_err() || is_void(path)?;
+        ensure!(
+            is_free,
+            "{0} has no config.json — put it back, or move {0} away to train seed {1} anew",
+            shown(path),
+            settings.seed
+        );
+        return Ok(None);
+    }
+    let before = RunFolder::open(path)?.read_config()?;
     let as_long = Settings {
         epochs: settings.epochs,
         ..before.settings.clone()
     };
     if let Some(difference) = settings.difference(&as_long) {
-        bail!("{} is another run: {difference}", shown(&path));
+        bail!("{} is another run: {difference}", shown(path));
     }
     if let Some(other) = before.other_dataset(&config.dataset, config.dataset_digest.as_ref()) {
-        bail!("{} is another run: it {other}", shown(&path));
+        bail!("{} is another run: it {other}", shown(path));
     }
-    Ok((seed_folder, Config { settings, ..before }))
+    Ok(Some(before))
 }

@@ -104,7 +104,7 @@ fn what_makes_no_page_is_told() {
     };
     refused(&["web", "nothing"], &["nothing"]);
     run(cwd.path(), "several", &["--model", "dense", "--runs", "2"]);
-    refused(&["web", "several"], &["holds 2 runs", "several/seed-0"]);
+    refused(&["web", "several"], &["is of 2 runs", "several/seed-0"]);
     assert_success(&output(fmnist(cwd.path(), &["web", "several/seed-1"])));
     let few = ["10 images to train on are fewer than a batch, 128"];
     refused(&["web", "several/seed-1", "--samples", "10"], &few);

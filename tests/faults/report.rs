@@ -125,7 +125,7 @@ fn of_several_seeds_those_that_are_missing_or_damaged_are_left_out() {
     assert_success(&reported);
     let log = stderr(&reported);
     assert!(
-        log.starts_with("warning: left out: runs/several has 1 of its 2 runs — go on with"),
+        log.starts_with("warning: left out: in runs/several 1 of 2 runs have ended — go on with"),
         "{log}"
     );
     assert!(html(cwd.path(), "report.html").contains("2 runs compared"));

@@ -586,7 +586,7 @@ fn several_runs_go_on_together() {
     };
     assert!(model("run") == model("straight"), "the weights differ");
     let evaluated = output(fmnist(cwd.path(), &["evaluate", "run"]));
-    assert_failure(&evaluated, 1, &["run holds 2 runs", "seed-5"]);
+    assert_failure(&evaluated, 1, &["run is of 2 runs", "seed-5"]);
 }
 
 #[test]

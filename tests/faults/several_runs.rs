@@ -151,3 +151,48 @@ fn an_error_in_one_ends_the_others_and_is_told_once() {
     fs::write(&last, checkpoint).expect("it can be written");
     assert_goes_on(cwd.path());
 }
+
+#[test]
+fn what_no_run_can_go_on_with_is_told_before_any_trains() {
+    let cwd = folder();
+    let args =
+        "train --backend cpu --model dense --hidden 8 --epochs 1 --runs 3 --threads 1 --out run";
+    assert_success(&output(on_few(cwd.path(), args)));
+    let config = cwd.path().join("run/seed-2/config.json");
+    fs::rename(&config, cwd.path().join("config.json")).expect("it is there");
+    let longer = || output(on_few(cwd.path(), "train --resume run --epochs 2"));
+    let refused = longer();
+    assert_failure(
+        &refused,
+        1,
+        &["run/seed-2 has no config.json", "train seed 2 anew"],
+    );
+    let first = cwd.path().join("run/seed-0/history.csv");
+    let lines = || {
+        fs::read_to_string(&first)
+            .expect("it is there")
+            .lines()
+            .count()
+    };
+    assert_eq!(lines(), 2, "the first run trained");
+
+    fs::rename(cwd.path().join("config.json"), &config).expect("it can be put back");
+    let ended = longer();
+    assert_success(&ended);
+    assert_eq!(lines(), 3);
+    let log = stderr(&ended);
+    assert!(log.contains("#2 going on: dense from epoch 2"), "{log}");
+}
+
+#[test]
+fn of_a_run_that_diverges_it_is_told_how_the_others_go_on() {
+    let cwd = folder();
+    let args =
+        "train --backend cpu --model dense --epochs 1 --runs 2 --learning-rate 1e6 --out run";
+    let ended = output(on_few(cwd.path(), args));
+    assert_failure(
+        &ended,
+        1,
+        &["diverged", "--learning-rate", "--resume run/seed-N"],
+    );
+}

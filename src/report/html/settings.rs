@@ -80,7 +80,10 @@ impl Differences {
 /// configuration tells of it.
 fn of_run(config: &Value, dataset: &str) -> Settings {
     let (mut settings, models) = split(config);
-    settings.retain(|(name, _)| !name.starts_with("dataset"));
+    // The dataset stands for its digests, classes and channels.
+    let of_dataset =
+        |name: &str| name.starts_with("dataset") || name == "class_names" || name == "channels";
+    settings.retain(|(name, _)| !of_dataset(name));
     settings.insert(0, ("dataset".to_owned(), dataset.to_owned()));
     for (model, of_model) in models {
         let named = of_model
@@ -127,7 +130,12 @@ fn flatten(name: &str, value: &Value, out: &mut Settings) {
             }
         }
         Value::Array(values) => {
-            let values: Vec<String> = values.iter().map(plain).collect();
+            let values = values.iter().map(|value| match value {
+                // The channels of a stage, as `--widths` takes them.
+                Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join("-"),
+                value => plain(value),
+            });
+            let values: Vec<String> = values.collect();
             out.push((name.to_owned(), values.join(", ")));
         }
         value => out.push((name.to_owned(), plain(value))),
