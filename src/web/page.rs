@@ -33,6 +33,7 @@ const MODULES: &[&str] = &[
     include_str!("page/camera.js"),
     include_str!("page/drawing.js"),
     include_str!("page/view.js"),
+    include_str!("page/give_way.js"),
     include_str!("page/idx.js"),
     include_str!("page/folder.js"),
     include_str!("page/dataset.js"),

@@ -168,6 +168,19 @@ test('files of two datasets are not mixed', async () => {
   );
 });
 
+test('images to validate with are read where they are', async () => {
+  const more = (part) => ({
+    [`${part}-images-idx3-ubyte`]: Buffer.concat([header(2, 3, 2), sequence(12)]),
+    [`${part}-labels-idx1-ubyte`]: Buffer.concat([header(2), labelsOf(2)]),
+  });
+  for (const part of ['val', 'valid', 'validation']) {
+    const { train, validation, notes } = await read([...idxFiles(20, 5), ...filesOf(more(part))]);
+    assertPart(train, sequence(120), labelsOf(20));
+    assertPart(validation, sequence(12), labelsOf(2));
+    assert.deepEqual(notes, []);
+  }
+});
+
 test('EMNIST is turned, and its letters count from 0', async () => {
   const images = Buffer.concat([header(10, 2, 3), sequence(60)]);
   const labels = (first) => Buffer.concat([header(10), labelsOf(10).map((label) => label + first)]);

@@ -1,6 +1,7 @@
 // What a page trains on: images packed into it, IDX files, or a folder of pictures.
 
 import { folderParts } from './folder.js';
+import { givesWay } from './give_way.js';
 import { idxName, readIdx } from './idx.js';
 import { unpacked } from './weights.js';
 
@@ -69,15 +70,16 @@ async function idxDataset(files, data) {
   const part = async (part) => {
     const [images, labels] = [roles[`${part} images`]?.file, roles[`${part} labels`]?.file];
     if (!images && !labels) return null;
-    const stem = (prefix && `${prefix}-`) + (part === 'train' ? 'train' : 't10k');
+    const stem = (prefix && `${prefix}-`) + { train: 'train', validation: 'val', test: 't10k' }[part];
     if (!images) throw new Error(`${labels.name} has no images beside it — also give it ${stem}-images-idx3-ubyte.gz`);
     if (!labels) throw new Error(`${images.name} has no labels beside it — also give it ${stem}-labels-idx1-ubyte.gz`);
     return idxPart(images, labels, prefix, data);
   };
   const train = await part('train');
   if (!train) throw new Error('There is nothing to train on — also give it the two files that begin with “train”');
-  const test = await part('test');
+  const [validation, test] = [await part('validation'), await part('test')];
   const notes = test ? [] : ['There are no test images: files that begin with “t10k” or “test” would be.'];
+  if (validation) return { name: 'IDX files', notes, train, validation, test };
   const held = Math.max(1, Math.min(MOST_VALIDATION, Math.floor(train.len / 10)));
   notes.push(`The last ${held.toLocaleString('en')} images to train on are held out to validate with.`);
   return { name: 'IDX files', notes, ...heldOut(train, held), test };
@@ -129,15 +131,17 @@ async function idxPart(imagesFile, labelsFile, prefix, { shape, class_names: cla
   }
   return {
     len,
-    images: isEmnist ? turned(images.values, shape) : images.values,
+    images: isEmnist ? await turned(images.values, shape) : images.values,
     labels: Uint32Array.from(labels.values, (label) => label - first),
   };
 }
 
 /** Images of this shape, of such with rows for columns. */
-function turned(images, { height, width }) {
+async function turned(images, { height, width }) {
   const made = new Uint8Array(images.length);
+  const giveWay = givesWay();
   for (let start = 0, to = 0; start < images.length; start += height * width) {
+    await giveWay();
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) made[to++] = images[start + x * height + y];
     }

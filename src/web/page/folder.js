@@ -1,12 +1,11 @@
 // A folder of pictures, one folder in it for each class.
 
+import { givesWay } from './give_way.js';
 import { readPicture } from './pictures.js';
 import { prepare } from './prepare.js';
 
 const PARTS = { train: /^train(ing)?$/i, validation: /^(val|valid|validation|dev)$/i, test: /^test(ing)?$/i };
 const IGNORED = /^(\.|thumbs\.db$|desktop\.ini$|__macosx$)/i;
-// Milliseconds after which the page gets a turn.
-const TURN = 50;
 // Names of files that are left out, in full.
 const NAMED = 5;
 // What pictures may take when they are prepared.
@@ -25,14 +24,9 @@ export async function folderParts(files, data, tell) {
   }
   const unread = [];
   const read = [];
-  let turn = performance.now();
+  const giveWay = givesWay();
   for (const [index, { file, path, label, part }] of pictures.entries()) {
-    // A page that is not seen would get a turn each second only, and needs none.
-    if (performance.now() - turn > TURN && !globalThis.document?.hidden) {
-      tell(index, pictures.length);
-      await new Promise((resolve) => setTimeout(resolve));
-      turn = performance.now();
-    }
+    await giveWay(() => tell(index, pictures.length));
     try {
       const { pixels } = prepare(await readPicture(file), data.shape, data.resize);
       read.push({ label, part, pixels, hash: hashOf(pixels) });

@@ -1,18 +1,21 @@
 // Files in IDX format, as the MNIST datasets come: packed by gzip or not.
 
+import { givesWay } from './give_way.js';
+
 // What a file may take when it is unpacked.
 const MOST_BYTES = 2 ** 30;
-const NAME = /^(?:([^.].*)-)?(train|t10k|test)-(images|labels)[-.]idx\d-ubyte(\.gz)?$/;
+const NAME = /^(?:([^.].*)-)?(train|val|valid|validation|t10k|test)-(images|labels)[-.]idx\d-ubyte(\.gz)?$/;
 
 /**
- * What a file holds by its name, `{prefix, part: 'train' | 'test', kind: 'images' | 'labels'}`, the prefix often empty;
- * null if it is none of them.
+ * What a file holds by its name, `{prefix, part: 'train' | 'validation' | 'test', kind: 'images' | 'labels'}`, the prefix
+ * often empty; null if it is none of them.
  */
 export function idxName(name) {
   const found = NAME.exec(name.toLowerCase());
   if (!found) return null;
-  const [, prefix = '', part, kind] = found;
-  return { prefix, part: part === 'train' ? 'train' : 'test', kind };
+  const [, prefix = '', word, kind] = found;
+  const part = word === 'train' ? word : word.startsWith('val') ? 'validation' : 'test';
+  return { prefix, part, kind };
 }
 
 /**
@@ -35,7 +38,9 @@ export async function readIdx(file) {
   let bytes = new Uint8Array(0);
   let [end, need] = [0, 4];
   let dims = null;
+  const giveWay = givesWay();
   for (;;) {
+    await giveWay();
     const { done, value } = await reader.read().catch(failed);
     if (done) break;
     if (end + value.length > bytes.length) {
