@@ -59,7 +59,7 @@ fn runs_side_by_side_have_the_results_of_runs_one_by_one() {
             "{log}"
         );
         for seed in 0..3 {
-            let line = format!("#{seed} dense 2/2  train loss ");
+            let line = format!("#{seed} dense  2/2  train ");
             assert_eq!(log.matches(&line).count(), 1, "{log}");
         }
     }

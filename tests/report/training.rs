@@ -197,8 +197,9 @@ fn progress_fits_into_80_columns() {
         let recorder = Recorder::default();
         let progress = Progress::plain_to(recorder.clone(), &["dense"], 100, 1000);
         train(&progress, &["dense"], 100, loss);
+        train(&progress.labelled("#10 ".into()), &["dense"], 100, loss);
         let text = recorder.text();
-        assert_eq!(text.lines().count(), 100);
+        assert_eq!(text.lines().count(), 200);
         for line in text.lines() {
             assert!(line.chars().count() <= 80, "{line}");
         }
