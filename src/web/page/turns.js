@@ -11,6 +11,7 @@ const ENTRY = new RegExp(
     '@compute @workgroup_size\\((.+)\\)',
     'fn main\\(',
     '@builtin\\(workgroup_id\\) workgroup: vec3<u32>,',
+    '(@builtin\\(num_workgroups\\) workgroups: vec3<u32>,)?',
     '@builtin\\(local_invocation_index\\) local: u32,',
     '\\) {',
   ].join('\\s*'),
@@ -26,21 +27,25 @@ export function inTurns({ code, grid }) {
   const count = across * down * deep;
   const entry = code.match(ENTRY);
   if (count <= WORKGROUPS || !entry || !code.includes('var<workgroup>')) return { code, grid };
+  const [, size, isToldGrid] = entry;
+  const grids = isToldGrid ? 'workgroups: vec3<u32>, ' : '';
   const main = `
-@compute @workgroup_size(${entry[1]})
+@compute @workgroup_size(${size})
 fn main(
     @builtin(workgroup_id) first: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
+    let grid = vec3<u32>(${across}, ${down}, ${deep});
     for (var turn = first.x; turn < ${count}u; turn += workgroups.x) {
-        take_turn(vec3<u32>(turn % ${across}u, turn / ${across}u % ${down}u, turn / ${across * down}u), local);
+        let workgroup = vec3<u32>(turn % grid.x, turn / grid.x % grid.y, turn / (grid.x * grid.y));
+        take_turn(workgroup, ${isToldGrid ? 'grid, ' : ''}local);
         workgroupBarrier();
     }
 }
 `;
   return {
-    code: code.replace(ENTRY, 'fn take_turn(workgroup: vec3<u32>, local: u32) {') + main,
+    code: code.replace(ENTRY, `fn take_turn(workgroup: vec3<u32>, ${grids}local: u32) {`) + main,
     grid: [WORKGROUPS, 1, 1],
   };
 }
