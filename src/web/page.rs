@@ -77,7 +77,7 @@ pub fn page(data: &Data) -> Result<String> {
 }
 
 /// All modules in one: nothing is imported or exported any more, comments are left out, and lines are indented by half
-/// as much. No module has a text of more than a line, which that would change.
+/// as much. Of a text of more than a line, such as the shader in `turns.js`, that changes nothing but its looks.
 fn script() -> String {
     let lines = MODULES.iter().flat_map(|module| module.lines());
     let lines = lines.filter(|line| !line.starts_with("import ") && !is_comment(line));

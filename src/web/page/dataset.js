@@ -85,7 +85,7 @@ async function idxDataset(files, data) {
   return { name: 'IDX files', notes, ...heldOut(train, held), test };
 }
 
-/** Which file is for what: `roles` has `train images`, `train labels` and the same with `test`, if they are there. */
+/** Which file is for what: `roles` has `train images`, `train labels` and the same of other parts, if they are there. */
 function idxRoles(files) {
   const roles = {};
   for (const { path, file } of files) {
