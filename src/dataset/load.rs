@@ -249,17 +249,24 @@ fn read_idx(
         .map(|((path, file), _)| (*path, *file))
         .collect();
     // Of Fashion-MNIST there are four files, and what is changed in one still is of garments.
-    let is_whole = files.len() == manifest.files.len() && arrays.parts.validation.is_none();
+    let is_whole = files.len() == manifest.files.len();
     let is_alike = arrays.shape == FASHION_MNIST_SHAPE && arrays.class_names.len() <= CLASSES;
     let of_garments = |arrays: Arrays| Arrays {
         class_names: FASHION_MNIST_CLASSES.map(str::to_owned).to_vec(),
         ..arrays
     };
-    match &foreign[..] {
-        [] if is_whole => {
-            let arrays = of_garments(arrays);
-            assemble(manifest.name.clone(), arrays, false, preparation, notify)
+    if is_whole && foreign.is_empty() {
+        if arrays.parts.validation.take().is_some() {
+            notify(Event::Note(&format!(
+                "{} validates with images of its own: the files to validate with are passed over",
+                manifest.name
+            )));
         }
+        let arrays = of_garments(arrays);
+        return assemble(manifest.name.clone(), arrays, false, preparation, notify);
+    }
+    let has_validation = arrays.parts.validation.is_some();
+    let mut dataset = match &foreign[..] {
         [(path, _), ..] if !others_allowed => Err(not_published(dir, path, manifest)),
         some if is_whole && is_alike && some.len() < files.len() => {
             let names: Vec<&str> = some.iter().map(|(_, file)| &*file.name).collect();
@@ -281,18 +288,25 @@ fn read_idx(
                 "" => name::of_folder(folder, manifest),
                 prefix => prefix.to_owned(),
             };
-            if set.test.is_none() {
-                return assemble(name, arrays, true, preparation, notify);
-            }
             // Runs of every seed validate with the same images, as they test with the same.
             let of_any_seed = Preparation {
                 seed: 0,
                 ..preparation.clone()
             };
-            let with_validation = !preparation.last_validate;
-            assemble(name, arrays, with_validation, &of_any_seed, notify)
+            match set.test.is_none() {
+                true => assemble(name, arrays, true, preparation, notify),
+                false => {
+                    let with_validation = !preparation.last_validate;
+                    assemble(name, arrays, with_validation, &of_any_seed, notify)
+                }
+            }
         }
+    }?;
+    if has_validation {
+        // Else a run would be taken for one of an earlier version, which passed over them.
+        dataset.preparation.get_or_insert_default();
     }
+    Ok(dataset)
 }
 
 /// SHA-256 of the unpacked files of a set, in the order of the manifest.

@@ -322,6 +322,40 @@ fn a_run_of_an_earlier_version_is_split_as_it_was() {
     assert!(stdout(&evaluated).contains("as in summary.json"));
 }
 
+/// Writes images and labels of a part, light things in the middle of black, each with another shade.
+fn write_light_things(folder: &Path, part: &str, shade: u8) {
+    let pixel = |i: usize| match (i / 28 % 28, i % 28) {
+        (8..20, 8..20) => shade + 10 * LABELS[i / 784] + (i / 784) as u8,
+        _ => 0,
+    };
+    let pixels: Vec<u8> = (0..18 * 784).map(pixel).collect();
+    let write = |name: &str, bytes| fs::write(folder.join(format!("{part}-{name}-ubyte")), bytes);
+    write("images-idx3", images_file(&pixels)).expect("a file");
+    write("labels-idx1", labels_file(&LABELS)).expect("a file");
+}
+
+#[test]
+fn a_run_validates_with_the_files_that_are_there_for_it() {
+    let cwd = folder();
+    let cwd = cwd.path();
+    let digits = cwd.join("digits");
+    fs::create_dir(&digits).expect("a folder");
+    for (part, shade) in [("train", 40), ("val", 70), ("t10k", 100)] {
+        write_light_things(&digits, part, shade);
+    }
+    let said = "digits: 18 images to train on, 18 to validate, 18 to test";
+    let first = "train --backend cpu --model dense --epochs 1 --data-dir digits --out run";
+    let trained = run(cwd, &first.split(' ').collect::<Vec<_>>());
+    assert_success(&trained);
+    assert!(stderr(&trained).contains(said), "{}", stderr(&trained));
+    let longer = ["train", "--resume", "run", "--epochs", "2", "--data-dir"];
+    let resumed = run(cwd, &[&longer[..], &["digits"]].concat());
+    assert_success(&resumed);
+    assert!(stderr(&resumed).contains(said), "{}", stderr(&resumed));
+    let evaluated = run(cwd, &["evaluate", "run", "--data-dir", "digits"]);
+    assert!(stdout(&evaluated).contains("as in summary.json"));
+}
+
 fn wait_for(path: &Path, child: &mut Child) {
     let started = Instant::now();
     while !path.exists() {
