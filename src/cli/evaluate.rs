@@ -132,15 +132,14 @@ pub fn same_backend(args: &DeviceArgs, config: &Config) -> DeviceArgs {
         true => BackendChoice::Cpu,
         false => BackendChoice::Wgpu,
     };
+    let is_here = adapters
+        .iter()
+        .any(|adapter| adapter.name() == config.device);
+    args.device = is_here.then(|| config.device.clone());
     args.reason = Some(match (config.backend, args.backend) {
         (Backend::Wgpu, BackendChoice::Cpu) => "no GPU adapter found",
+        (Backend::Wgpu, _) if !is_here => "the run's own GPU is not here",
         _ => "as the run",
     });
-    if adapters
-        .iter()
-        .any(|adapter| adapter.name() == config.device)
-    {
-        args.device = Some(config.device.clone());
-    }
     args
 }

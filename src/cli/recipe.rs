@@ -1,5 +1,7 @@
 //! The flags that decide what is trained and how.
 
+use std::num::{IntErrorKind, ParseIntError};
+
 use anyhow::{Result, bail, ensure};
 use clap::{Args, ValueEnum};
 
@@ -349,8 +351,12 @@ fn pixels() -> clap::builder::RangedI64ValueParser<u8> {
 
 /// Outputs of a layer, one of a list that may have spaces between.
 fn outputs(text: &str) -> Result<usize, String> {
-    let outputs = text.trim().parse();
-    outputs.map_err(|_| "expected whole numbers, such as 512,256".to_string())
+    text.trim()
+        .parse()
+        .map_err(|error: ParseIntError| match error.kind() {
+            IntErrorKind::PosOverflow => "too large".to_string(),
+            _ => "expected whole numbers, such as 512,256".to_string(),
+        })
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -209,11 +209,12 @@ fn finish(
     report::write_run_report(folder, &folder.file("report.html"))?;
     let page = folder.file("web.html");
     if page.exists() {
-        (shared.say)(&format!(
+        let stale = format!(
             "{} is of the weights before these: `fmnist web {}` makes it anew",
             shown(&page),
             quoted(path)
-        ));
+        );
+        shared.progress.say(shared.say, &stale);
     }
     shared.progress.event("summary", &summary);
     Ok(summary)

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, anyhow, ensure};
 
+use super::several_runs::{seed_path, seeds_in};
 use super::{CheckpointKind, Config, RunFiles, RunFolder};
 use crate::device::{self, BackendChoice};
 use crate::report::html::{Filters, RunData, write_report};
@@ -63,11 +64,9 @@ fn seeds(folder: &Path, left_out: &mut Vec<Error>) -> Result<Vec<PathBuf>> {
         return Ok(vec![folder.to_path_buf()]);
     }
     let seeds = config.settings.seeds(config.runs)?;
-    let seeds: Vec<PathBuf> = seeds
-        .map(|seed| folder.join(format!("seed-{seed}")))
-        .take_while(|path| path.exists())
-        .filter(|path| has_ended(path))
-        .collect();
+    let seeds = seeds_in(folder, &seeds).into_iter();
+    let seeds = seeds.map(|seed| seed_path(folder, seed));
+    let seeds: Vec<PathBuf> = seeds.filter(|path| has_ended(path)).collect();
     if seeds.len() < config.runs {
         left_out.push(anyhow!(
             "in {} {} of {} runs have ended — go on with `fmnist train --resume {}`",

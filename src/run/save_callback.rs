@@ -123,8 +123,8 @@ impl SaveCallback<'_> {
             let flags = self.settings.suspects(*model);
             let others = match self.is_one_of_several() {
                 true => format!(
-                    "; the runs beside it are saved, and each goes on by itself with `fmnist train --resume {}`",
-                    quoted(&self.resume.join("seed-N"))
+                    "; each of the others that has begun is saved: {}",
+                    self.go_on_in(&self.resume.join("seed-N"))
                 ),
                 false => String::new(),
             };
@@ -152,7 +152,11 @@ impl SaveCallback<'_> {
     }
 
     fn go_on(&self) -> String {
-        let run = quoted(self.resume);
+        self.go_on_in(self.resume)
+    }
+
+    fn go_on_in(&self, run: &Path) -> String {
+        let run = quoted(run);
         let data = self
             .data_dir
             .map_or_else(String::new, |dir| format!(" --data-dir {}", quoted(dir)));

@@ -1,6 +1,8 @@
 //! Several runs that differ in their seeds, each in a folder of its own.
 
+use std::fs;
 use std::mem;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -24,8 +26,16 @@ pub fn several_runs(
     shared: &Shared<'_>,
     folder: &RunFolder,
 ) -> Result<Vec<Summary>> {
-    folder.write_config(config)?;
     let mut seeds = config.settings.seeds(config.runs)?;
+    // Before anything is written and any trains.
+    for seed in seeds_in(folder.path(), &seeds) {
+        resumable(
+            config,
+            &with_seed(config, seed),
+            &seed_path(folder.path(), seed),
+        )?;
+    }
+    folder.write_config(config)?;
     let at_once = shared.runs_at_once.min(config.runs);
     let order = match at_once {
         1 => "one after the other".to_string(),
@@ -36,14 +46,6 @@ pub fn several_runs(
     };
     let last = seeds.end().to_string();
     (shared.say)(&format!("seeds #{} to #{last}, {order}", seeds.start()));
-    // Before any trains; they begin in this order.
-    for seed in seeds.clone() {
-        let path = seed_path(folder, seed);
-        if path.symlink_metadata().is_err() {
-            break;
-        }
-        resumable(config, &with_seed(config, seed), &path)?;
-    }
     let (mut histories, mut summaries) = (Vec::new(), Vec::new());
     // Runs of one length end together: hardly a thread waits for the next ones to begin, and of the last ones, if
     // they are fewer, each has more.
@@ -147,8 +149,20 @@ fn with_seed(config: &Config, seed: u64) -> Settings {
     }
 }
 
-fn seed_path(folder: &RunFolder, seed: u64) -> PathBuf {
-    folder.file(&format!("seed-{seed}"))
+/// Where one of several runs is.
+pub(super) fn seed_path(folder: &Path, seed: u64) -> PathBuf {
+    folder.join(format!("seed-{seed}"))
+}
+
+/// Those of the seeds that have something in a folder of several runs, which may be far fewer than a damaged
+/// configuration says.
+pub(super) fn seeds_in(folder: &Path, seeds: &RangeInclusive<u64>) -> Vec<u64> {
+    let names = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = names.map(|entry| entry.file_name());
+    let found = names.filter_map(|name| name.to_str()?.strip_prefix("seed-")?.parse().ok());
+    let mut found: Vec<u64> = found.filter(|seed| seeds.contains(seed)).collect();
+    found.sort_unstable();
+    found
 }
 
 /// The folder of one of several runs, new or with what there is of it, and what `config.json` in it is
@@ -158,7 +172,7 @@ fn seed_folder(
     settings: Settings,
     folder: &RunFolder,
 ) -> Result<(RunFolder, Config)> {
-    let path = seed_path(folder, settings.seed);
+    let path = seed_path(folder.path(), settings.seed);
     match resumable(config, &settings, &path)? {
         Some(before) => {
             let folder = RunFolder::open_to_write(&path)?;

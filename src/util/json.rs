@@ -5,9 +5,10 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde_json::{Error, Map, Value};
 
 /// What people call the types that serde expects.
-const IN_WORDS: [(&str, &str); 6] = [
+const IN_WORDS: [(&str, &str); 7] = [
     ("expected usize", "expected a whole number"),
     ("expected u64", "expected a whole number"),
+    ("expected u16", "expected a whole number up to 65,535"),
     ("expected u8", "expected a whole number up to 255"),
     ("expected f64", "expected a number"),
     ("expected a sequence", "expected a list"),
