@@ -293,13 +293,11 @@ fn read_idx(
                 seed: 0,
                 ..preparation.clone()
             };
-            match set.test.is_none() {
-                true => assemble(name, arrays, true, preparation, notify),
-                false => {
-                    let with_validation = !preparation.last_validate;
-                    assemble(name, arrays, with_validation, &of_any_seed, notify)
-                }
-            }
+            let (with_validation, preparation) = match set.test {
+                None => (true, preparation),
+                Some(_) => (!preparation.last_validate, &of_any_seed),
+            };
+            assemble(name, arrays, with_validation, preparation, notify)
         }
     }?;
     if has_validation {

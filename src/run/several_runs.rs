@@ -162,6 +162,8 @@ pub(super) fn seeds_in(folder: &Path, seeds: &RangeInclusive<u64>) -> Vec<u64> {
     let found = names.filter_map(|name| name.to_str()?.strip_prefix("seed-")?.parse().ok());
     let mut found: Vec<u64> = found.filter(|seed| seeds.contains(seed)).collect();
     found.sort_unstable();
+    // `seed-07` is no other seed.
+    found.dedup();
     found
 }
 
