@@ -13,7 +13,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use crate::ops::channel_norm::{EPSILON, channel_norm, reference};
+use crate::ops::channel_norm::{EPSILON, MIN_TRAINED_SHARE, channel_norm, reference};
 use crate::ops::dropout::Dropout;
 pub(crate) use conv_relu_pool::KERNEL;
 use init::Init;
@@ -137,25 +137,47 @@ impl Classifier {
 
     /// The model for inference, which is without autodiff: what the normalisation divides by is
     /// measured on `images`, batches of equal size, and becomes a part of the weights.
-    pub fn folded(mut self, images: impl Iterator<Item = Tensor<4>>) -> Self {
+    ///
+    /// `augmented`, batches as training changes them if it does, keep rare channels within bounds: see
+    /// [`MIN_TRAINED_SHARE`].
+    pub fn folded(
+        mut self,
+        images: impl Iterator<Item = Tensor<4>>,
+        augmented: impl Iterator<Item = Tensor<4>>,
+    ) -> Self {
         if !self.normalize {
             return self;
         }
-        // Each output takes the place of its input: there are never more than those of one block.
-        let mut features: Vec<Tensor<4>> = images.collect();
+        let mut features: [Vec<Tensor<4>>; 2] = [images.collect(), augmented.collect()];
         for block in &mut self.blocks {
-            let outputs = features.into_iter().map(|input| block.forward(input));
-            features = outputs.collect();
-            let squares = features.iter().cloned().map(reference::mean_square);
-            let Some(sum) = squares.reduce(|a, b| a + b) else {
+            // Each output takes the place of its input: there are never more than those of one block.
+            features = features.map(|inputs| {
+                let outputs = inputs.into_iter().map(|input| block.forward(input));
+                outputs.collect()
+            });
+            let [square, trained] = features.each_ref().map(|batches| mean_square(batches));
+            let Some(square) = square else {
                 return self;
             };
-            let factor = (sum / features.len() as f32 + EPSILON).sqrt().recip();
+            let square = match trained {
+                Some(trained) => square.max_pair(trained * MIN_TRAINED_SHARE),
+                None => square,
+            };
+            let factor = (square + EPSILON).sqrt().recip();
             block.scale(factor.clone());
-            let scaled = features.into_iter().map(|output| output * factor.clone());
-            features = scaled.collect();
+            features = features.map(|outputs| {
+                let scaled = outputs.into_iter().map(|output| output * factor.clone());
+                scaled.collect()
+            });
         }
         self.normalize = false;
         self
     }
+}
+
+/// The mean square of each channel over all batches, `[1, channels, 1, 1]`; none of none.
+fn mean_square(batches: &[Tensor<4>]) -> Option<Tensor<4>> {
+    let squares = batches.iter().cloned().map(reference::mean_square);
+    let sum = squares.reduce(|a, b| a + b)?;
+    Some(sum / batches.len() as f32)
 }

@@ -20,6 +20,7 @@ on_each_device!(
     agrees_with_burns_own,
     a_channel_of_zeros_stays_finite,
     a_folded_model_computes_the_same,
+    what_only_augmentation_shows_is_not_amplified,
 );
 
 fn random(dims: [usize; 4], seed: u64) -> Vec<f32> {
@@ -152,4 +153,38 @@ fn a_folded_model_computes_the_same(device: &Device) {
     let with = training(&learner.training_model(), batch);
     let error = relative_error(&values(same), &values(with));
     assert!(error <= 1e-4, "error {error:e}");
+}
+
+/// Every channel answers a hundred times as strongly to augmented images as to those that training began with.
+fn what_only_augmentation_shows_is_not_amplified(device: &Device) {
+    let images = DeviceSplit::upload(first(&fashion_mnist().train, 50), device);
+    let mut settings = plain(&[ModelKind::Cnn], 25, 4);
+    let architecture = &mut settings.models[0].architecture;
+    architecture.channel_norm = true;
+    architecture.widths = stages(["8-12", "16"]);
+    architecture.hidden.clear();
+    let model = learner(&settings, &images, device).training_model();
+    let augmented = images.batches(50).next().expect("a batch").images;
+    let dim = augmented.clone() * 0.01;
+    let roots = |model: &Classifier, images| {
+        let features = model.forward_features(images, &mut Dropout::off());
+        let [batch, len] = features.dims();
+        let maps = features.reshape([batch, 16, len / 16, 1]);
+        values(reference::mean_square(maps).sqrt())
+    };
+    let active: Vec<bool> = (roots(&model, augmented.clone()).iter())
+        .map(|&root| root > 0.5)
+        .collect();
+    assert!(active.iter().filter(|&&active| active).count() > 8);
+
+    let folded = |augmented: Option<Tensor<4>>| {
+        let model = model.clone();
+        model.folded([dim.clone()].into_iter(), augmented.into_iter())
+    };
+    let bounded = roots(&folded(Some(augmented.clone())), augmented.clone());
+    let unbounded = roots(&folded(None), augmented);
+    for ((bounded, unbounded), active) in bounded.iter().zip(&unbounded).zip(active) {
+        assert!(*bounded <= 2.001, "{bounded}");
+        assert!(!active || *unbounded > 10.0, "{unbounded}");
+    }
 }

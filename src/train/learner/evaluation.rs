@@ -7,8 +7,9 @@ use burn::module::Module;
 
 use super::Learner;
 use crate::model::{Classifier, Probabilities};
+use crate::ops::gather::Augment;
 use crate::train::inference::{EVALUATION_BATCH, Inference};
-use crate::train::{DeviceSplit, Diverged, Metrics};
+use crate::train::{Batches, DeviceSplit, Diverged, Metrics};
 
 /// Batches of training images on which the normalisation is measured for inference, at most: the error
 /// of a channel's mean square over 2,000 images is far below 1 %.
@@ -29,8 +30,19 @@ impl Learner {
             .normalized(normalization);
         let pixels = self.settings.architecture.input.pixels();
         let enough = (FOLDING_PIXELS / pixels).clamp(1, FOLDING_BATCHES);
-        let images = batches.take(enough).map(|batch| batch.images);
-        self.optimizer.averaged(self.model.valid()).folded(images)
+        // Mirrored images drive the channels as much as the others.
+        let augment = Augment {
+            flip: false,
+            ..self.settings.training.augment
+        };
+        let changed = match augment {
+            Augment::NONE => 0,
+            _ => enough.div_ceil(4),
+        };
+        let images = |batches: Batches, count| batches.take(count).map(|batch| batch.images);
+        let augmented = images(batches.clone().augmented(augment), changed);
+        let model = self.optimizer.averaged(self.model.valid());
+        model.folded(images(batches, enough), augmented)
     }
 
     /// Loss and accuracy on `split`.

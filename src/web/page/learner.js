@@ -8,8 +8,9 @@ import { scalesOf, selectionNumbers, targetValues } from './step.js';
 // What the normalisation divides by is measured on as many batches: see src/train/learner/evaluation.rs.
 const MEASURED_BATCHES = 16;
 const MEASURED_PIXELS = 16 * 1024;
-// Added to mean squares: see src/ops/channel_norm/mod.rs.
+// Added to mean squares, and how much of those on augmented images counts at least: see src/ops/channel_norm/mod.rs.
 const NORM_EPSILON = 1e-5;
+const MIN_TRAINED_SHARE = 0.25;
 
 /** A model, its programs, and how far it has come. */
 export class Learner {
@@ -178,27 +179,39 @@ export class Learner {
       MEASURED_BATCHES,
     );
     this.#measure.setWeights(weights);
-    const squares = blocks.map(({ out_channels: channels }) => new Float64Array(channels));
-    const names = blocks.map((_, number) => `factors ${number}`);
-    for (let batch = 0; batch < enough; batch++) {
-      const selection = this.#selection(batch * evaluationBatch, evaluationBatch, 0, null);
-      const factors = await this.#measure.run({ selection }, names);
-      names.forEach((name, block) => {
-        factors[name].forEach((factor, channel) => {
-          squares[block][channel] += (1 / factor ** 2 - NORM_EPSILON) / enough;
-        });
-      });
-    }
+    const squares = await this.#meanSquares(blocks, enough, null);
+    // Mirrored images drive the channels as much as the others.
+    const augment = { ...this.#model.learning.augment, flip: false };
+    const isNone = Object.values(augment).every((value) => !value);
+    const trained = isNone ? [] : await this.#meanSquares(blocks, Math.ceil(enough / 4), augment);
     blocks.forEach((block, number) => {
       const { weight, bias } = sizesOf(block);
       const inputs = weight / bias;
       squares[number].forEach((square, channel) => {
-        const factor = 1 / Math.sqrt(square + NORM_EPSILON);
+        const atLeast = MIN_TRAINED_SHARE * (trained[number]?.[channel] ?? 0);
+        const factor = 1 / Math.sqrt(Math.max(square, atLeast) + NORM_EPSILON);
         const first = block.weight + channel * inputs;
         for (let index = first; index < first + inputs; index++) weights[index] *= factor;
         weights[block.bias + channel] *= factor;
       });
     });
+  }
+
+  /** The mean square of each channel of each block's output over `batches` to train on, which `augment` changes. */
+  async #meanSquares(blocks, batches, augment) {
+    const { evaluationBatch } = this.#run;
+    const squares = blocks.map(({ out_channels: channels }) => new Float64Array(channels));
+    const names = blocks.map((_, number) => `factors ${number}`);
+    for (let batch = 0; batch < batches; batch++) {
+      const selection = this.#selection(batch * evaluationBatch, evaluationBatch, 0, augment);
+      const factors = await this.#measure.run({ selection }, names);
+      names.forEach((name, block) => {
+        factors[name].forEach((factor, channel) => {
+          squares[block][channel] += (1 / factor ** 2 - NORM_EPSILON) / batches;
+        });
+      });
+    }
+    return squares;
   }
 
   /**
