@@ -13,7 +13,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use crate::ops::channel_norm::{EPSILON, MIN_TRAINED_SHARE, channel_norm, reference};
+use crate::ops::channel_norm::{EPSILON, channel_norm, reference};
 use crate::ops::dropout::Dropout;
 pub(crate) use conv_relu_pool::KERNEL;
 use init::Init;
@@ -24,6 +24,9 @@ pub use linear_relu::{LinearRelu, LinearReluConfig};
 pub use probabilities::{Probabilities, argmax, confidence, top2};
 pub(crate) use stage::Convolution;
 pub use stage::Stage;
+
+/// How much of a channel's mean square on augmented images counts at least: see [`Classifier::folded`].
+const MIN_AUGMENTED_SHARE: f32 = 0.25;
 
 /// Which operations a training step is made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,8 +141,11 @@ impl Classifier {
     /// The model for inference, which is without autodiff: what the normalisation divides by is
     /// measured on `images`, batches of equal size, and becomes a part of the weights.
     ///
-    /// `augmented`, batches as training changes them if it does, keep rare channels within bounds: see
-    /// [`MIN_TRAINED_SHARE`].
+    /// A channel may answer to what only augmentation makes, such as the black edge of shifted images. On images as
+    /// they are it is next to nothing, and the first picture with a black border would have it a thousand times as
+    /// large as training ever did. So the mean square that a channel is divided by is at least a quarter
+    /// of that on `augmented`, batches as training changes them: then it is at most twice as large. Without
+    /// such batches nothing is bounded.
     pub fn folded(
         mut self,
         images: impl Iterator<Item = Tensor<4>>,
@@ -155,12 +161,12 @@ impl Classifier {
                 let outputs = inputs.into_iter().map(|input| block.forward(input));
                 outputs.collect()
             });
-            let [square, trained] = features.each_ref().map(|batches| mean_square(batches));
+            let [square, augmented] = features.each_ref().map(|batches| mean_square_of(batches));
             let Some(square) = square else {
                 return self;
             };
-            let square = match trained {
-                Some(trained) => square.max_pair(trained * MIN_TRAINED_SHARE),
+            let square = match augmented {
+                Some(augmented) => square.max_pair(augmented * MIN_AUGMENTED_SHARE),
                 None => square,
             };
             let factor = (square + EPSILON).sqrt().recip();
@@ -175,8 +181,8 @@ impl Classifier {
     }
 }
 
-/// The mean square of each channel over all batches, `[1, channels, 1, 1]`; none of none.
-fn mean_square(batches: &[Tensor<4>]) -> Option<Tensor<4>> {
+/// The mean square of each channel over all batches, `[1, channels, 1, 1]`; none if there are none.
+fn mean_square_of(batches: &[Tensor<4>]) -> Option<Tensor<4>> {
     let squares = batches.iter().cloned().map(reference::mean_square);
     let sum = squares.reduce(|a, b| a + b)?;
     Some(sum / batches.len() as f32)

@@ -38,9 +38,9 @@ pub fn evaluate(architecture: &Architecture, images: usize, batch: usize) -> Pro
     probabilities(writer, architecture, images)
 }
 
-/// What a training step normalises such a batch with: the outputs `factors 0`, `factors 1`, … are those of the
-/// blocks, `[channels]`, as [`channel_norm`] has them. The weights are those of the
-/// blocks, as in [`predict`].
+/// What the normalisation divides by on such a batch: the outputs `factors 0`, `factors 1`, … are those of the
+/// blocks, `[channels]`, as [`channel_norm`] has them. The weights are those of the blocks, as in [`predict`], and
+/// nothing is normalised on the way: a block's factors count when those of the blocks before are in their weights.
 ///
 /// # Panics
 ///
@@ -51,7 +51,7 @@ pub fn measure(architecture: &Architecture, images: usize, batch: usize) -> Prog
     for (number, convolution) in architecture.convolutions().into_iter().enumerate() {
         let output = block(&mut writer, number, convolution, x);
         let dims = [0, 1, 2, 3].map(|axis| output.dims[axis]);
-        let (output, factors) = channel_norm::gpu::forward(&mut writer, dims, &output);
+        let (_, factors) = channel_norm::gpu::forward(&mut writer, dims, &output);
         writer.output(&format!("factors {number}"), &factors);
         x = output;
     }

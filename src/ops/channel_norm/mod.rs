@@ -21,14 +21,6 @@ use crate::ops::autodiff::{CheckpointStrategy, custom_vjp};
 /// Added to the mean square, which may be 0.
 pub const EPSILON: f32 = 1e-5;
 
-/// How much of a channel's mean square on augmented images it is divided by for inference, at least.
-///
-/// What it is divided by is measured on images as they are. But a channel may answer to what only augmentation makes,
-/// such as the black edge of shifted images: then it is next to nothing on images as they are, and the first picture
-/// with a black border would have it a thousand times as large as training ever did. By a quarter of the square it
-/// is twice as large at most.
-pub const MIN_TRAINED_SHARE: f32 = 0.25;
-
 /// The differentiable operation, as Burn dispatches it to the backend of its tensors.
 #[backend_extension(Autodiff, Cube, NdArray)]
 pub trait ChannelNorm: Backend {

@@ -17,32 +17,33 @@ const FOLDING_BATCHES: usize = 16;
 /// Pixels of so many images in each place of these batches: what is kept of larger ones would take
 /// hundreds of megabytes.
 const FOLDING_PIXELS: usize = 16 * 1024;
+/// How many times fewer augmented images do: what they bound is bounded by a factor, not measured.
+const AUGMENTED: usize = 4;
 
 impl Learner {
     /// The model as it stands, for inference: with averaged weights if the recipe averages, and with
-    /// the normalisation folded into them.
+    /// the normalisation [folded](Classifier::folded) into them.
     pub fn model(&mut self) -> Classifier {
         self.submit();
-        let normalization = self.settings.architecture.normalization;
-        let batches = self
-            .training
-            .batches(EVALUATION_BATCH)
-            .normalized(normalization);
-        let pixels = self.settings.architecture.input.pixels();
+        let settings = &self.settings;
+        let normalization = settings.architecture.normalization;
+        let images = |batches: Batches, count| {
+            let batches = batches.normalized(normalization).take(count);
+            batches.map(|batch| batch.images)
+        };
+        let pixels = settings.architecture.input.pixels();
         let enough = (FOLDING_PIXELS / pixels).clamp(1, FOLDING_BATCHES);
-        // Mirrored images drive the channels as much as the others.
-        let augment = Augment {
-            flip: false,
-            ..self.settings.training.augment
-        };
-        let changed = match augment {
+        let plain = self.training.batches(EVALUATION_BATCH);
+        // Of large images there is one batch only, and this is a quarter of it.
+        let batch_size = EVALUATION_BATCH * enough.min(AUGMENTED) / AUGMENTED;
+        let augmented = self.training.epoch(batch_size, self.seed, 0);
+        let augmented = augmented.augmented(settings.training.augment);
+        let count = match settings.training.augment {
             Augment::NONE => 0,
-            _ => enough.div_ceil(4),
+            _ => enough.div_ceil(AUGMENTED),
         };
-        let images = |batches: Batches, count| batches.take(count).map(|batch| batch.images);
-        let augmented = images(batches.clone().augmented(augment), changed);
         let model = self.optimizer.averaged(self.model.valid());
-        model.folded(images(batches, enough), augmented)
+        model.folded(images(plain, enough), images(augmented, count))
     }
 
     /// Loss and accuracy on `split`.

@@ -8,9 +8,11 @@ import { scalesOf, selectionNumbers, targetValues } from './step.js';
 // What the normalisation divides by is measured on as many batches: see src/train/learner/evaluation.rs.
 const MEASURED_BATCHES = 16;
 const MEASURED_PIXELS = 16 * 1024;
-// Added to mean squares, and how much of those on augmented images counts at least: see src/ops/channel_norm/mod.rs.
+const AUGMENTED = 4;
+// Added to mean squares: see src/ops/channel_norm/mod.rs.
 const NORM_EPSILON = 1e-5;
-const MIN_TRAINED_SHARE = 0.25;
+// How much of those on augmented images counts at least: see src/model/mod.rs.
+const MIN_AUGMENTED_SHARE = 0.25;
 
 /** A model, its programs, and how far it has come. */
 export class Learner {
@@ -169,46 +171,46 @@ export class Learner {
     this.weights = weights;
   }
 
-  /** Divides each block's weights by what a training step divides its output by, on average. */
+  /** Divides each block's weights by what its output is to be divided by, one block after the other. */
   async #fold(weights) {
-    const blocks = this.#model.layers.filter(({ kind }) => kind === 'block');
     const { shape, evaluationBatch, labels } = this.#run;
-    const enough = Math.min(
-      Math.max(Math.floor(MEASURED_PIXELS / (shape.height * shape.width)), 1),
-      Math.max(Math.floor(labels.length / evaluationBatch), 1),
-      MEASURED_BATCHES,
-    );
-    this.#measure.setWeights(weights);
-    const squares = await this.#meanSquares(blocks, enough, null);
-    // Mirrored images drive the channels as much as the others.
-    const augment = { ...this.#model.learning.augment, flip: false };
-    const isNone = Object.values(augment).every((value) => !value);
-    const trained = isNone ? [] : await this.#meanSquares(blocks, Math.ceil(enough / 4), augment);
-    blocks.forEach((block, number) => {
+    const { augment } = this.#model.learning;
+    const all = Math.max(Math.floor(labels.length / evaluationBatch), 1);
+    const pixels = shape.height * shape.width;
+    const enough = Math.min(Math.max(Math.floor(MEASURED_PIXELS / pixels), 1), MEASURED_BATCHES);
+    const isAugmented = Object.values(augment ?? {}).some(Boolean);
+    const blocks = this.#model.layers.filter(({ kind }) => kind === 'block');
+    for (const [number, block] of blocks.entries()) {
+      this.#measure.setWeights(weights);
+      const squares = await this.#meanSquares(number, Math.min(enough, all), null);
+      if (isAugmented) {
+        const augmented = await this.#meanSquares(number, Math.min(Math.ceil(enough / AUGMENTED), all), augment);
+        augmented.forEach((square, channel) => {
+          squares[channel] = Math.max(squares[channel], MIN_AUGMENTED_SHARE * square);
+        });
+      }
       const { weight, bias } = sizesOf(block);
       const inputs = weight / bias;
-      squares[number].forEach((square, channel) => {
-        const atLeast = MIN_TRAINED_SHARE * (trained[number]?.[channel] ?? 0);
-        const factor = 1 / Math.sqrt(Math.max(square, atLeast) + NORM_EPSILON);
+      squares.forEach((square, channel) => {
+        const factor = 1 / Math.sqrt(square + NORM_EPSILON);
         const first = block.weight + channel * inputs;
         for (let index = first; index < first + inputs; index++) weights[index] *= factor;
         weights[block.bias + channel] *= factor;
       });
-    });
+    }
   }
 
-  /** The mean square of each channel of each block's output over `batches` to train on, which `augment` changes. */
-  async #meanSquares(blocks, batches, augment) {
+  /** The mean square of each channel of a block's output over `batches` to train on, which `augment` changes. */
+  async #meanSquares(block, batches, augment) {
     const { evaluationBatch } = this.#run;
-    const squares = blocks.map(({ out_channels: channels }) => new Float64Array(channels));
-    const names = blocks.map((_, number) => `factors ${number}`);
+    const name = `factors ${block}`;
+    let squares = null;
     for (let batch = 0; batch < batches; batch++) {
       const selection = this.#selection(batch * evaluationBatch, evaluationBatch, 0, augment);
-      const factors = await this.#measure.run({ selection }, names);
-      names.forEach((name, block) => {
-        factors[name].forEach((factor, channel) => {
-          squares[block][channel] += (1 / factor ** 2 - NORM_EPSILON) / batches;
-        });
+      const { [name]: factors } = await this.#measure.run({ selection }, [name]);
+      squares ??= new Float64Array(factors.length);
+      factors.forEach((factor, channel) => {
+        squares[channel] += (1 / factor ** 2 - NORM_EPSILON) / batches;
       });
     }
     return squares;
