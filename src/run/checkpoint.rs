@@ -11,6 +11,8 @@
 //!
 //! Numbers are little-endian. Nothing is allocated that the file's own length does not account for.
 
+use std::io::{self, Write};
+
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -27,6 +29,8 @@ const VERSION: u32 = 1;
 const PREFIX: usize = 16;
 /// Length of the checksum.
 const SUM: usize = 32;
+/// Values that are written at a time.
+const PIECE: usize = 1 << 18;
 /// Bytes of a header, more than the longest run has.
 const MAX_HEADER: usize = 16 << 20;
 /// More parameters than any model has, each layer with its weight and bias.
@@ -86,12 +90,12 @@ struct Header {
 }
 
 impl Checkpoint {
-    /// The file's bytes.
+    /// Writes it piece by piece: its bytes are as many as all that the training holds.
     ///
     /// # Errors
     ///
-    /// If the history is longer than any run's.
-    pub fn encode(&self) -> Result<Vec<u8>> {
+    /// If `file` cannot be written, or the history is longer than any run's.
+    pub fn write(&self, file: &mut impl Write) -> io::Result<()> {
         let State {
             position,
             weights,
@@ -106,26 +110,31 @@ impl Checkpoint {
             averages: memory.averages.is_some(),
             lengths: weights.iter().map(Vec::len).collect(),
         })?;
-        ensure!(
-            header.len() <= MAX_HEADER,
-            "its history is too long to be kept"
-        );
+        let header_len = u32::try_from(header.len()).unwrap_or(u32::MAX);
+        if header_len as usize > MAX_HEADER {
+            return Err(io::Error::other("its history is too long to be kept"));
+        }
+        let mut sum = Sha256::new();
+        let mut put = |bytes: &[u8]| {
+            sum.update(bytes);
+            file.write_all(bytes)
+        };
+        put(&MAGIC)?;
+        put(&VERSION.to_le_bytes())?;
+        put(&header_len.to_le_bytes())?;
+        put(&header)?;
         let parts = [weights, &memory.moments_1, &memory.moments_2];
         let parts = parts.into_iter().chain(&memory.averages).flatten();
-        let values: usize = parts.clone().map(Vec::len).sum();
-
-        let mut bytes = Vec::with_capacity(PREFIX + header.len() + 4 * values + SUM);
-        bytes.extend(MAGIC);
-        bytes.extend(VERSION.to_le_bytes());
-        bytes.extend(u32::try_from(header.len())?.to_le_bytes());
-        bytes.extend(header);
-        bytes.extend(parts.flatten().flat_map(|value| value.to_le_bytes()));
-        let sum = Sha256::digest(&bytes);
-        bytes.extend(sum);
-        Ok(bytes)
+        let mut piece = Vec::with_capacity(4 * PIECE);
+        for values in parts.flat_map(|part| part.chunks(PIECE)) {
+            piece.clear();
+            piece.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+            put(&piece)?;
+        }
+        file.write_all(&sum.finalize())
     }
 
-    /// Reads what [`encode`](Self::encode) made.
+    /// Reads what [`write`](Self::write) wrote.
     ///
     /// # Errors
     ///

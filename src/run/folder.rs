@@ -206,7 +206,7 @@ impl RunFolder {
         let folder = self.path.join(kind.name());
         refuse_link(&folder)?;
         make(&folder).with_context(|| format!("{} cannot be written", path.display()))?;
-        whole_file::write(&path, &checkpoint.encode()?)
+        whole_file::write_with(&path, |file| checkpoint.write(file))
     }
 
     /// Reads a checkpoint; none if there is none yet.

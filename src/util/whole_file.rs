@@ -20,6 +20,15 @@ const UNFINISHED: &str = ".unfinished-";
 ///
 /// If the file cannot be written, or something else than a file is there.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_with(path, |file| file.write_all(bytes))
+}
+
+/// The same with the bytes that `fill` writes.
+///
+/// # Errors
+///
+/// As of [`write()`], and if `fill` fails.
+pub fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
     // Whoever may write to /dev may replace /dev/null by a file, which ends the work of others.
     ensure!(
         fs::metadata(path).map_or(true, |there| there.is_file()),
@@ -27,7 +36,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         path.display()
     );
     let write = || {
-        unfinished(path, bytes)?.persist(path)?;
+        unfinished(path, fill)?.persist(path)?;
         sync_names_of(path)
     };
     write().with_context(|| format!("{} cannot be written", path.display()))
@@ -41,7 +50,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// If there is one of this name, or if the file cannot be written.
 pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || {
-        persist_new(unfinished(path, bytes)?, path)?;
+        persist_new(unfinished(path, |file| file.write_all(bytes))?, path)?;
         sync_names_of(path)
     };
     match write() {
@@ -128,11 +137,11 @@ pub fn remove_abandoned(folder: &Path) {
     }
 }
 
-/// These bytes, synced, in a file of another name in the folder of `path`. It is closed: some file
+/// What `fill` writes, synced, in a file of another name in the folder of `path`. It is closed: some file
 /// systems rename no open file.
-fn unfinished(path: &Path, bytes: &[u8]) -> io::Result<TempPath> {
+fn unfinished(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<TempPath> {
     let mut file = temporary_in(folder_of(path))?;
-    file.as_file_mut().write_all(bytes)?;
+    fill(file.as_file_mut())?;
     sync(file.as_file())?;
     Ok(file.into_temp_path())
 }

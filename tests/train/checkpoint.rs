@@ -58,7 +58,9 @@ fn checkpoint(lengths: &[usize], epochs: usize, time: usize, averaging: bool) ->
 }
 
 fn bytes(checkpoint: &Checkpoint) -> Vec<u8> {
-    checkpoint.encode().expect("it has a form")
+    let mut bytes = Vec::new();
+    checkpoint.write(&mut bytes).expect("it has a form");
+    bytes
 }
 
 /// The file with a right checksum, whatever is in it.
