@@ -173,8 +173,13 @@ mod tests {
             assert_same(&program, &native);
 
             let x = split.batches(batch).next().unwrap().images;
-            let blocks = model.blocks.iter();
-            blocks.fold(x, |x, block| channel_norm::channel_norm(block.forward(x)));
+            // Kept, so that what follows gets memory of its own.
+            let mut normalized = Vec::new();
+            model.blocks.iter().fold(x, |x, block| {
+                let output = block.forward(x);
+                normalized.push(channel_norm::channel_norm(output.clone()));
+                output
+            });
             let program = measure(&architecture, images, batch);
             assert_same(&program, &launched::take());
             let factors = model.blocks.len();
