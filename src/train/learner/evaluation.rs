@@ -18,7 +18,7 @@ const FOLDING_BATCHES: usize = 16;
 /// hundreds of megabytes.
 const FOLDING_PIXELS: usize = 16 * 1024;
 /// How many times fewer augmented images do: what they bound is bounded by a factor, not measured.
-const AUGMENTED: usize = 4;
+const AUGMENTED_DIVISOR: usize = 4;
 
 impl Learner {
     /// The model as it stands, for inference: with averaged weights if the recipe averages, and with
@@ -35,12 +35,12 @@ impl Learner {
         let enough = (FOLDING_PIXELS / pixels).clamp(1, FOLDING_BATCHES);
         let plain = self.training.batches(EVALUATION_BATCH);
         // Of large images there is one batch only, and this is a quarter of it.
-        let batch_size = EVALUATION_BATCH * enough.min(AUGMENTED) / AUGMENTED;
+        let batch_size = EVALUATION_BATCH * enough.min(AUGMENTED_DIVISOR) / AUGMENTED_DIVISOR;
         let augmented = self.training.epoch(batch_size, self.seed, 0);
         let augmented = augmented.augmented(settings.training.augment);
         let count = match settings.training.augment {
             Augment::NONE => 0,
-            _ => enough.div_ceil(AUGMENTED),
+            _ => enough.div_ceil(AUGMENTED_DIVISOR),
         };
         let model = self.optimizer.averaged(self.model.valid());
         model.folded(images(plain, enough), images(augmented, count))

@@ -8,7 +8,7 @@ import { scalesOf, selectionNumbers, targetValues } from './step.js';
 // What the normalisation divides by is measured on as many batches: see src/train/learner/evaluation.rs.
 const MEASURED_BATCHES = 16;
 const MEASURED_PIXELS = 16 * 1024;
-const AUGMENTED = 4;
+const AUGMENTED_DIVISOR = 4;
 // Added to mean squares: see src/ops/channel_norm/mod.rs.
 const NORM_EPSILON = 1e-5;
 // How much of those on augmented images counts at least: see src/model/mod.rs.
@@ -184,7 +184,8 @@ export class Learner {
       this.#measure.setWeights(weights);
       const squares = await this.#meanSquares(number, Math.min(enough, all), null);
       if (isAugmented) {
-        const augmented = await this.#meanSquares(number, Math.min(Math.ceil(enough / AUGMENTED), all), augment);
+        const fewer = Math.min(Math.ceil(enough / AUGMENTED_DIVISOR), all);
+        const augmented = await this.#meanSquares(number, fewer, augment);
         augmented.forEach((square, channel) => {
           squares[channel] = Math.max(squares[channel], MIN_AUGMENTED_SHARE * square);
         });
