@@ -32,6 +32,9 @@ pub struct Summary {
     /// The largest class of the test set, if not all have as many images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub largest_class: Option<LargestClass>,
+    /// What [`ModelSummary::class_recalls`] are of; empty where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub class_names: Vec<String>,
     /// By the model's name, `dense` or `cnn`.
     pub models: BTreeMap<String, ModelSummary>,
 }
@@ -50,6 +53,9 @@ pub struct ModelSummary {
     /// On the test set, the mean recall of its classes, if not all have as many images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub balanced_accuracy: Option<f64>,
+    /// On the test set, the recall of each class, if not all have as many images; none of a class of no image.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub class_recalls: Vec<Option<f64>>,
     /// Mean cross-entropy over the test set, in nats. NaN and infinity are `null` on disk, and
     /// are read back as NaN.
     #[serde(deserialize_with = "nan_if_null")]
@@ -109,6 +115,9 @@ pub struct RunsSummary {
     /// See [`Summary::largest_class`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub largest_class: Option<LargestClass>,
+    /// See [`Summary::class_names`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub class_names: Vec<String>,
     /// By the model's name, `dense` or `cnn`.
     pub models: BTreeMap<String, ModelRuns>,
 }
@@ -128,6 +137,9 @@ pub struct ModelRuns {
     /// See [`ModelSummary::balanced_accuracy`]; none unless every run has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub balanced_accuracy: Option<MeanStd>,
+    /// See [`ModelSummary::class_recalls`]; none of a class unless every run has one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub class_recalls: Vec<Option<MeanStd>>,
     /// See [`ModelSummary::test_loss`].
     pub test_loss: MeanStd,
     /// See [`ModelSummary::seconds_per_epoch`].
@@ -152,6 +164,7 @@ impl RunsSummary {
             seeds: runs.iter().map(|run| run.seed).collect(),
             epochs: first.epochs,
             largest_class: first.largest_class.clone(),
+            class_names: first.class_names.clone(),
             models: models.collect(),
         })
     }
@@ -168,17 +181,23 @@ impl RunsSummary {
 
 impl ModelRuns {
     fn of(runs: &[&ModelSummary]) -> Option<Self> {
+        let first = runs.first()?;
         let over = |value: fn(&ModelSummary) -> f64| {
             MeanStd::of(&runs.iter().map(|run| value(run)).collect::<Vec<_>>())
         };
+        // Only of what every run has.
+        let over_all = |value: &dyn Fn(&ModelSummary) -> Option<f64>| {
+            let values: Option<Vec<f64>> = runs.iter().map(|run| value(run)).collect();
+            MeanStd::of(&values?)
+        };
+        let recall = |class: usize| over_all(&|run| *run.class_recalls.get(class)?);
         Some(Self {
-            parameters: runs.first()?.parameters,
+            parameters: first.parameters,
             train_accuracy: over(|run| run.train_accuracy)?,
             validation_accuracy: over(|run| run.validation_accuracy)?,
             test_accuracy: over(|run| run.test_accuracy)?,
-            balanced_accuracy: (runs.iter().map(|run| run.balanced_accuracy))
-                .collect::<Option<Vec<_>>>()
-                .and_then(|values| MeanStd::of(&values)),
+            balanced_accuracy: over_all(&|run| run.balanced_accuracy),
+            class_recalls: (0..first.class_recalls.len()).map(recall).collect(),
             test_loss: over(|run| run.test_loss)?,
             seconds_per_epoch: over(|run| run.seconds_per_epoch)?,
             total_seconds: over(|run| run.total_seconds)?,

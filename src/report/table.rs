@@ -1,12 +1,15 @@
 //! Models side by side, as plain text: the comparison at the end of a run, or of several.
 
+use std::borrow::Cow;
+
 use crate::model::ModelKind;
-use crate::report::evaluation::tables::always;
+use crate::report::evaluation::tables::{MATRIX_CLASSES, always};
 use crate::report::summary::{ModelRuns, RunsSummary, Summary};
 use crate::util::statistics::MeanStd;
 use crate::util::text::{self, push_line};
 
 const WIDTH: usize = 80;
+/// Columns before the models', if no label is longer.
 const LABEL_WIDTH: usize = 20;
 /// Width of a model's column, with one run and with several.
 const COLUMN_WIDTHS: [usize; 2] = [15, 22];
@@ -37,8 +40,8 @@ pub struct Measure<M> {
 /// A measure of several models.
 pub struct Row {
     /// See [`Measure::label`].
-    pub label: &'static str,
-    /// One for each model.
+    pub label: Cow<'static, str>,
+    /// One for each model; none of a heading.
     pub cells: Vec<Cell>,
 }
 
@@ -146,7 +149,9 @@ pub fn table(summaries: &[Summary]) -> String {
     }
     let (names, models) = models(&summary);
     push_line(&mut out, "");
-    out += &side_by_side(&names, &self::summary(&models), summaries.len());
+    let mut rows = self::summary(&models);
+    rows.extend(recalls(&summary.class_names, &models));
+    out += &side_by_side(&names, &rows, summaries.len());
     if let Some(class) = &summary.largest_class {
         push_line(&mut out, "");
         out += &always(class);
@@ -167,38 +172,90 @@ pub fn models(summary: &RunsSummary) -> (Vec<&str>, Vec<&ModelRuns>) {
 
 /// The measures of each of the models. Models are compared by their means.
 pub fn rows<M>(measures: &[Measure<M>], models: &[&M]) -> Vec<Row> {
-    let row = |measure: &Measure<M>| {
-        let values: Vec<MeanStd> = models.iter().map(|model| (measure.value)(model)).collect();
-        let look = |value: &MeanStd| (measure.show)(value.mean.into());
-        let best = best(measure.better, values.iter().map(|value| value.mean))
-            .filter(|_| values.iter().any(|value| look(value) != look(&values[0])));
-        let cells = values.into_iter().map(|value| Cell {
-            text: (measure.show)(value),
-            best: best == Some(value.mean),
-        });
-        Row {
-            label: measure.label,
-            cells: cells.collect(),
+    let of = |measure: &Measure<M>| {
+        let values = models.iter().map(|model| (measure.value)(model));
+        let values: Vec<MeanStd> = values.collect();
+        row(measure.label, measure.better, &values, measure.show)
+    };
+    measures.iter().map(of).collect()
+}
+
+/// A row of these values, one for each model.
+fn row(
+    label: impl Into<Cow<'static, str>>,
+    better: Better,
+    values: &[MeanStd],
+    show: fn(MeanStd) -> String,
+) -> Row {
+    let look = |value: &MeanStd| show(value.mean.into());
+    let best = best(better, values.iter().map(|value| value.mean))
+        .filter(|_| values.iter().any(|value| look(value) != look(&values[0])));
+    let cell = |value: &MeanStd| Cell {
+        text: show(*value),
+        best: best == Some(value.mean),
+    };
+    Row {
+        label: label.into(),
+        cells: values.iter().map(cell).collect(),
+    }
+}
+
+/// The recall of each class below a heading; of many classes that of those recognised least.
+fn recalls(class_names: &[String], models: &[&ModelRuns]) -> Vec<Row> {
+    let recalls = class_names.iter().enumerate().filter_map(|(class, name)| {
+        let of = |model: &&ModelRuns| *model.class_recalls.get(class)?;
+        let recalls: Vec<MeanStd> = models.iter().map(of).collect::<Option<_>>()?;
+        Some((name, recalls))
+    });
+    let mut recalls: Vec<(&String, Vec<MeanStd>)> = recalls.collect();
+    let heading = match recalls.len() {
+        0 => return Vec::new(),
+        1..=MATRIX_CLASSES => "recall of each class",
+        _ => {
+            let sum = |recalls: &[MeanStd]| recalls.iter().map(|recall| recall.mean).sum::<f64>();
+            recalls.sort_by(|(_, a), (_, b)| sum(a).total_cmp(&sum(b)));
+            recalls.truncate(MATRIX_CLASSES);
+            "lowest recalls"
         }
     };
-    measures.iter().map(row).collect()
+    let heading = Row {
+        label: heading.into(),
+        cells: Vec::new(),
+    };
+    let of_class = |(name, recalls): (&String, Vec<MeanStd>)| {
+        let name = format!("  {}", text::one_line(name, WIDTH));
+        row(name, Better::Higher, &recalls, percent)
+    };
+    [heading]
+        .into_iter()
+        .chain(recalls.into_iter().map(of_class))
+        .collect()
 }
 
 /// One column for each model under its name, a star behind the best of a row, and what that and
 /// the means of several `runs` are. Ends with a newline.
 pub fn side_by_side(names: &[&str], rows: &[Row], runs: usize) -> String {
     let column_width = COLUMN_WIDTHS[usize::from(runs > 1)];
+    let label_width = rows.iter().map(|row| row.label.chars().count() + 1).max();
+    let room = WIDTH.saturating_sub(column_width * names.len());
+    let label_width = label_width
+        .unwrap_or(0)
+        .clamp(LABEL_WIDTH, room.max(LABEL_WIDTH));
     let mut out = String::new();
-    let mut line = " ".repeat(LABEL_WIDTH);
+    let mut line = " ".repeat(label_width);
     for name in names {
         let name = text::one_line(name, column_width - 3);
         line += &format!("{name:>width$}  ", width = column_width - 2);
     }
     push_line(&mut out, &line);
-    let rule = "-".repeat((LABEL_WIDTH + column_width * names.len()).saturating_sub(2));
+    let rule = "-".repeat((label_width + column_width * names.len()).saturating_sub(2));
     push_line(&mut out, &rule);
     for row in rows {
-        let mut line = format!("{:<LABEL_WIDTH$}", row.label);
+        if row.cells.is_empty() {
+            push_line(&mut out, "");
+        }
+        let label = text::one_line(&row.label, label_width - 1);
+        let mut line = format!("{label:<label_width$}");
         for cell in &row.cells {
             let star = if cell.best { '*' } else { ' ' };
             line += &format!("{:>width$} {star}", cell.text, width = column_width - 2);

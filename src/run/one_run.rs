@@ -175,6 +175,7 @@ fn finish(
         seed: settings.seed,
         epochs: settings.epochs,
         largest_class: None,
+        class_names: Vec::new(),
         models: Default::default(),
     };
     let mut probabilities = Vec::new();
@@ -198,9 +199,11 @@ fn finish(
     let evaluation = write_evaluation(path, &config.dataset, classes, &names, &test)?;
     summary.largest_class = evaluation.largest_class();
     if summary.largest_class.is_some() {
+        summary.class_names = classes.clone();
         for model in &evaluation.models {
             if let Some(result) = summary.models.get_mut(&model.model) {
                 result.balanced_accuracy = Some(model.confusion.balanced_accuracy());
+                result.class_recalls = model.confusion.recalls();
             }
         }
     }
@@ -302,6 +305,7 @@ fn model_summary(learner: &Learner, history: &History, test: train::Metrics) -> 
         validation_accuracy,
         test_accuracy: test.accuracy,
         balanced_accuracy: None,
+        class_recalls: Vec::new(),
         test_loss: test.loss,
         seconds_per_epoch: epochs.iter().map(|epoch| epoch.seconds).sum::<f64>()
             / epochs.len() as f64,

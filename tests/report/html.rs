@@ -92,6 +92,7 @@ impl Run {
             validation_accuracy: 0.5,
             test_accuracy: 0.5,
             balanced_accuracy: None,
+            class_recalls: Vec::new(),
             test_loss: f64::NAN,
             seconds_per_epoch: 1.0,
             total_seconds: 200.0,
@@ -121,6 +122,7 @@ impl Run {
                 seed: 7,
                 epochs: 2,
                 largest_class: None,
+                class_names: Vec::new(),
                 models: names
                     .iter()
                     .map(|name| (name.clone(), model_summary.clone()))

@@ -499,6 +499,7 @@ fn summary() -> Summary {
         validation_accuracy: 0.8888,
         test_accuracy: 0.8761,
         balanced_accuracy: None,
+        class_recalls: Vec::new(),
         test_loss: 0.3456,
         seconds_per_epoch: 0.512,
         total_seconds: 6.12,
@@ -509,6 +510,7 @@ fn summary() -> Summary {
         validation_accuracy: 0.9212,
         test_accuracy: 0.9172,
         balanced_accuracy: None,
+        class_recalls: Vec::new(),
         test_loss: 0.2345,
         seconds_per_epoch: 20.66,
         total_seconds: 207.4,
@@ -521,6 +523,7 @@ fn summary() -> Summary {
         seed: 42,
         epochs: 10,
         largest_class: None,
+        class_names: Vec::new(),
         models: BTreeMap::from([("dense".to_string(), dense), ("cnn".to_string(), cnn)]),
     }
 }
@@ -594,23 +597,39 @@ fn of_unequal_classes_the_balanced_accuracy_and_the_largest_class_are_told() {
             name: "dress".to_owned(),
             share: 0.26,
         });
+        run.class_names = ["dress", "hat", "a long name of a class"]
+            .map(str::to_owned)
+            .to_vec();
         for (name, accuracy) in [("dense", 0.7), ("cnn", 0.65)] {
             let model = run.models.get_mut(name).unwrap();
             model.balanced_accuracy = Some(accuracy + more);
+            // No image of the test set is a hat.
+            model.class_recalls = vec![Some(accuracy + more), None, Some(0.5)];
         }
     }
     let text = table(&runs[..1]);
+    // As wide as the longest name.
     for part in [
-        "test accuracy             87.49 %        91.48 % *\n\
-         balanced accuracy         69.90 % *      64.90 %\n\
+        "test accuracy                  87.49 %        91.48 % *\n\
+         balanced accuracy              69.90 % *      64.90 %\n\
          test loss ",
-        "\n* better\n\nalways “dress”: 26.00 %\n",
+        "3 min 26 s\n\n\
+         recall of each class\n\
+         \x20 dress                        69.90 % *      64.90 %\n\
+         \x20 a long name of a class       50.00 %        50.00 %\n\n\
+         * better\n\nalways “dress”: 26.00 %\n",
     ] {
         assert!(text.contains(part), "{part:?} is missing in\n{text}");
     }
     let text = table(&runs);
-    let line = "balanced accuracy         70.00 ± 0.10 % *      65.00 ± 0.10 %\n";
-    assert!(text.contains(line), "{text}");
+    for label in ["balanced accuracy", "  dress          "] {
+        let line = format!("{label:<25}      70.00 ± 0.10 % *      65.00 ± 0.10 %\n");
+        assert!(text.contains(&line), "{text}");
+    }
+
+    runs[0].class_names[0] = "dress".repeat(50);
+    let longest = table(&runs).lines().map(|line| line.chars().count()).max();
+    assert!(longest <= Some(80), "{}", table(&runs));
 
     // They are kept, and files of earlier versions have none.
     let dir = tempfile::tempdir().unwrap();
@@ -620,7 +639,9 @@ fn of_unequal_classes_the_balanced_accuracy_and_the_largest_class_are_told() {
     summary().write(&path).unwrap();
     let json = fs::read_to_string(&path).unwrap();
     assert!(
-        !json.contains("balanced") && !json.contains("largest"),
+        !["balanced", "largest", "class"]
+            .iter()
+            .any(|word| json.contains(word)),
         "{json}"
     );
     // Of runs of which one has none there is no mean.
@@ -633,6 +654,33 @@ fn of_unequal_classes_the_balanced_accuracy_and_the_largest_class_are_told() {
         "{}",
         table(&runs)
     );
+}
+
+#[test]
+fn of_many_classes_the_lowest_recalls_are_shown() {
+    let mut run = summary();
+    run.class_names = (0..100).map(|class| format!("class {class}")).collect();
+    for (name, more) in [("dense", 0.0), ("cnn", 0.001)] {
+        let recall = |class| Some(f64::from(class * 37 % 100) / 100.0 + more);
+        run.models.get_mut(name).unwrap().class_recalls = (0..100).map(recall).collect();
+    }
+    let text = table(&[run]);
+    let (_, below) = text.split_once("\nlowest recalls\n").unwrap();
+    let shown: Vec<&str> = below.lines().take_while(|line| !line.is_empty()).collect();
+    assert_eq!(shown.len(), 20, "{text}");
+    // 37 × 73 = 2701.
+    for (line, class, recalls) in [
+        (0, "class 0 ", ["0.00 %", "0.10 % *"]),
+        (1, "class 73 ", ["1.00 %", "1.10 % *"]),
+        (19, "class 87 ", ["19.00 %", "19.10 % *"]),
+    ] {
+        let parts = [class, recalls[0], recalls[1]];
+        assert!(
+            parts.iter().all(|part| shown[line].contains(part)),
+            "{}",
+            shown[line]
+        );
+    }
 }
 
 #[test]

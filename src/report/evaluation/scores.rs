@@ -116,12 +116,14 @@ impl Confusion {
     /// The mean recall of the classes that images are of; 0 if there is none. Where each class has as
     /// many images, it is the accuracy.
     pub fn balanced_accuracy(&self) -> f64 {
-        let classes: Vec<usize> = self
-            .classes()
-            .filter(|class| self.support(*class) > 0)
-            .collect();
-        let recalls = classes.iter().map(|class| self.share(*class, *class));
-        recalls.sum::<f64>() / classes.len().max(1) as f64
+        let recalls: Vec<f64> = self.recalls().into_iter().flatten().collect();
+        recalls.iter().sum::<f64>() / recalls.len().max(1) as f64
+    }
+
+    /// Of each class the fraction of its images that is recognised; none of a class of no image.
+    pub fn recalls(&self) -> Vec<Option<f64>> {
+        let recall = |class| (self.support(class) > 0).then(|| self.share(class, class));
+        self.classes().map(recall).collect()
     }
 
     /// A class' scores.

@@ -52,7 +52,7 @@ fn results(
     let measures = summary(&models.iter().collect::<Vec<_>>());
     let columns = (!comparable).then_some("dataset").into_iter();
     let head: String = columns
-        .chain(measures.iter().map(|measure| measure.label))
+        .chain(measures.iter().map(|measure| &*measure.label))
         .map(|label| format!(r#"<th scope="col">{label}</th>"#))
         .collect();
     let mut body = String::new();
@@ -71,10 +71,10 @@ fn results(
     }
     let foot = together.map_or(String::new(), |together| {
         let together = summary(&[together]);
-        let of = |label| together.iter().find(|measure| measure.label == label);
+        let of = |label: &str| together.iter().find(|measure| measure.label == label);
         let cells: String = measures
             .iter()
-            .map(|measure| of(measure.label).map_or("–", |mean| &mean.cells[0].text))
+            .map(|measure| of(&measure.label).map_or("–", |mean| &mean.cells[0].text))
             .map(|mean| value(mean, false))
             .collect();
         format!(r#"<tfoot><tr><th scope="row">mean ± std</th>{cells}</tr></tfoot>"#)
