@@ -19,8 +19,8 @@ const TEST_COPIES: u64 = 4;
 const SOME_MEMORY: u64 = 4 << 30;
 /// What the benchmark of a machine's ceilings takes besides.
 pub const CEILINGS: u64 = 128 << 20;
-/// Numbers that training keeps for each weight: itself, its gradient, two moments, its average, and a
-/// copy for the checkpoint.
+/// Numbers that training keeps for each weight: itself, its gradient, two moments, its average, and one to
+/// spare.
 const PER_WEIGHT: usize = 6;
 
 /// Refuses to begin with less memory than the program, a dataset and `more` bytes take: a control

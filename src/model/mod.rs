@@ -27,6 +27,9 @@ pub use stage::Stage;
 
 /// How much of a channel's mean square on augmented images counts at least: see [`Classifier::folded`].
 const MIN_AUGMENTED_SHARE: f32 = 0.25;
+/// Values of a block's outputs, for all images together, that [`Classifier::folded`] keeps for the next block at
+/// most. Those of large images, or of blocks without a pool, would be more than all that a training takes.
+const MAX_KEPT: usize = 1 << 24;
 
 /// Which operations a training step is made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,36 +157,53 @@ impl Classifier {
         if !self.normalize {
             return self;
         }
-        let mut features: [Vec<Tensor<4>>; 2] = [images.collect(), augmented.collect()];
-        for block in &mut self.blocks {
-            // Each output takes the place of its input: there are never more than those of one block.
-            features = features.map(|inputs| {
-                let outputs = inputs.into_iter().map(|input| block.forward(input));
-                outputs.collect()
+        let mut inputs: [Vec<Tensor<4>>; 2] = [images.collect(), augmented.collect()];
+        let count: usize = inputs.iter().flatten().map(|batch| batch.dims()[0]).sum();
+        let mut factors: Vec<Tensor<4>> = Vec::new();
+        // The block that the inputs are of: what lies between it and the next one is computed again.
+        let mut first = 0;
+        for (place, block) in self.blocks.iter().enumerate() {
+            let before = self.blocks[first..place].iter().zip(&factors[first..]);
+            let mut is_kept = false;
+            let squares = inputs.each_mut().map(|batches| {
+                mean_of(batches.iter_mut().map(|batch| {
+                    let input = before.clone().fold(batch.clone(), |x, (block, factor)| {
+                        block.forward(x) * factor.clone()
+                    });
+                    let output = block.forward(input);
+                    let square = reference::mean_square(output.clone());
+                    let [_, channels, height, width] = output.dims();
+                    is_kept = count * channels * height * width <= MAX_KEPT;
+                    if is_kept {
+                        *batch = output;
+                    }
+                    square
+                }))
             });
-            let [square, augmented] = features.each_ref().map(|batches| mean_square_of(batches));
-            let Some(square) = square else {
-                return self;
-            };
-            let square = match augmented {
-                Some(augmented) => square.max_pair(augmented * MIN_AUGMENTED_SHARE),
-                None => square,
+            let square = match squares {
+                [None, _] => return self,
+                [Some(square), None] => square,
+                [Some(square), Some(augmented)] => square.max_pair(augmented * MIN_AUGMENTED_SHARE),
             };
             let factor = (square + EPSILON).sqrt().recip();
-            block.scale(factor.clone());
-            features = features.map(|outputs| {
-                let scaled = outputs.into_iter().map(|output| output * factor.clone());
-                scaled.collect()
-            });
+            if is_kept {
+                first = place + 1;
+                for batch in inputs.iter_mut().flatten() {
+                    *batch = batch.clone() * factor.clone();
+                }
+            }
+            factors.push(factor);
+        }
+        for (block, factor) in self.blocks.iter_mut().zip(factors) {
+            block.scale(factor);
         }
         self.normalize = false;
         self
     }
 }
 
-/// The mean square of each channel over all batches, `[1, channels, 1, 1]`; none if there are none.
-fn mean_square_of(batches: &[Tensor<4>]) -> Option<Tensor<4>> {
-    let squares = batches.iter().cloned().map(reference::mean_square);
-    let sum = squares.reduce(|a, b| a + b)?;
-    Some(sum / batches.len() as f32)
+/// The mean of tensors of one shape; none if there are none.
+fn mean_of(tensors: impl ExactSizeIterator<Item = Tensor<4>>) -> Option<Tensor<4>> {
+    let count = tensors.len() as f32;
+    Some(tensors.reduce(|a, b| a + b)? / count)
 }

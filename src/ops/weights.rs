@@ -1,9 +1,15 @@
 //! A model's weights as plain vectors, in the model's order.
 
+use std::ops::Deref;
+
 use anyhow::{Result, ensure};
 use burn::Tensor;
+use burn::backend::NdArray;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::TensorData;
+
+use super::ndarray_tensor::floats;
+use crate::device;
 
 /// The weights of each parameter, flattened, where they are and without autodiff.
 pub fn flattened(model: &impl Module) -> Vec<Tensor<1>> {
@@ -18,6 +24,18 @@ pub fn flattened(model: &impl Module) -> Vec<Tensor<1>> {
     let mut collect = Collect(Vec::new());
     model.visit(&mut collect);
     collect.0
+}
+
+/// The elements of a tensor without autodiff: read from a device, but not copied where they lie in the host's memory.
+///
+/// # Errors
+///
+/// If the device fails.
+pub fn elements(tensor: Tensor<1>) -> Result<Box<dyn Deref<Target = [f32]>>> {
+    Ok(match tensor.clone().try_into_primitive::<NdArray>() {
+        Ok(tensor) => Box::new(floats(tensor)),
+        Err(_) => Box::new(device::read(tensor)?),
+    })
 }
 
 /// The model with these weights instead of its own.

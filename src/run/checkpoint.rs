@@ -11,7 +11,7 @@
 //!
 //! Numbers are little-endian. Nothing is allocated that the file's own length does not account for.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use crate::model::ModelKind;
 use crate::ops::adamw;
 use crate::train::history::EpochRecord;
-use crate::train::{Position, Settings, State};
+use crate::train::{Elements, Position, Settings, State};
 use crate::util::text::count;
 
 const MAGIC: [u8; 8] = *b"fmnistCK";
@@ -38,13 +38,13 @@ const MAX_PARAMETERS: usize = 128;
 
 /// A model's training as it stands.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Checkpoint {
+pub struct Checkpoint<T = Vec<f32>> {
     /// What does not change from step to step.
     pub run: RunIdentity,
     /// The epochs behind it.
     pub history: Vec<EpochRecord>,
     /// Where it stands.
-    pub state: State,
+    pub state: State<T>,
 }
 
 /// What a checkpoint belongs to.
@@ -89,31 +89,27 @@ struct Header {
     lengths: Vec<usize>,
 }
 
-impl Checkpoint {
+impl<T: Elements> Checkpoint<T> {
     /// Writes it piece by piece: its bytes are as many as all that the training holds.
     ///
     /// # Errors
     ///
-    /// If `file` cannot be written, or the history is longer than any run's.
-    pub fn write(&self, file: &mut impl Write) -> io::Result<()> {
-        let State {
-            position,
-            weights,
-            optimizer,
-        } = &self.state;
-        let memory = &optimizer.memory;
+    /// If `file` cannot be written, the device fails, or the history is longer than any run's.
+    pub fn write(&self, file: &mut impl Write) -> Result<()> {
+        let state = &self.state;
         let header = serde_json::to_vec(&Header {
             run: self.run.clone(),
             history: self.history.clone(),
-            position: *position,
-            time: optimizer.time,
-            averages: memory.averages.is_some(),
-            lengths: weights.iter().map(Vec::len).collect(),
+            position: state.position,
+            time: state.optimizer.time,
+            averages: state.optimizer.memory.averages.is_some(),
+            lengths: state.weights.iter().map(Elements::count).collect(),
         })?;
         let header_len = u32::try_from(header.len()).unwrap_or(u32::MAX);
-        if header_len as usize > MAX_HEADER {
-            return Err(io::Error::other("its history is too long to be kept"));
-        }
+        ensure!(
+            header_len as usize <= MAX_HEADER,
+            "its history is too long to be kept"
+        );
         let mut sum = Sha256::new();
         let mut put = |bytes: &[u8]| {
             sum.update(bytes);
@@ -123,17 +119,20 @@ impl Checkpoint {
         put(&VERSION.to_le_bytes())?;
         put(&header_len.to_le_bytes())?;
         put(&header)?;
-        let parts = [weights, &memory.moments_1, &memory.moments_2];
-        let parts = parts.into_iter().chain(&memory.averages).flatten();
         let mut piece = Vec::with_capacity(4 * PIECE);
-        for values in parts.flat_map(|part| part.chunks(PIECE)) {
-            piece.clear();
-            piece.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-            put(&piece)?;
+        for part in state.parts() {
+            for values in part.read()?.chunks(PIECE) {
+                piece.clear();
+                piece.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+                put(&piece)?;
+            }
         }
-        file.write_all(&sum.finalize())
+        file.write_all(&sum.finalize())?;
+        Ok(())
     }
+}
 
+impl Checkpoint {
     /// Reads what [`write`](Self::write) wrote.
     ///
     /// # Errors

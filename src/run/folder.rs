@@ -25,6 +25,7 @@ use super::Config;
 use super::checkpoint::Checkpoint;
 use crate::model::{Architecture, Classifier, ModelKind};
 use crate::ops::weights::with_weights;
+use crate::train::Elements;
 use crate::util::folder_lock::{FolderLock, LOCK};
 use crate::util::text::{quoted, shown};
 use crate::util::whole_file;
@@ -200,7 +201,11 @@ impl RunFolder {
     /// # Errors
     ///
     /// If the file cannot be written.
-    pub fn write_checkpoint(&self, kept: CheckpointKind, checkpoint: &Checkpoint) -> Result<()> {
+    pub fn write_checkpoint<T: Elements>(
+        &self,
+        kept: CheckpointKind,
+        checkpoint: &Checkpoint<T>,
+    ) -> Result<()> {
         let kind = checkpoint.run.model;
         let path = self.checkpoint_file(kept, kind);
         let folder = self.path.join(kind.name());

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
+use burn::Tensor;
 
 use crate::device::{self, OutOfMemory};
 use crate::ops::adamw;
@@ -46,7 +47,8 @@ impl SaveCallback<'_> {
     ///
     /// If it cannot be written; [`Diverged`] if no training can go on from it.
     pub fn save(&mut self, learner: &mut Learner) -> Result<()> {
-        let state = learner.state()?;
+        // Read part by part: a copy would be as large as all that the training holds.
+        let state = learner.state_in_place()?;
         state.check(learner.kind())?;
         let history = self.history.of(learner.kind().name()).cloned();
         self.write(CheckpointKind::Last, learner, state, history.collect())?;
@@ -60,10 +62,9 @@ impl SaveCallback<'_> {
     ///
     /// If they cannot be written.
     pub fn save_model(&self, kept: CheckpointKind, learner: &mut Learner) -> Result<()> {
-        let weights = flattened(&learner.model()).into_iter().map(device::read);
         let state = State {
             position: Position::default(),
-            weights: weights.collect::<Result<_>>()?,
+            weights: flattened(&learner.model()),
             optimizer: adamw::State::default(),
         };
         self.write(kept, learner, state, Vec::new())
@@ -73,7 +74,7 @@ impl SaveCallback<'_> {
         &self,
         kept: CheckpointKind,
         learner: &Learner,
-        state: State,
+        state: State<Tensor<1>>,
         history: Vec<EpochRecord>,
     ) -> Result<()> {
         let model = learner.kind();
@@ -92,7 +93,11 @@ impl SaveCallback<'_> {
 
     /// Adds to an error of the training what is left of it; [`OutOfMemory`] tells that itself.
     pub fn explain(&self, error: anyhow::Error) -> anyhow::Error {
-        if error.is::<Interrupted>() || error.is::<OutOfMemory>() {
+        if let Some(&without_memory) = error.downcast_ref::<OutOfMemory>() {
+            // Noticed where weights were read to be written, it has nothing to do with that file.
+            return without_memory.into();
+        }
+        if error.is::<Interrupted>() {
             return error;
         }
         let mut checkpoints = Vec::new();

@@ -28,7 +28,7 @@ pub use device_split::DeviceSplit;
 pub use inference::Inference;
 pub use learner::Learner;
 pub use settings::{ModelSettings, Settings, Training};
-pub use state::{Diverged, Position, State};
+pub use state::{Diverged, Elements, Position, State};
 pub use tally::{Metrics, Sums, Tally};
 
 /// Takes the images to train on out of a dataset, and those to validate with after each epoch: if it

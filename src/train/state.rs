@@ -1,24 +1,30 @@
 //! Where training stands.
 
+use std::ops::Deref;
+
 use anyhow::{Result, ensure};
+use burn::Tensor;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Sums;
+use crate::device;
 use crate::model::ModelKind;
 use crate::ops::adamw;
+use crate::ops::weights::elements;
 
-/// All that the further course of a model's training depends on, besides its settings and images.
+/// All that the further course of a model's training depends on, besides its settings and images; by default on
+/// the host.
 ///
 /// What is random is a function of seed, epoch and step: the position stands for the generators too.
 #[derive(Clone, Debug, PartialEq)]
-pub struct State {
+pub struct State<T = Vec<f32>> {
     /// How far it has come.
     pub position: Position,
     /// The elements of each parameter, in the model's order.
-    pub weights: Vec<Vec<f32>>,
+    pub weights: Vec<T>,
     /// What the optimizer remembers.
-    pub optimizer: adamw::State,
+    pub optimizer: adamw::State<T>,
 }
 
 /// How far a model's training has come.
@@ -38,20 +44,60 @@ pub struct Position {
     pub busy_seconds: f64,
 }
 
-impl State {
+/// The elements of a parameter, on the host or still on a device.
+pub trait Elements {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// The elements, without a copy of what is in the host's memory.
+    ///
+    /// # Errors
+    ///
+    /// If the device fails.
+    fn read(&self) -> Result<Box<dyn Deref<Target = [f32]> + '_>>;
+}
+
+impl Elements for Vec<f32> {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn read(&self) -> Result<Box<dyn Deref<Target = [f32]> + '_>> {
+        Ok(Box::new(&self[..]))
+    }
+}
+
+impl Elements for Tensor<1> {
+    fn count(&self) -> usize {
+        self.dims()[0]
+    }
+
+    fn read(&self) -> Result<Box<dyn Deref<Target = [f32]> + '_>> {
+        elements(self.clone())
+    }
+}
+
+impl<T: Elements> State<T> {
+    /// Weights and all that the optimizer remembers of them, in the order of a checkpoint.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &T> {
+        let memory = &self.optimizer.memory;
+        let parts = [&self.weights, &memory.moments_1, &memory.moments_2];
+        parts.into_iter().chain(&memory.averages).flatten()
+    }
+
     /// Refuses weights that no training can go on from.
     ///
     /// # Errors
     ///
-    /// [`Diverged`] if a number is infinite or NaN.
+    /// [`Diverged`] if a number is infinite or NaN; if the device fails.
     pub fn check(&self, model: ModelKind) -> Result<()> {
-        let memory = &self.optimizer.memory;
-        let averages = memory.averages.iter().flatten();
-        let all = self.weights.iter().chain(&memory.moments_1);
-        let all = all.chain(&memory.moments_2).chain(averages).flatten();
-        let mut all = all.chain(&self.position.sums);
+        let is_finite = |values: &[f32]| values.iter().all(|value| value.is_finite());
+        let mut all_finite = is_finite(&self.position.sums);
+        for part in self.parts() {
+            all_finite = all_finite && is_finite(&part.read()?);
+        }
         ensure!(
-            all.all(|value| value.is_finite()),
+            all_finite,
             Diverged {
                 model,
                 epoch: self.position.epochs + 1,
@@ -60,6 +106,22 @@ impl State {
             }
         );
         Ok(())
+    }
+}
+
+impl State<Tensor<1>> {
+    /// The same on the host.
+    ///
+    /// # Errors
+    ///
+    /// If the device fails.
+    pub(crate) fn read(self) -> Result<State> {
+        let weights = self.weights.into_iter().map(device::read);
+        Ok(State {
+            position: self.position,
+            weights: weights.collect::<Result<_>>()?,
+            optimizer: self.optimizer.read()?,
+        })
     }
 }
 

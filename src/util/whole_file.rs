@@ -20,7 +20,7 @@ const UNFINISHED: &str = ".unfinished-";
 ///
 /// If the file cannot be written, or something else than a file is there.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_with(path, |file| file.write_all(bytes))
+    write_with(path, |file| Ok(file.write_all(bytes)?))
 }
 
 /// The same with the bytes that `fill` writes.
@@ -28,7 +28,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 ///
 /// As of [`write()`], and if `fill` fails.
-pub fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
+pub fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
     // Whoever may write to /dev may replace /dev/null by a file, which ends the work of others.
     ensure!(
         fs::metadata(path).map_or(true, |there| there.is_file()),
@@ -36,10 +36,12 @@ pub fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -
         path.display()
     );
     let write = || {
-        unfinished(path, fill)?.persist(path)?;
-        sync_names_of(path)
+        let persisted = unfinished(path, fill)?.persist(path);
+        persisted.map_err(io::Error::from)?;
+        Ok(sync_names_of(path)?)
     };
-    write().with_context(|| format!("{} cannot be written", path.display()))
+    let written: Result<()> = write();
+    written.with_context(|| format!("{} cannot be written", path.display()))
 }
 
 /// Writes a file that was not there before; at every instant there is none or the whole one. A file
@@ -139,7 +141,10 @@ pub fn remove_abandoned(folder: &Path) {
 
 /// What `fill` writes, synced, in a file of another name in the folder of `path`. It is closed: some file
 /// systems rename no open file.
-fn unfinished(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<TempPath> {
+fn unfinished<E: From<io::Error>>(
+    path: &Path,
+    fill: impl FnOnce(&mut File) -> Result<(), E>,
+) -> Result<TempPath, E> {
     let mut file = temporary_in(folder_of(path))?;
     fill(file.as_file_mut())?;
     sync(file.as_file())?;

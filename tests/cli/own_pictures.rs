@@ -315,6 +315,44 @@ fn a_folder_without_pictures_is_told_by_what_it_holds() {
     }
 }
 
+/// Both models of 64×64 in colour, of which the dense one has 6.4 million parameters.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_default_run_takes_300_megabytes_besides_its_images() {
+    let cwd = folder();
+    let cwd = cwd.path();
+    write_pictures(&cwd.join("photos"));
+    let args = ["--backend", "cpu", "train", "--data-dir", "photos"];
+    let mut child = fmnist(
+        cwd,
+        &[&args[..], &["--threads", "2", "--epochs", "2"]].concat(),
+    )
+    .stdout(Stdio::null())
+    .stderr(Stdio::null())
+    .spawn()
+    .expect("the program can be started");
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    let ended = loop {
+        // It only grows; a process that has ended has none.
+        let status = fs::read_to_string(&status).unwrap_or_default();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+        let kibibytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
+        peak = kibibytes.map_or(peak, |kibibytes: u64| 1024 * kibibytes);
+        match child.try_wait().expect("it runs") {
+            Some(ended) => break ended,
+            None => sleep(Duration::from_millis(5)),
+        }
+    };
+    assert!(ended.success());
+    let images = 120 * 3 * 64 * 64;
+    println!("{peak} bytes at most, {images} of them images");
+    assert!(
+        peak > images && peak <= images + 300_000_000,
+        "{peak} bytes"
+    );
+}
+
 /// The way from the check over an interrupted training to the prediction on real photographs, in small.
 fn real_pictures(name: &str, classes: usize, test: Option<usize>) {
     let cwd = folder();
@@ -348,7 +386,23 @@ fn real_pictures(name: &str, classes: usize, test: Option<usize>) {
     }
     // Far better than always the same.
     let summary = json(&cwd.join("run/summary.json"));
-    let accuracy = summary["models"]["cnn"]["validation_accuracy"].as_f64();
+    let cnn = &summary["models"]["cnn"];
+    if let Some(recalls) = cnn["class_recalls"].as_array() {
+        // The test pictures of a class that were recognised, by the matrix that scikit-learn is asked about.
+        let evaluation = json(&cwd.join("run/evaluation.json"));
+        let of_cnn = (evaluation["models"].as_array().expect("models").iter())
+            .find(|model| model["model"] == "cnn")
+            .expect("a CNN");
+        let expected = of_cnn["classes"].as_array().expect("classes").iter();
+        let expected: Vec<&Value> = expected.map(|class| &class["recall"]).collect();
+        assert_eq!(recalls.iter().collect::<Vec<_>>(), expected);
+        let names = check["classes"].as_array().expect("classes").iter();
+        let names: Vec<Value> = names.map(|class| class["name"].clone()).collect();
+        assert_eq!(summary["class_names"], Value::Array(names));
+    } else {
+        assert!(cnn["balanced_accuracy"].is_null());
+    }
+    let accuracy = cnn["validation_accuracy"].as_f64();
     assert!(
         accuracy.is_some_and(|accuracy| accuracy > 1.5 / classes as f64),
         "{accuracy:?}"

@@ -186,6 +186,12 @@ fn a_new_file_replaces_none_and_leaves_no_half_where_nothing_spares_a_name() {
         assert!(!path.exists());
         assert_no_remains(cwd.path());
     }
+    // What replaces a file that is there.
+    let report = ["report", "run", "--out", "model.html"];
+    let failed = output(lacking("rename=5", cwd.path(), &report));
+    let parts = ["model.html cannot be written: Input/output error"];
+    assert_failure(&failed, 1, &parts);
+    assert_no_remains(cwd.path());
 }
 
 /// The names of the folders in `runs`, in order.

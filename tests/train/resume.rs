@@ -4,7 +4,7 @@ use crate::common::{cpu, fashion_mnist, first, learner, plain, wgpu};
 use anyhow::{Result, bail};
 use burn::tensor::Device;
 use fmnist::dataset::FASHION_MNIST_SPEC;
-use fmnist::model::{Kernels, ModelKind};
+use fmnist::model::{Classifier, Kernels, ModelKind};
 use fmnist::ops::adamw;
 use fmnist::run::checkpoint::{Checkpoint, RunIdentity};
 use fmnist::train::recipe::Recipe;
@@ -14,6 +14,7 @@ on_each_device!(
     goes_on_bit_for_bit_from_any_step,
     goes_on_bit_for_bit_with_burns_own_operations,
     another_models_state_is_refused,
+    the_model_is_of_the_weights_as_they_stand,
     divergence_is_found_and_its_step_named,
 );
 
@@ -137,6 +138,39 @@ fn another_models_state_is_refused(device: &Device) {
         let mut dense = of(Recipe::Plain, ModelKind::Dense);
         let error = dense.restore(state).expect_err("it does not fit");
         assert!(error.to_string().contains(part), "{error}");
+    }
+}
+
+/// The model for inference is kept until the weights change, whoever changes them.
+fn the_model_is_of_the_weights_as_they_stand(device: &Device) {
+    let images = DeviceSplit::upload(first(&fashion_mnist().train, 100), device);
+    let weights = |model: Classifier| -> Vec<f32> {
+        let data = model.layers[0].weight.val().into_data();
+        data.try_into_vec().expect("of f32")
+    };
+    for recipe in [Recipe::Plain, Recipe::Best] {
+        let settings = settings(recipe, ModelKind::Cnn, Kernels::Fused);
+        let mut trained = learner(&settings, &images, device);
+        let assert_current = |trained: &mut Learner| {
+            let mut fresh = learner(&settings, &images, device);
+            let state = trained.state().expect("the device works");
+            fresh.restore(state).expect("it fits");
+            let model = weights(trained.model());
+            assert_eq!(model, weights(fresh.model()));
+            assert_eq!(model, weights(trained.model()));
+            model
+        };
+        let beginning = trained.state().expect("the device works");
+        let mut models = vec![assert_current(&mut trained)];
+        let stopped = trained.train_epoch(&mut StopAfter(0));
+        assert!(stopped.is_err() && trained.position().steps == 1);
+        models.push(assert_current(&mut trained));
+        let batch = trained.batches(1).next().expect("a batch");
+        trained.step(&batch, 1, 1e-3, &mut Tally::default());
+        let stepped = weights(trained.model());
+        assert!(!models.contains(&stepped) && models[0] != models[1]);
+        trained.restore(beginning).expect("it fits");
+        assert_eq!(assert_current(&mut trained), models[0]);
     }
 }
 

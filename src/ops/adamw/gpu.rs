@@ -37,7 +37,7 @@ impl Store {
     }
 
     /// The buffers with these parameters in them, to be changed in place: nobody else holds parameters and
-    /// averages then, and moments nobody ever does.
+    /// averages then, and of the moments nobody reads what [`Update::memory`] showed before.
     pub fn own(&mut self, parameters: Vec<CubeTensor>) -> Buffers<'_> {
         let in_place = (self.layout.segments.iter().zip(&parameters))
             .all(|(segment, tensor)| is_view(tensor, &self.parameters, segment.start));

@@ -17,6 +17,7 @@ mod plan;
 mod reference;
 
 use anyhow::{Result, ensure};
+use burn::Tensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, NdArray};
 use burn::module::Module;
@@ -123,13 +124,13 @@ pub struct Moments<T> {
     pub averages: Option<Vec<T>>,
 }
 
-/// All that an optimizer remembers, on the host.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct State {
+/// All that an optimizer remembers, by default on the host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State<T = Vec<f32>> {
     /// Steps taken.
     pub time: usize,
     /// The elements of each parameter's memory; nothing before the first step.
-    pub memory: Moments<Vec<f32>>,
+    pub memory: Moments<T>,
 }
 
 /// What a backend implements. Tensors come in the order of the model's parameters.
@@ -235,22 +236,19 @@ impl AdamW {
         }
     }
 
-    /// What the optimizer remembers.
-    ///
-    /// # Errors
-    ///
-    /// If the device fails.
-    pub fn state(&self) -> Result<State> {
+    /// What the optimizer remembers, where it is: to be read before the next step, in which a GPU changes the
+    /// moments whoever holds them.
+    pub(crate) fn state(&self) -> State<Tensor<1>> {
         let memory = match &self.store {
             None => Moments::default(),
             Some(Store::Cpu(store)) => store.memory().map(flat::<NdArray>),
             Some(Store::Gpu(store)) => store.memory().map(flat::<CubeBackend>),
             Some(Store::Reference(store)) => store.memory().clone(),
         };
-        Ok(State {
+        State {
             time: self.time,
-            memory: memory.try_map(device::read)?,
-        })
+            memory,
+        }
     }
 
     /// Goes on from `state` with `model`, to which it belongs.
@@ -314,6 +312,30 @@ fn with_averages<B: Primitives, M: Module>(store: &impl Update<B>, model: M) -> 
     match store.memory().averages {
         Some(averages) => put::<B, M>(model, averages, false),
         None => model,
+    }
+}
+
+impl<T> Default for State<T> {
+    /// Before the first step.
+    fn default() -> Self {
+        Self {
+            time: 0,
+            memory: Moments::default(),
+        }
+    }
+}
+
+impl State<Tensor<1>> {
+    /// The same on the host.
+    ///
+    /// # Errors
+    ///
+    /// If the device fails.
+    pub(crate) fn read(self) -> Result<State> {
+        Ok(State {
+            time: self.time,
+            memory: self.memory.try_map(device::read)?,
+        })
     }
 }
 

@@ -1,8 +1,9 @@
-//! AdamW on `burn-ndarray`: moments in plain memory, parameters in place.
+//! AdamW on `burn-ndarray`: everything in place, unless somebody else holds it.
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{NdArray, TensorMetadata};
-use burn::tensor::Shape;
+use burn_ndarray::SharedArray;
+use ndarray::{ArrayD, IxDyn};
 
 use super::{AdamStep, Moments, Update, cpu};
 use crate::device::recorder;
@@ -12,28 +13,37 @@ use crate::ops::simd::Isa;
 /// What AdamW remembers of each parameter.
 pub struct Store(Vec<Remembered>);
 
+/// Arrays of the parameter's shape in row-major order.
 struct Remembered {
-    shape: Shape,
-    moment_1: Vec<f32>,
-    moment_2: Vec<f32>,
-    average: Option<Vec<f32>>,
+    moment_1: SharedArray<f32>,
+    moment_2: SharedArray<f32>,
+    average: Option<SharedArray<f32>>,
 }
 
 impl Store {
     /// Zeros; with `averaging` the averages start from the parameters.
     pub fn new(parameters: Vec<FloatTensor<NdArray>>, averaging: bool) -> Self {
         let remembered = parameters.into_iter().map(|parameter| {
-            let shape = parameter.shape();
-            let parameter = floats(parameter);
+            let shape = IxDyn(&parameter.shape());
+            let zeros = || ArrayD::zeros(shape.clone()).into_shared();
             Remembered {
-                shape,
-                moment_1: vec![0.0; parameter.len()],
-                moment_2: vec![0.0; parameter.len()],
-                average: averaging.then(|| parameter.to_vec()),
+                moment_1: zeros(),
+                moment_2: zeros(),
+                average: averaging.then(|| array(floats(parameter).to_vec(), shape.clone())),
             }
         });
         Self(remembered.collect())
     }
+}
+
+fn array(values: Vec<f32>, shape: IxDyn) -> SharedArray<f32> {
+    let array = ArrayD::from_shape_vec(shape, values);
+    array.expect("as many as the parameter has").into_shared()
+}
+
+/// The elements, which are copied before if somebody else holds them.
+fn elements(array: &mut SharedArray<f32>) -> &mut [f32] {
+    array.as_slice_mut().expect("it is in row-major order")
 }
 
 impl Update<NdArray> for Store {
@@ -47,33 +57,31 @@ impl Update<NdArray> for Store {
         let tensors = parameters.into_iter().zip(gradients).zip(&mut self.0);
         tensors
             .map(|((parameter, gradient), remembered)| {
+                let shape = parameter.shape();
                 let mut parameter = into_vec(parameter);
                 cpu::update(
                     Isa::detect(),
                     step,
                     &mut parameter,
                     &floats(gradient),
-                    &mut remembered.moment_1,
-                    &mut remembered.moment_2,
-                    remembered.average.as_deref_mut(),
+                    elements(&mut remembered.moment_1),
+                    elements(&mut remembered.moment_2),
+                    remembered.average.as_mut().map(elements),
                 );
-                tensor(parameter, &remembered.shape)
+                tensor(parameter, &shape)
             })
             .collect()
     }
 
     fn memory(&self) -> Moments<FloatTensor<NdArray>> {
-        let of = |part: fn(&Remembered) -> Option<&Vec<f32>>| {
-            let tensors = self.0.iter().map(|remembered| {
-                let values = part(remembered)?;
-                Some(tensor(values.clone(), &remembered.shape))
-            });
+        let tensors = |part: fn(&Remembered) -> Option<&SharedArray<f32>>| {
+            let tensors = self.0.iter().map(|of| part(of).cloned().map(Into::into));
             tensors.collect::<Option<Vec<_>>>()
         };
         Moments {
-            moments_1: of(|r| Some(&r.moment_1)).unwrap_or_default(),
-            moments_2: of(|r| Some(&r.moment_2)).unwrap_or_default(),
-            averages: of(|r| r.average.as_ref()),
+            moments_1: tensors(|of| Some(&of.moment_1)).unwrap_or_default(),
+            moments_2: tensors(|of| Some(&of.moment_2)).unwrap_or_default(),
+            averages: tensors(|of| of.average.as_ref()),
         }
     }
 
@@ -81,9 +89,13 @@ impl Update<NdArray> for Store {
         let moments = memory.moments_1.into_iter().zip(memory.moments_2);
         let mut averages = memory.averages.map(Vec::into_iter);
         for (remembered, (moment_1, moment_2)) in self.0.iter_mut().zip(moments) {
-            remembered.moment_1 = moment_1;
-            remembered.moment_2 = moment_2;
-            remembered.average = averages.as_mut().and_then(Iterator::next);
+            let shape = remembered.moment_1.raw_dim();
+            let average = averages.as_mut().and_then(Iterator::next);
+            *remembered = Remembered {
+                moment_1: array(moment_1, shape.clone()),
+                moment_2: array(moment_2, shape.clone()),
+                average: average.map(|average| array(average, shape)),
+            };
         }
     }
 }

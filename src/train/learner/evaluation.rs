@@ -25,6 +25,9 @@ impl Learner {
     /// the normalisation [folded](Classifier::folded) into them.
     pub fn model(&mut self) -> Classifier {
         self.submit();
+        if let Some(model) = &self.folded {
+            return model.clone();
+        }
         let settings = &self.settings;
         let normalization = settings.architecture.normalization;
         let images = |batches: Batches, count| {
@@ -43,7 +46,8 @@ impl Learner {
             _ => enough.div_ceil(AUGMENTED_DIVISOR),
         };
         let model = self.optimizer.averaged(self.model.valid());
-        model.folded(images(plain, enough), images(augmented, count))
+        let folded = model.folded(images(plain, enough), images(augmented, count));
+        self.folded.insert(folded).clone()
     }
 
     /// Loss and accuracy on `split`.

@@ -15,7 +15,6 @@ use super::step_queue::StepQueue;
 use super::{
     Callback, Diverged, Metrics, ModelSettings, Position, Settings, State, Step, Tally, Training,
 };
-use crate::device;
 use crate::model::{Classifier, Kernels, ModelKind};
 use crate::ops::adamw::AdamW;
 use crate::ops::weights::{flattened, with_weights};
@@ -39,6 +38,8 @@ pub struct Learner {
     position: Position,
     /// Of the epoch so far.
     tally: Tally,
+    /// The [`model`](Self::model) until the next step: it is evaluated, and then saved.
+    folded: Option<Classifier>,
     /// Steps that wait to be submitted together, where that can be done.
     queue: Option<StepQueue>,
     /// Whether it was tried.
@@ -77,6 +78,7 @@ impl Learner {
             device: device.clone(),
             position: Position::default(),
             tally: Tally::default(),
+            folded: None,
             queue: None,
             has_tried_queue: false,
         }
@@ -88,17 +90,26 @@ impl Learner {
     ///
     /// If the device fails.
     pub fn state(&mut self) -> Result<State> {
+        self.state_in_place()?.read()
+    }
+
+    /// The same where it is: to be read before the next step, in which a GPU changes the moments whoever holds
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// If the device fails.
+    pub(crate) fn state_in_place(&mut self) -> Result<State<Tensor<1>>> {
         self.submit();
         let (sums, images) = self.tally.sums()?;
-        let weights = flattened(&self.model).into_iter().map(device::read);
         Ok(State {
             position: Position {
                 sums,
                 images,
                 ..self.position
             },
-            weights: weights.collect::<Result<_>>()?,
-            optimizer: self.optimizer.state()?,
+            weights: flattened(&self.model),
+            optimizer: self.optimizer.state(),
         })
     }
 
@@ -125,6 +136,7 @@ impl Learner {
             position.steps,
             position.epochs + 1
         );
+        self.folded = None;
         let model = std::mem::replace(&mut self.model, Classifier::empty());
         self.model = with_weights(model, state.weights)?;
         self.optimizer.restore(&self.model, state.optimizer)?;

@@ -79,6 +79,7 @@ impl Learner {
         let Some(queue) = self.queue.as_mut().filter(|queue| !queue.is_empty()) else {
             return;
         };
+        self.folded = None;
         let total = self.tally.total(&self.device);
         let total = total.try_into_primitive::<CubeBackend>();
         let total = total.expect("a learner is on one device");
@@ -122,6 +123,7 @@ impl Learner {
     /// metrics are added to `tally`. This is what [`advance`](Self::advance) does, by Burn's operations.
     pub fn step(&mut self, batch: &Batch, step: usize, learning_rate: f64, tally: &mut Tally) {
         self.submit();
+        self.folded = None;
         let mut dropout = Dropout::new(self.settings.training.dropout, self.seed, step as u64);
         let images = batch.images.clone().autodiff();
         let features = self.model.forward_features(images, &mut dropout);
