@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use console::{Alignment, measure_text_width, pad_str, truncate_str};
 use serde::Serialize;
 
 use crate::model::{argmax, confidence};
+use crate::util::columns::{fit, fit_apart, fit_end, width_of};
 use crate::util::text::{self, push_line};
 
 /// A model's name and the probabilities it gives the classes, in the order of the labels.
@@ -15,6 +15,9 @@ pub type Prediction<'a> = (&'a str, Vec<f32>);
 const UNSURE: &str = "unsure";
 /// Classes that are shown of a picture.
 const MAX_CLASSES: usize = 10;
+/// Columns of a class's name at most, and in a line for one picture of many at least, if any has so many.
+const WIDEST_NAME: usize = 30;
+const NAME_WIDTH: usize = 12;
 /// Least width of a line; on a narrower terminal lines wrap.
 const LEAST_WIDTH: usize = 60;
 /// Bars are no wider than this, however wide the terminal is.
@@ -37,7 +40,9 @@ pub fn details(
 ) -> String {
     let width = width.max(LEAST_WIDTH);
     let labels = most_probable(predictions, class_names.len());
-    let name_width = names_width(class_names);
+    let most = (width / 3).min(WIDEST_NAME);
+    let name_width = width_of(class_names, 1, most);
+    let names = fit_apart(class_names, name_width);
     let column = (width - 2 - name_width) / predictions.len().max(1);
     let bar_width = column.saturating_sub(2 + PERCENT_WIDTH).min(WIDEST_BAR);
 
@@ -48,7 +53,7 @@ pub fn details(
     }
     push_line(&mut out, &line);
     for &label in &labels {
-        let mut line = format!("  {}", fit(&class_names[label], name_width));
+        let mut line = format!("  {}", names[label]);
         for (_, probabilities) in predictions {
             let probability = probabilities[label];
             line += &format!("  {}{}", bar(probability, bar_width), percent(probability));
@@ -115,15 +120,13 @@ pub fn row(
 ) -> String {
     let width = width.max(LEAST_WIDTH);
     let models = predictions.len();
-    let model_width = predictions
-        .iter()
-        .map(|(model, _)| measure_text_width(model))
-        .max()
-        .unwrap_or(0);
-    let class_width = match threshold > 0.0 {
-        true => names_width(class_names).max(UNSURE.len()),
-        false => names_width(class_names),
-    };
+    let model_names = predictions.iter().map(|(model, _)| model);
+    let model_width = width_of(model_names, 0, usize::MAX);
+    let least = if threshold > 0.0 { UNSURE.len() } else { 1 };
+    let room = (2 * width / 3).checked_div(models).unwrap_or(0);
+    let room = room.saturating_sub(2 + model_width + 1 + PERCENT_WIDTH);
+    let class_width = width_of(class_names, least, room.clamp(NAME_WIDTH, WIDEST_NAME));
+    let class_names = fit_apart(class_names, class_width);
     // The file takes a third of the line, the models share the rest, and what their bars do not
     // need goes to the file. Before a bar there is a gap, like that before a percentage.
     let fixed = models * (2 + model_width + 1 + class_width + PERCENT_WIDTH);
@@ -234,33 +237,4 @@ fn bar(fraction: f32, width: usize) -> String {
 /// `  97.03 %`, [`PERCENT_WIDTH`] columns.
 fn percent(fraction: f32) -> String {
     format!("{:>7} %", text::percent(f64::from(fraction)))
-}
-
-/// Columns that the names of the classes take.
-fn names_width(class_names: &[String]) -> usize {
-    class_names
-        .iter()
-        .map(|name| measure_text_width(name))
-        .max()
-        .unwrap_or(0)
-        .clamp(1, 12)
-}
-
-/// `text` without control characters in exactly `width` columns: padded, or cut with an ellipsis.
-fn fit(text: &str, width: usize) -> String {
-    let line = text::line(text);
-    // A wide character that is cut leaves half of its columns to the padding.
-    let cut = truncate_str(&line, width, "…");
-    pad_str(&cut, width, Alignment::Left, None).into_owned()
-}
-
-/// The same for a path, of which the end tells most: it is cut at its beginning.
-fn fit_end(path: &str, width: usize) -> String {
-    let line = text::line(path);
-    if measure_text_width(&line) <= width {
-        return fit(&line, width);
-    }
-    let mut cuts = line.char_indices().map(|(at, _)| &line[at..]);
-    let end = cuts.find(|end| measure_text_width(end) < width);
-    fit(&format!("…{}", end.unwrap_or_default()), width)
 }

@@ -34,9 +34,18 @@ pub struct Summary {
     pub largest_class: Option<LargestClass>,
     /// What [`ModelSummary::class_recalls`] are of; empty where there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub class_names: Vec<String>,
+    pub test_classes: Vec<TestClass>,
     /// By the model's name, `dense` or `cnn`.
     pub models: BTreeMap<String, ModelSummary>,
+}
+
+/// A class of a test set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestClass {
+    /// Its name.
+    pub name: String,
+    /// How many images it has there.
+    pub images: usize,
 }
 
 /// One model's part of a [`Summary`]. Accuracies are fractions, 0 to 1.
@@ -115,9 +124,9 @@ pub struct RunsSummary {
     /// See [`Summary::largest_class`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub largest_class: Option<LargestClass>,
-    /// See [`Summary::class_names`].
+    /// See [`Summary::test_classes`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub class_names: Vec<String>,
+    pub test_classes: Vec<TestClass>,
     /// By the model's name, `dense` or `cnn`.
     pub models: BTreeMap<String, ModelRuns>,
 }
@@ -164,7 +173,7 @@ impl RunsSummary {
             seeds: runs.iter().map(|run| run.seed).collect(),
             epochs: first.epochs,
             largest_class: first.largest_class.clone(),
-            class_names: first.class_names.clone(),
+            test_classes: first.test_classes.clone(),
             models: models.collect(),
         })
     }

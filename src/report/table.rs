@@ -4,13 +4,16 @@ use std::borrow::Cow;
 
 use crate::model::ModelKind;
 use crate::report::evaluation::tables::{MATRIX_CLASSES, always};
-use crate::report::summary::{ModelRuns, RunsSummary, Summary};
+use crate::report::summary::{ModelRuns, RunsSummary, Summary, TestClass};
+use crate::util::columns::{fit, width_of};
 use crate::util::statistics::MeanStd;
 use crate::util::text::{self, push_line};
 
 const WIDTH: usize = 80;
 /// Columns before the models', if no label is longer.
 const LABEL_WIDTH: usize = 20;
+/// Characters of a class's name at most.
+const LONGEST_NAME: usize = 24;
 /// Width of a model's column, with one run and with several.
 const COLUMN_WIDTHS: [usize; 2] = [15, 22];
 
@@ -150,7 +153,7 @@ pub fn table(summaries: &[Summary]) -> String {
     let (names, models) = models(&summary);
     push_line(&mut out, "");
     let mut rows = self::summary(&models);
-    rows.extend(recalls(&summary.class_names, &models));
+    rows.extend(recalls(&summary.test_classes, &models));
     out += &side_by_side(&names, &rows, summaries.len());
     if let Some(class) = &summary.largest_class {
         push_line(&mut out, "");
@@ -200,30 +203,36 @@ fn row(
     }
 }
 
-/// The recall of each class below a heading; of many classes that of those recognised least.
-fn recalls(class_names: &[String], models: &[&ModelRuns]) -> Vec<Row> {
-    let recalls = class_names.iter().enumerate().filter_map(|(class, name)| {
-        let of = |model: &&ModelRuns| *model.class_recalls.get(class)?;
+/// The recall of each class below a heading, with the number of its test images; of many classes that of those
+/// recognised least.
+fn recalls(classes: &[TestClass], models: &[&ModelRuns]) -> Vec<Row> {
+    let recalls = classes.iter().enumerate().filter_map(|(place, class)| {
+        let of = |model: &&ModelRuns| *model.class_recalls.get(place)?;
         let recalls: Vec<MeanStd> = models.iter().map(of).collect::<Option<_>>()?;
-        Some((name, recalls))
+        Some((class, recalls))
     });
-    let mut recalls: Vec<(&String, Vec<MeanStd>)> = recalls.collect();
+    let mut recalls: Vec<(&TestClass, Vec<MeanStd>)> = recalls.collect();
     let heading = match recalls.len() {
         0 => return Vec::new(),
-        1..=MATRIX_CLASSES => "recall of each class",
-        _ => {
+        1..=MATRIX_CLASSES => "recall of each class (test images)".to_owned(),
+        all => {
             let sum = |recalls: &[MeanStd]| recalls.iter().map(|recall| recall.mean).sum::<f64>();
             recalls.sort_by(|(_, a), (_, b)| sum(a).total_cmp(&sum(b)));
             recalls.truncate(MATRIX_CLASSES);
-            "lowest recalls"
+            let by = match models.len() {
+                1 => "",
+                _ => ", by the models' mean",
+            };
+            format!("the {MATRIX_CLASSES} lowest recalls of {all} classes{by} (test images)")
         }
     };
     let heading = Row {
         label: heading.into(),
         cells: Vec::new(),
     };
-    let of_class = |(name, recalls): (&String, Vec<MeanStd>)| {
-        let name = format!("  {}", text::one_line(name, WIDTH));
+    let of_class = |(class, recalls): (&TestClass, Vec<MeanStd>)| {
+        let images = text::thousands(class.images as u64);
+        let name = format!("  {} ({images})", text::one_line(&class.name, LONGEST_NAME));
         row(name, Better::Higher, &recalls, percent)
     };
     [heading]
@@ -236,11 +245,10 @@ fn recalls(class_names: &[String], models: &[&ModelRuns]) -> Vec<Row> {
 /// the means of several `runs` are. Ends with a newline.
 pub fn side_by_side(names: &[&str], rows: &[Row], runs: usize) -> String {
     let column_width = COLUMN_WIDTHS[usize::from(runs > 1)];
-    let label_width = rows.iter().map(|row| row.label.chars().count() + 1).max();
     let room = WIDTH.saturating_sub(column_width * names.len());
-    let label_width = label_width
-        .unwrap_or(0)
-        .clamp(LABEL_WIDTH, room.max(LABEL_WIDTH));
+    let labels = rows.iter().filter(|row| !row.cells.is_empty());
+    let labels = labels.map(|row| &row.label);
+    let label_width = 1 + width_of(labels, LABEL_WIDTH - 1, room.saturating_sub(1));
     let mut out = String::new();
     let mut line = " ".repeat(label_width);
     for name in names {
@@ -254,8 +262,10 @@ pub fn side_by_side(names: &[&str], rows: &[Row], runs: usize) -> String {
         if row.cells.is_empty() {
             push_line(&mut out, "");
         }
-        let label = text::one_line(&row.label, label_width - 1);
-        let mut line = format!("{label:<label_width$}");
+        let mut line = match row.cells.is_empty() {
+            true => row.label.to_string(),
+            false => fit(&row.label, label_width - 1) + " ",
+        };
         for cell in &row.cells {
             let star = if cell.best { '*' } else { ' ' };
             line += &format!("{:>width$} {star}", cell.text, width = column_width - 2);

@@ -1,14 +1,18 @@
 //! `config.json`.
 
+use std::path::Path;
+
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::digest::{DatasetDigest, label};
-use crate::dataset::{Channel, FASHION_MNIST_SPEC, Preparation, Spec, Split};
+use crate::dataset::{
+    Channel, FASHION_MNIST, FASHION_MNIST_SPEC, Preparation, Spec, Split, synthetic,
+};
 use crate::device::Backend;
 use crate::train::Settings;
 use crate::util::json;
-use crate::util::text::{count, one_line};
+use crate::util::text::{count, one_line, quoted};
 
 /// Characters of a name, more than any has.
 const MAX_NAME_LEN: usize = 200;
@@ -136,6 +140,15 @@ impl Config {
         };
         let now = label(name, digest.map(|digest| &*digest.all));
         (!same).then(|| format!("was trained on {}, but this is {now}", self.dataset_label()))
+    }
+
+    /// The command that goes on with this run in the folder `run`.
+    pub fn resume_command(&self, run: &Path) -> String {
+        let own = match &*self.dataset {
+            FASHION_MNIST | synthetic::NAME => "",
+            _ => " --data-dir DIR",
+        };
+        format!("fmnist train --resume {}{own}", quoted(run))
     }
 
     /// Whether these can be the images that this run is tested with.

@@ -255,27 +255,35 @@ impl RunFolder {
         });
         let Some(checkpoint) = checkpoint else {
             let run = quoted(&self.path);
-            ensure!(
-                kept == CheckpointKind::Model,
-                "{} has no best weights of the {kind} model: {} is missing — measure the last ones with \
-                 `fmnist evaluate {run}`",
-                shown(&self.path),
-                shown(&path)
-            );
-            bail!(
-                match self.checkpoint_file(CheckpointKind::Last, kind).exists() {
-                    true => format!(
-                        "the training of the {kind} model has not ended — go on with `fmnist train \
-                     --resume {run}`, or measure the best weights so far with `fmnist evaluate \
-                     {run} --best`"
-                    ),
-                    false => format!(
-                        "{} has no weights of the {kind} model: {} is missing",
-                        shown(&self.path),
-                        shown(&path)
-                    ),
-                }
-            );
+            let is_there = |kept| self.checkpoint_file(kept, kind).exists();
+            let go_on = format!("go on with `{}`", config.resume_command(&self.path));
+            let what = match kept {
+                CheckpointKind::Best => "best weights",
+                _ => "weights",
+            };
+            if kept == CheckpointKind::Best && is_there(CheckpointKind::Model) {
+                bail!(
+                    "{} has no best weights of the {kind} model: {} is missing — measure the last ones with \
+                     `fmnist evaluate {run}`",
+                    shown(&self.path),
+                    shown(&path)
+                );
+            }
+            bail!(match (
+                is_there(CheckpointKind::Last),
+                is_there(CheckpointKind::Best)
+            ) {
+                (true, true) => format!(
+                    "the training of the {kind} model has not ended — {go_on}, or measure the best weights so \
+                     far with `fmnist evaluate {run} --best`"
+                ),
+                (true, false) => format!("no epoch of the {kind} model has ended yet — {go_on}"),
+                (false, _) => format!(
+                    "{} has no {what} of the {kind} model: {} is missing",
+                    shown(&self.path),
+                    shown(&path)
+                ),
+            });
         };
         let model = Classifier::new(architecture, config.settings.kernels, 0, device);
         (checkpoint.run.check(kind, &config.settings)).with_context(|| unusable(&path))?;

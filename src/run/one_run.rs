@@ -15,7 +15,7 @@ use crate::dataset::Split;
 use crate::device::{self, Selected};
 use crate::model::ModelKind;
 use crate::report::curves::{Metric, draw_curves};
-use crate::report::summary::{ModelSummary, Summary};
+use crate::report::summary::{ModelSummary, Summary, TestClass};
 use crate::report::test_set::TestSet;
 use crate::run::checkpoint::{Checkpoint, RunIdentity};
 use crate::run::save_callback::SaveCallback;
@@ -175,7 +175,7 @@ fn finish(
         seed: settings.seed,
         epochs: settings.epochs,
         largest_class: None,
-        class_names: Vec::new(),
+        test_classes: Vec::new(),
         models: Default::default(),
     };
     let mut probabilities = Vec::new();
@@ -199,8 +199,13 @@ fn finish(
     let evaluation = write_evaluation(path, &config.dataset, classes, &names, &test)?;
     summary.largest_class = evaluation.largest_class();
     if summary.largest_class.is_some() {
-        summary.class_names = classes.clone();
         for model in &evaluation.models {
+            let classes = classes.iter().zip(&model.classes);
+            let classes = classes.map(|(name, class)| TestClass {
+                name: name.clone(),
+                images: class.support,
+            });
+            summary.test_classes = classes.collect();
             if let Some(result) = summary.models.get_mut(&model.model) {
                 result.balanced_accuracy = Some(model.confusion.balanced_accuracy());
                 result.class_recalls = model.confusion.recalls();

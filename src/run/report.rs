@@ -9,7 +9,7 @@ use super::several_runs::{seed_path, seeds_in};
 use super::{CheckpointKind, Config, RunFiles, RunFolder};
 use crate::device::{self, BackendChoice};
 use crate::report::html::{Filters, RunData, write_report};
-use crate::util::text::{quoted, shown};
+use crate::util::text::shown;
 
 /// Writes the report of all runs in this folder to `out`. It needs nothing else: no device, no
 /// dataset.
@@ -69,11 +69,11 @@ fn seeds(folder: &Path, left_out: &mut Vec<Error>) -> Result<Vec<PathBuf>> {
     let seeds: Vec<PathBuf> = seeds.filter(|path| has_ended(path)).collect();
     if seeds.len() < config.runs {
         left_out.push(anyhow!(
-            "in {} {} of {} runs have ended — go on with `fmnist train --resume {}`",
+            "in {} {} of {} runs have ended — go on with `{}`",
             shown(folder),
             seeds.len(),
             config.runs,
-            quoted(folder)
+            config.resume_command(folder)
         ));
     }
     Ok(seeds)
@@ -86,7 +86,15 @@ fn names(runs: &[PathBuf]) -> Vec<String> {
         path.file_name()
             .map_or_else(|| shown(&path), |name| name.to_string_lossy().into_owned())
     };
-    let mut names: Vec<String> = runs.iter().map(|path| last(path)).collect();
+    let parents: HashSet<_> = runs.iter().map(|path| path.parent()).collect();
+    let name = |path: &PathBuf| match (last(path), path.parent()) {
+        // Seeds of several runs of the same command, beside other runs.
+        (seed, Some(parent)) if parents.len() > 1 && seed.starts_with("seed-") => {
+            format!("{}/{seed}", last(parent))
+        }
+        (name, _) => name,
+    };
+    let mut names: Vec<String> = runs.iter().map(name).collect();
     let mut sorted = names.clone();
     sorted.sort();
     sorted.dedup();
@@ -112,19 +120,18 @@ fn read(path: &Path, name: &str) -> Result<RunFiles> {
     let config = folder.read_config()?;
     ensure!(
         has_ended(path),
-        "{} has not ended — go on with `fmnist train --resume {}`",
+        "{} has not ended — go on with `{}`",
         shown(path),
-        quoted(path)
+        config.resume_command(path)
     );
     let read = || {
         let run = RunFiles::read(path, name, &config, filters(&folder, &config)?)?;
         run.data().check().map(|()| run)
     };
     read().with_context(|| {
-        let (run, quoted) = (shown(path), quoted(path));
+        let (run, resume) = (shown(path), config.resume_command(path));
         format!(
-            "{run} cannot be reported — `fmnist train --resume {quoted}` ends its training, or makes anew what \
-             is missing"
+            "{run} cannot be reported — `{resume}` ends its training, or makes anew what is missing"
         )
     })
 }

@@ -50,7 +50,8 @@ impl Row {
 pub fn write(folder: &Path, inventory: &Inventory, class_names: &[String]) -> Result<()> {
     let rows = inventory.pictures.iter();
     let rows = rows.map(|picture| Row::of(picture, class_names));
-    whole_file::write(&folder.join(SPLIT), &csv_of(rows)?)?;
+    let columns = ["path", "class", "part", "content"];
+    whole_file::write(&folder.join(SPLIT), &csv_of(&columns, rows)?)?;
     #[derive(Serialize)]
     struct Left {
         path: String,
@@ -63,11 +64,15 @@ pub fn write(folder: &Path, inventory: &Inventory, class_names: &[String]) -> Re
             path: line(&path.to_string_lossy()),
             reason: line(reason),
         });
-    whole_file::write(&folder.join(SKIPPED), &csv_of(left)?)
+    whole_file::write(&folder.join(SKIPPED), &csv_of(&["path", "reason"], left)?)
 }
 
-fn csv_of(rows: impl Iterator<Item = impl Serialize>) -> Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
+fn csv_of(columns: &[&str], rows: impl Iterator<Item = impl Serialize>) -> Result<Vec<u8>> {
+    // Where there are no rows, too.
+    let mut writer = csv::WriterBuilder::new()
+        .has_headers(false)
+        .from_writer(Vec::new());
+    writer.write_record(columns)?;
     for row in rows {
         writer.serialize(row)?;
     }

@@ -4,6 +4,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 #[cfg(feature = "cli")]
+pub(crate) mod columns;
+#[cfg(feature = "cli")]
 pub(crate) mod folder_lock;
 #[cfg(feature = "cli")]
 pub(crate) mod in_order;

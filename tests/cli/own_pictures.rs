@@ -396,9 +396,11 @@ fn real_pictures(name: &str, classes: usize, test: Option<usize>) {
         let expected = of_cnn["classes"].as_array().expect("classes").iter();
         let expected: Vec<&Value> = expected.map(|class| &class["recall"]).collect();
         assert_eq!(recalls.iter().collect::<Vec<_>>(), expected);
-        let names = check["classes"].as_array().expect("classes").iter();
-        let names: Vec<Value> = names.map(|class| class["name"].clone()).collect();
-        assert_eq!(summary["class_names"], Value::Array(names));
+        let of_test =
+            |class: &Value| serde_json::json!({"name": class["name"], "images": class["test"]});
+        let classes = check["classes"].as_array().expect("classes").iter();
+        let classes: Vec<Value> = classes.map(of_test).collect();
+        assert_eq!(summary["test_classes"], Value::Array(classes));
     } else {
         assert!(cnn["balanced_accuracy"].is_null());
     }

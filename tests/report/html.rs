@@ -122,7 +122,7 @@ impl Run {
                 seed: 7,
                 epochs: 2,
                 largest_class: None,
-                class_names: Vec::new(),
+                test_classes: Vec::new(),
                 models: names
                     .iter()
                     .map(|name| (name.clone(), model_summary.clone()))

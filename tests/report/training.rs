@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use fmnist::report::curves::{HEIGHT, Metric, WIDTH, draw_curves};
 use fmnist::report::evaluation::LargestClass;
-use fmnist::report::summary::{ModelSummary, RunsSummary, Summary};
+use fmnist::report::summary::{ModelSummary, RunsSummary, Summary, TestClass};
 use fmnist::report::table::table;
 use fmnist::run::progress::{Progress, Style};
 use fmnist::train::history::{EpochRecord, History};
@@ -523,7 +523,7 @@ fn summary() -> Summary {
         seed: 42,
         epochs: 10,
         largest_class: None,
-        class_names: Vec::new(),
+        test_classes: Vec::new(),
         models: BTreeMap::from([("dense".to_string(), dense), ("cnn".to_string(), cnn)]),
     }
 }
@@ -589,6 +589,15 @@ total time                 6.12 s *   3 min 27 s
     assert_eq!(table(&[summary()]), expected);
 }
 
+/// Classes of so many test images as their names have letters.
+fn classes<const N: usize>(names: [&str; N]) -> Vec<TestClass> {
+    let class = |name: &str| TestClass {
+        name: name.to_owned(),
+        images: name.len(),
+    };
+    names.map(class).to_vec()
+}
+
 #[test]
 fn of_unequal_classes_the_balanced_accuracy_and_the_largest_class_are_told() {
     let mut runs = runs();
@@ -597,9 +606,7 @@ fn of_unequal_classes_the_balanced_accuracy_and_the_largest_class_are_told() {
             name: "dress".to_owned(),
             share: 0.26,
         });
-        run.class_names = ["dress", "hat", "a long name of a class"]
-            .map(str::to_owned)
-            .to_vec();
+        run.test_classes = classes(["dress", "hat", "a long name of a class"]);
         for (name, accuracy) in [("dense", 0.7), ("cnn", 0.65)] {
             let model = run.models.get_mut(name).unwrap();
             model.balanced_accuracy = Some(accuracy + more);
@@ -610,25 +617,25 @@ fn of_unequal_classes_the_balanced_accuracy_and_the_largest_class_are_told() {
     let text = table(&runs[..1]);
     // As wide as the longest name.
     for part in [
-        "test accuracy                  87.49 %        91.48 % *\n\
-         balanced accuracy              69.90 % *      64.90 %\n\
+        "test accuracy                       87.49 %        91.48 % *\n\
+         balanced accuracy                   69.90 % *      64.90 %\n\
          test loss ",
         "3 min 26 s\n\n\
-         recall of each class\n\
-         \x20 dress                        69.90 % *      64.90 %\n\
-         \x20 a long name of a class       50.00 %        50.00 %\n\n\
-         * better\n\nalways “dress”: 26.00 %\n",
+         recall of each class (test images)\n\
+         \x20 dress (5)                         69.90 % *      64.90 %\n\
+         \x20 a long name of a class (22)       50.00 %        50.00 %\n\n\
+         * better\n\nalways saying “dress”, the largest class, is right on 26.00 %\n",
     ] {
         assert!(text.contains(part), "{part:?} is missing in\n{text}");
     }
     let text = table(&runs);
-    for label in ["balanced accuracy", "  dress          "] {
-        let line = format!("{label:<25}      70.00 ± 0.10 % *      65.00 ± 0.10 %\n");
+    for label in ["balanced accuracy", "  dress (5)      "] {
+        let line = format!("{label:<30}      70.00 ± 0.10 % *      65.00 ± 0.10 %\n");
         assert!(text.contains(&line), "{text}");
     }
 
-    runs[0].class_names[0] = "dress".repeat(50);
-    let longest = table(&runs).lines().map(|line| line.chars().count()).max();
+    runs[0].test_classes[0].name = "日本".repeat(50);
+    let longest = table(&runs).lines().map(console::measure_text_width).max();
     assert!(longest <= Some(80), "{}", table(&runs));
 
     // They are kept, and files of earlier versions have none.
@@ -659,13 +666,16 @@ fn of_unequal_classes_the_balanced_accuracy_and_the_largest_class_are_told() {
 #[test]
 fn of_many_classes_the_lowest_recalls_are_shown() {
     let mut run = summary();
-    run.class_names = (0..100).map(|class| format!("class {class}")).collect();
+    let names: [String; 100] = std::array::from_fn(|class| format!("class {class}"));
+    run.test_classes = classes(names.each_ref().map(String::as_str));
     for (name, more) in [("dense", 0.0), ("cnn", 0.001)] {
         let recall = |class| Some(f64::from(class * 37 % 100) / 100.0 + more);
         run.models.get_mut(name).unwrap().class_recalls = (0..100).map(recall).collect();
     }
     let text = table(&[run]);
-    let (_, below) = text.split_once("\nlowest recalls\n").unwrap();
+    let (_, below) = text
+        .split_once("\nthe 20 lowest recalls of 100 classes, by the models' mean (test images)\n")
+        .unwrap();
     let shown: Vec<&str> = below.lines().take_while(|line| !line.is_empty()).collect();
     assert_eq!(shown.len(), 20, "{text}");
     // 37 × 73 = 2701.

@@ -75,6 +75,9 @@ pub fn run(args: ShowArgs, device: &DeviceArgs) -> Result<()> {
         shown(&out),
         fewer(&drawn, per_class.into(), &data.class_names)
     )?;
+    for (row, name) in (1..).zip(&data.class_names) {
+        outln!("row {row:>3}: {name}")?;
+    }
     Ok(())
 }
 

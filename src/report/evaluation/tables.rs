@@ -1,16 +1,19 @@
 //! An [`Evaluation`] as plain text.
 
-use std::collections::BTreeSet;
+use console::measure_text_width;
 
 use super::{Comparison, Evaluation, LargestClass, ModelEvaluation, Scores};
 use crate::report::table::{Better, Measure, Row, percent, rows, side_by_side};
+use crate::util::columns::{fit, fit_apart, width_of};
 use crate::util::text;
 
+const WIDTH: usize = 80;
+/// Columns of a class at least.
 const NAME_WIDTH: usize = 12;
 /// Columns of a confusion matrix, unless a count is longer than five digits.
 const COUNT_WIDTH: usize = 6;
 const MODEL_WIDTH: usize = 26;
-/// Columns of a class where there is more room.
+/// Columns of a class in the list of mistakes.
 const LONG_NAME_WIDTH: usize = 26;
 
 /// More classes than these make a confusion matrix that nobody reads: its most frequent mistakes stand
@@ -111,10 +114,20 @@ pub fn tables(evaluation: &Evaluation) -> String {
     parts.join("\n")
 }
 
-/// `always “dress”: 26.00 %`, as a line.
+/// `always saying “dress”, the largest class, is right on 26.00 %`, as a line.
 pub fn always(class: &LargestClass) -> String {
-    let name = text::one_line(&class.name, 40);
-    format!("always “{name}”: {} %\n", text::percent(class.share))
+    let name = text::one_line(&class.name, 28);
+    let share = text::percent(class.share);
+    format!("always saying “{name}”, the largest class, is right on {share} %\n")
+}
+
+/// The classes' names in equal columns, with a gap behind them, where the rest of the line takes `others`.
+fn names(evaluation: &Evaluation, others: usize) -> (usize, Vec<String>) {
+    let names = &evaluation.class_names;
+    let most = WIDTH.saturating_sub(others + 1).min(LONG_NAME_WIDTH);
+    let width = width_of(names, NAME_WIDTH - 1, most);
+    let names = fit_apart(names, width).into_iter();
+    (width + 1, names.map(|name| name + " ").collect())
 }
 
 /// Who is right where, in words.
@@ -179,36 +192,37 @@ pub fn mean_of(evaluation: &Evaluation) -> Option<String> {
 
 /// Precision, recall and F1 of each class, in percent.
 fn classes(evaluation: &Evaluation) -> String {
-    let mut out = format!("{:NAME_WIDTH$}{:8}", "", "");
+    let columns = 8 + MODEL_WIDTH * evaluation.models.len();
+    let (width, names) = names(evaluation, columns);
+    let mut out = format!("{:width$}{:8}", "", "");
     for model in &evaluation.models {
         let name = text::one_line(&model.model, MODEL_WIDTH - 3);
         out += &format!("{name:>MODEL_WIDTH$}");
     }
-    out += &format!("\n{:NAME_WIDTH$}{:>8}", "class", "images");
+    out += &format!("\n{:width$}{:>8}", "class", "images");
     for _ in &evaluation.models {
         out += &format!("{:>11}{:>8}{:>7}", "precision", "recall", "F1");
     }
     out.push('\n');
-    out += &"-".repeat(NAME_WIDTH + 8 + MODEL_WIDTH * evaluation.models.len());
+    out += &"-".repeat(width + columns);
     out.push('\n');
 
     type Of<'a> = &'a dyn Fn(&ModelEvaluation) -> Option<Scores>;
     let mut line = |name: &str, images: usize, scores: Of| {
-        let name = text::one_line(name, NAME_WIDTH - 1);
-        out += &format!("{name:NAME_WIDTH$}{:>8}", text::thousands(images as u64));
+        out += &format!("{name}{:>8}", text::thousands(images as u64));
         for [precision, recall, f1] in evaluation.models.iter().map(scores).map(score_cells) {
             out += &format!("{precision:>11}{recall:>8}{f1:>7}");
         }
         out.push('\n');
     };
-    for (class, name) in evaluation.class_names.iter().enumerate() {
+    for (class, name) in names.iter().enumerate() {
         let images = evaluation
             .models
             .first()
             .map_or(0, |m| m.classes[class].support);
         line(name, images, &|model| model.scores(class));
     }
-    line("mean", evaluation.images, &|model| {
+    line(&fit("mean", width), evaluation.images, &|model| {
         Some(model.macro_average)
     });
     if let Some(note) = mean_of(evaluation) {
@@ -217,36 +231,28 @@ fn classes(evaluation: &Evaluation) -> String {
     out
 }
 
-/// The names cut to `chars` characters; where that makes two of them alike, the labels instead.
-fn cut_apart(names: &[String], chars: usize) -> Vec<String> {
-    let cut: Vec<String> = names
-        .iter()
-        .map(|name| text::one_line(name, chars))
-        .collect();
-    match cut.iter().collect::<BTreeSet<_>>().len() == names.len() {
-        true => cut,
-        false => (0..names.len()).map(|label| label.to_string()).collect(),
-    }
-}
-
 /// Counts, with a dot for none, so that the mistakes stand out.
 fn confusion(evaluation: &Evaluation, model: &ModelEvaluation) -> String {
     let counts = model.confusion.counts.iter().flatten();
     let longest = counts.max().map_or(0, |count| count.to_string().len());
     let width = COUNT_WIDTH.max(longest + 1);
+    let columns = width * evaluation.class_names.len();
+    let (name_width, names) = names(evaluation, columns);
     let mut out = format!(
-        "{}: each row is a class, each column what its images were taken for\n\n{:NAME_WIDTH$}",
+        "{}: each row is a class, each column what its images were taken for\n\n{:name_width$}",
         text::one_line(&model.model, 12),
         ""
     );
-    for name in cut_apart(&evaluation.class_names, width - 1) {
-        out += &format!("{name:>width$}");
+    for name in fit_apart(&evaluation.class_names, width - 1) {
+        let name = name.trim_end();
+        out += &" ".repeat(width - measure_text_width(name));
+        out += name;
     }
     out.push('\n');
-    out += &"-".repeat(NAME_WIDTH + width * evaluation.class_names.len());
+    out += &"-".repeat(name_width + columns);
     out.push('\n');
-    for (name, counts) in evaluation.class_names.iter().zip(&model.confusion.counts) {
-        out += &format!("{:NAME_WIDTH$}", text::one_line(name, NAME_WIDTH - 1));
+    for (name, counts) in names.iter().zip(&model.confusion.counts) {
+        out += name;
         for count in counts {
             let count = match count {
                 0 => "·".to_owned(),
@@ -273,16 +279,16 @@ fn mistakes(evaluation: &Evaluation, model: &ModelEvaluation) -> String {
     };
     out += &format!(
         ", in place of a matrix\n\n{:LONG_NAME_WIDTH$}{:LONG_NAME_WIDTH$}{:>8}{:>13}\n",
-        "class", "taken for", "images", "of the class"
+        "class", "taken for", "images", "of its class"
     );
     out += &"-".repeat(2 * LONG_NAME_WIDTH + 21);
     out.push('\n');
     for (label, prediction) in mistakes.into_iter().take(MISTAKES) {
         let [class, other] = [label, prediction]
-            .map(|class| text::one_line(&evaluation.class_names[class], LONG_NAME_WIDTH - 2));
+            .map(|class| fit(&evaluation.class_names[class], LONG_NAME_WIDTH - 2) + "  ");
         let images = model.confusion.counts[label][prediction];
         out += &format!(
-            "{class:LONG_NAME_WIDTH$}{other:LONG_NAME_WIDTH$}{:>8}{:>11} %\n",
+            "{class}{other}{:>8}{:>11} %\n",
             text::thousands(images.into()),
             text::percent(model.confusion.share(label, prediction))
         );

@@ -137,7 +137,7 @@ fn picture(run: &RunData, place: usize, model: usize) -> Result<String> {
     };
     let png = BASE64_STANDARD.encode(shades(confusion)?);
     Ok(format!(
-        r#"<figure data-run="{place}" data-matrix="{model}"><p class="chart-title">{name}</p><div class="scroll"><div class="frame"><div class="drawn" role="img" aria-label="{label}" style="--side:{}px; mask-image:url(data:image/png;base64,{png})"></div></div></div><p class="note pointed"></p><div class="scroll"><table><thead><tr><th scope="col">class</th><th scope="col" class="name">taken for</th><th scope="col">images</th><th scope="col">of the class</th></tr></thead><tbody>{rows}</tbody></table></div><figcaption>{which}</figcaption></figure>"#,
+        r#"<figure data-run="{place}" data-matrix="{model}"><p class="chart-title">{name}</p><div class="scroll"><div class="frame"><div class="drawn" role="img" aria-label="{label}" style="--side:{}px; mask-image:url(data:image/png;base64,{png})"></div></div></div><p class="note pointed"></p><div class="scroll"><table><thead><tr><th scope="col">class</th><th scope="col" class="name">taken for</th><th scope="col">images</th><th scope="col">of its class</th></tr></thead><tbody>{rows}</tbody></table></div><figcaption>{which}</figcaption></figure>"#,
         cell * classes,
     ))
 }
