@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::report::evaluation::LargestClass;
@@ -100,9 +100,31 @@ impl Summary {
     ///
     /// # Errors
     ///
-    /// If they do not.
+    /// If they do not, or no model can do so.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
-        Ok(json::parse(bytes)?)
+        let summary: Self = json::parse(bytes)?;
+        let is_share = |share: f64| share.is_nan() || (0.0..=1.0).contains(&share);
+        for (name, model) in &summary.models {
+            let recalls = &model.class_recalls;
+            ensure!(
+                recalls.is_empty() || recalls.len() == summary.test_classes.len(),
+                "models.{name}.class_recalls: {} were expected, one for each of test_classes",
+                summary.test_classes.len()
+            );
+            let accuracies = [
+                model.train_accuracy,
+                model.validation_accuracy,
+                model.test_accuracy,
+            ];
+            let shares = accuracies.into_iter().chain(model.balanced_accuracy);
+            ensure!(
+                shares
+                    .chain(recalls.iter().copied().flatten())
+                    .all(is_share),
+                "models.{name}: accuracies and recalls are fractions from 0 to 1"
+            );
+        }
+        Ok(summary)
     }
 }
 

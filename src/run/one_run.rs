@@ -212,6 +212,10 @@ fn finish(
             }
         }
     }
+    if !folder.file("config.json").exists() {
+        // Removed while the models trained: without it nobody could use them.
+        folder.write_config(config)?;
+    }
     summary.write(&folder.file("summary.json"))?;
     draw(folder, &summary, std::slice::from_ref(history))?;
     report::write_run_report(folder, &folder.file("report.html"))?;

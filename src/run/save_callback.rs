@@ -145,9 +145,14 @@ impl SaveCallback<'_> {
     /// Has the user told what to do if the device fails, of which nothing here may hear.
     pub fn prepare_for_failure(&self) {
         let (go_on, batch_size) = (self.go_on(), self.settings.batch_size);
-        device::advise_without_memory(format!(
-            "train with a --batch-size smaller than {batch_size}, or end what else uses it and {go_on}"
-        ));
+        device::advise_without_memory(match batch_size {
+            1 => format!(
+                "end what else uses it, or raise the limit that this process has, and {go_on}"
+            ),
+            _ => format!(
+                "train with a --batch-size smaller than {batch_size}, or end what else uses it and {go_on}"
+            ),
+        });
         let run = shown(self.resume);
         device::advise_if_lost(format!("the last good checkpoints are in {run}; {go_on}"));
     }

@@ -19,6 +19,8 @@ use crate::util::json;
 
 /// Epochs of a run at most: what their history takes stays small beside the weights.
 const MAX_EPOCHS: usize = 50_000;
+/// Runs of several, far more than anybody waits for.
+const MAX_RUNS: usize = 10_000;
 
 /// The settings of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -156,8 +158,12 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// If there are no runs, or not as many seeds.
+    /// If there are no runs, too many, or not as many seeds.
     pub fn seeds(&self, runs: usize) -> Result<RangeInclusive<u64>> {
+        ensure!(
+            runs <= MAX_RUNS,
+            "--runs {runs}: these are too many — ask for at most {MAX_RUNS}"
+        );
         let more = (runs as u64).checked_sub(1);
         let last = more.and_then(|more| self.seed.checked_add(more));
         let last = last.with_context(|| {

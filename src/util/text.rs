@@ -129,11 +129,12 @@ pub fn one_line(text: &str, max_chars: usize) -> String {
     line
 }
 
-/// Whether a character moves the terminal's cursor, or turns what stands beside it (Unicode's
-/// bidirectional formatting characters).
+/// Whether a character moves the terminal's cursor, ends a line or a paragraph, or turns what stands beside it
+/// (Unicode's bidirectional formatting characters).
 pub fn is_unprintable(c: char) -> bool {
+    let ends = matches!(c, '\u{2028}' | '\u{2029}');
     let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() || turns
+    c.is_control() || ends || turns
 }
 
 /// `text` as one printable line of any length that a person reads.
@@ -258,7 +259,7 @@ mod tests {
     #[test]
     fn one_line_cuts_and_cleans() {
         assert_eq!(one_line("a\tb\u{1b}[1m", 80), "a b [1m");
-        assert_eq!(one_line("a\u{202e}b\u{2066}c", 80), "a b c");
+        assert_eq!(one_line("a\u{202e}b\u{2066}c\u{2028}d", 80), "a b c d");
         assert_eq!(one_line("äöü", 3), "äöü");
         assert_eq!(one_line("äöüß", 3), "äö…");
     }

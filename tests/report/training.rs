@@ -560,6 +560,26 @@ fn summary_has_the_stated_shape_and_reads_back() {
             .is_nan()
     );
 
+    for (field, value, part) in [
+        ("test_accuracy", "7.0", "models.cnn: accuracies and recalls"),
+        (
+            "class_recalls",
+            "[0.5]",
+            "models.cnn.class_recalls: 0 were expected",
+        ),
+    ] {
+        let mut json: serde_json::Value =
+            serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        json["models"]["cnn"][field] = serde_json::from_str(value).unwrap();
+        let other = dir.path().join("other.json");
+        fs::write(&other, json.to_string()).unwrap();
+        let error = message(&Summary::read(&other).unwrap_err());
+        assert!(
+            error.contains("other.json") && error.contains(part),
+            "{error}"
+        );
+    }
+
     fs::write(&path, r#"{"dataset": "x"}"#).unwrap();
     let error = message(&Summary::read(&path).unwrap_err());
     assert!(
