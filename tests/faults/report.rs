@@ -133,10 +133,15 @@ fn of_several_seeds_those_that_are_missing_or_damaged_are_left_out() {
     // Whatever a damaged file claims.
     let path = several.join("config.json");
     let config = fs::read_to_string(&path).expect("it is there");
-    let many = config.replace("\"runs\": 2", "\"runs\": 1000000000000000000");
-    assert!(many != config);
-    fs::write(&path, many).expect("it can be written");
-    assert_success(&report(cwd.path(), &["runs/several"]));
+    let claim = |runs: &str| {
+        let many = config.replace("\"runs\": 2", &format!("\"runs\": {runs}"));
+        assert!(many != config);
+        fs::write(&path, many).expect("it can be written");
+        report(cwd.path(), &["runs/several"])
+    };
+    assert_success(&claim("10000"));
+    let parts = ["runs/several/config.json", "no possible number of runs"];
+    assert_failure(&claim("1000000000000000000"), 1, &parts);
 }
 
 #[test]
