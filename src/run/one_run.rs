@@ -199,13 +199,14 @@ fn finish(
     let evaluation = write_evaluation(path, &config.dataset, classes, &names, &test)?;
     summary.largest_class = evaluation.largest_class();
     if summary.largest_class.is_some() {
+        let scores = evaluation.models.first().map(|of| &of.classes[..]);
+        let classes = classes.iter().zip(scores.unwrap_or_default());
+        let classes = classes.map(|(name, class)| TestClass {
+            name: name.clone(),
+            images: class.support,
+        });
+        summary.test_classes = classes.collect();
         for model in &evaluation.models {
-            let classes = classes.iter().zip(&model.classes);
-            let classes = classes.map(|(name, class)| TestClass {
-                name: name.clone(),
-                images: class.support,
-            });
-            summary.test_classes = classes.collect();
             if let Some(result) = summary.models.get_mut(&model.model) {
                 result.balanced_accuracy = Some(model.confusion.balanced_accuracy());
                 result.class_recalls = model.confusion.recalls();

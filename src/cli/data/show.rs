@@ -15,7 +15,7 @@ use crate::dataset::Split;
 use crate::ops::gather::{Augment, Normalization, Selection, cpu, epoch_key, target_values};
 use crate::ops::simd::Isa;
 use crate::report::grid::draw_grid;
-use crate::util::text::{count, first_five, shown};
+use crate::util::text::{count, first_five, line, shown};
 
 /// What `show --augment` does to them.
 const SHOWN: Augment = Augment {
@@ -76,7 +76,7 @@ pub fn run(args: ShowArgs, device: &DeviceArgs) -> Result<()> {
         fewer(&drawn, per_class.into(), &data.class_names)
     )?;
     for (row, name) in (1..).zip(&data.class_names) {
-        outln!("row {row:>3}: {name}")?;
+        outln!("row {row:>3}: {}", line(name))?;
     }
     Ok(())
 }
