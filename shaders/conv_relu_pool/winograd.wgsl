@@ -16,11 +16,13 @@
 // DEPTH_BLOCK depths at a time, and each of them is loaded and transformed once. Neighbouring invocations
 // are neighbouring quads of a, then of b, then rows.
 //
-//   dispatch.x  tiles along a     dispatch.y  tiles along b     dispatch.z  splits
+//   dispatch.x, dispatch.y  tiles, counted along a, then along b     dispatch.z  splits
 
 const A_QUADS: u32 = {{ a_quads }};
 const B_QUADS: u32 = {{ b_quads }};
 const DEPTH_BLOCK: u32 = {{ depth_block }};
+// Along a.
+const A_TILES: u32 = {{ a_tiles }};
 
 const A_TILE: u32 = 4 * A_QUADS;
 const B_TILE: u32 = 4 * B_QUADS;
@@ -88,11 +90,13 @@ fn exchanged(tile: Tile, row: u32) -> vec4<f32> {
 @compute @workgroup_size(INVOCATIONS)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
+    let number = workgroup.y * workgroups.x + workgroup.x;
     let tile = Tile(
-        workgroup.x * A_TILE,
-        workgroup.y * B_TILE,
+        number % A_TILES * A_TILE,
+        number / A_TILES * B_TILE,
         local % A_QUADS,
         local / A_QUADS % B_QUADS,
         local / QUADS,

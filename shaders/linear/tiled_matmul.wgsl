@@ -13,8 +13,8 @@
 // operands at a time. Few tiles are split along the depth, so that a large GPU has enough
 // workgroups; each split is a product of its own, and sum_splits.wgsl takes their sum.
 //
-//   dispatch.x  tiles across     dispatch.y  tiles down
-//   dispatch.z  splits, of SPLIT_DEPTH depths each
+//   dispatch.x, dispatch.y  tiles, counted across, then down
+//   dispatch.z              splits, of SPLIT_DEPTH depths each
 //
 // A quad is four neighbouring rows of a or columns of b. Its part of a tile is TILE_DEPTH vectors:
 // [4][TILE_DEPTH / 4] for an operand along the depth, else [TILE_DEPTH]. So operands are staged as
@@ -25,6 +25,7 @@ const ACROSS: u32 = {{ across }};
 const QUADS: u32 = {{ quads }};
 const TILE_DEPTH: u32 = {{ tile_depth }};
 const SPLIT_DEPTH: u32 = {{ split_depth }};
+const TILES_ACROSS: u32 = {{ tiles_across }};
 
 const INVOCATIONS: u32 = DOWN * ACROSS;
 const TILE_ROW_QUADS: u32 = DOWN * QUADS;
@@ -112,12 +113,14 @@ fn add_product(a: mat4x4<f32>, b: mat4x4<f32>, sums: mat4x4<f32>) -> mat4x4<f32>
 @compute @workgroup_size(INVOCATIONS)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
     let down = local / ACROSS;
     let across = local % ACROSS;
-    let first_row = workgroup.y * TILE_ROW_QUADS * 4u;
-    let first_column = workgroup.x * TILE_COLUMN_QUADS * 4u;
+    let tile = workgroup.y * workgroups.x + workgroup.x;
+    let first_row = tile / TILES_ACROSS * TILE_ROW_QUADS * 4u;
+    let first_column = tile % TILES_ACROSS * TILE_COLUMN_QUADS * 4u;
     let split = workgroup.z;
 
     // [quad of rows][quad of columns][row]. Every index of these is known once the loops over them

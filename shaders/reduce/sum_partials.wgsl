@@ -7,7 +7,7 @@
 // one element; the first ELEMENTS invocations then add the STRIDE sums, which are in workgroup
 // memory.
 //
-//   dispatch.x  blocks of ELEMENTS elements
+//   dispatch.x, dispatch.y  blocks of ELEMENTS elements, counted row by row
 //
 // partials  [ROWS, LENGTH] elements; the kernel's first binding
 
@@ -24,9 +24,11 @@ var<workgroup> sums: array<Element, STRIDE * ELEMENTS>;
 @compute @workgroup_size(STRIDE * ELEMENTS)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let element = workgroup.x * ELEMENTS + local % ELEMENTS;
+    let block = workgroup.y * workgroups.x + workgroup.x;
+    let element = block * ELEMENTS + local % ELEMENTS;
     var sum = Element(0.0);
     if (element < LENGTH) {
         for (var row = local / ELEMENTS; row < ROWS; row += STRIDE) {

@@ -232,11 +232,12 @@ impl Architecture {
         })
     }
 
-    /// The most values that a block has, a hidden layer, and an image.
+    /// The most values that a block has, a fully connected layer, and an image.
     fn largest(&self, values: impl Fn(&Convolution) -> usize) -> usize {
         let blocks = self.convolutions();
         let values = blocks.iter().map(values);
-        let largest = values.chain(self.hidden.iter().copied()).max();
+        let connected = self.hidden.iter().copied().chain([self.classes]);
+        let largest = values.chain(connected).max();
         largest.unwrap_or(0).max(self.input.values())
     }
 

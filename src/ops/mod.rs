@@ -30,6 +30,8 @@ pub mod linear;
 pub mod linear_cross_entropy;
 
 mod autodiff;
+#[cfg(test)]
+mod grids_of_tests;
 pub(crate) mod ndarray_tensor;
 mod no_fusion;
 pub(crate) mod partial_sums;

@@ -76,6 +76,18 @@ pub fn grid(counts: [usize; 3]) -> [u32; 3] {
     counts.map(|groups| u32::try_from(groups).unwrap_or(u32::MAX))
 }
 
+/// A grid for a kernel that counts its workgroups through x and y, row by row: of so many in x, y and z, or, where one
+/// of x and y would be too many, of rows that hold as many. Workgroups past the last one find nothing to do.
+pub fn folded([across, down, deep]: [usize; 3]) -> [u32; 3] {
+    let most = MAX_GRID as usize;
+    if across.max(down) <= most {
+        return grid([across, down, deep]);
+    }
+    let all = across.saturating_mul(down);
+    let rows = all.div_ceil(most);
+    grid([all.div_ceil(rows.max(1)), rows, deep])
+}
+
 /// Whether `sizes` multiply to at least 1 and to no more than a shader's 32-bit indices reach.
 pub fn is_indexable(sizes: &[usize]) -> bool {
     sizes
@@ -317,6 +329,20 @@ impl CubeKernel for Named {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_grid_that_is_too_long_is_folded() {
+        let most = MAX_GRID as usize;
+        assert_eq!(folded([most, 1, 3]), [MAX_GRID, 1, 3]);
+        assert_eq!(folded([2, most, 3]), [2, MAX_GRID, 3]);
+        assert_eq!(folded([most + 1, 1, 3]), [32_768, 2, 3]);
+        assert_eq!(folded([3, most + 1, 1]), [49_152, 4, 1]);
+        assert_eq!(folded([1, 0, 1]), [1, 0, 1]);
+        for counts in [[usize::MAX, 2, 1], [0, usize::MAX, 1]] {
+            let [across, down, _] = folded(counts);
+            assert!(across == 0 || down > MAX_GRID, "is still refused");
+        }
+    }
 
     #[test]
     fn what_is_too_large_is_refused_by_name() {

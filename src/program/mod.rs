@@ -4,6 +4,8 @@
 //! carried out by whoever can run WebGPU: the page of [`web`](crate::web) does, and, on a GPU, training.
 
 mod compact;
+#[cfg(test)]
+mod largest_of_tests;
 mod predict;
 pub(crate) mod replay;
 #[cfg(test)]

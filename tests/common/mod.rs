@@ -71,16 +71,20 @@ pub fn wgpu() -> Device {
         .clone()
 }
 
-/// The same adapter as a device of its own, with the kernels for many processors.
-pub fn discrete() -> Device {
-    static DEVICE: OnceLock<Device> = OnceLock::new();
-    DEVICE
+/// The same adapter as a device of its own, with the kernels of a class.
+pub fn of_class(class: AdapterClass) -> Device {
+    static DEVICES: [OnceLock<Device>; 3] = [const { OnceLock::new() }; 3];
+    DEVICES[class as usize]
         .get_or_init(|| {
-            let class = Some(AdapterClass::Discrete);
-            let selected = device::select_as(BackendChoice::Wgpu, None, class);
+            let selected = device::select_as(BackendChoice::Wgpu, None, Some(class));
             selected.expect("the adapter opens once more").device
         })
         .clone()
+}
+
+/// The same with the kernels for many processors.
+pub fn discrete() -> Device {
+    of_class(AdapterClass::Discrete)
 }
 
 /// Folder of photographs: of the datasets `sign-language-digits` and `clothing`.

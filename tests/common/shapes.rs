@@ -3,7 +3,7 @@
 use fmnist::ops::conv_relu_pool::BlockShape;
 
 /// `[batch, in_channels, out_channels, height, width, kernel, pool]`.
-const SHAPES: [[usize; 7]; 30] = [
+const SHAPES: [[usize; 7]; 34] = [
     [1, 1, 1, 2, 2, 3, 2],
     [2, 1, 1, 3, 3, 3, 2],
     [1, 1, 32, 28, 28, 3, 2],
@@ -34,6 +34,11 @@ const SHAPES: [[usize; 7]; 30] = [
     [5, 32, 64, 14, 14, 3, 1],
     [2, 3, 64, 32, 32, 3, 1],
     [2, 64, 64, 16, 16, 3, 1],
+    // For an integrated GPU in tiles of 8×8 quads, then of 8×4.
+    [1, 33, 35, 65, 64, 3, 2],
+    [1, 33, 35, 65, 63, 3, 1],
+    [1, 33, 35, 57, 56, 3, 2],
+    [1, 33, 35, 57, 55, 3, 1],
 ];
 
 /// `[batch, inputs, outputs]` of fully connected layers: the models' own, partial batches, and odd sizes.

@@ -2,7 +2,7 @@
 //! operations.
 
 use crate::common::block::{Block, Operands, Results, of_shape, run, run_viewed};
-use crate::common::{cpu, discrete, naive, relative_error, shapes, wgpu};
+use crate::common::{cpu, naive, relative_error, shapes, wgpu};
 use burn::Tensor;
 use burn::tensor::Device;
 use fmnist::ops::conv_relu_pool::{BlockShape, conv_relu_pool};

@@ -1,7 +1,7 @@
 //! The fused layer on each backend against its definition and Burn's own.
 
 use crate::common::shapes::LAYERS;
-use crate::common::{assert_panics, cpu, discrete, random, relative_error, values, wgpu};
+use crate::common::{assert_panics, cpu, random, relative_error, values, wgpu};
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 use fmnist::ops::linear::{self, linear};

@@ -5,7 +5,7 @@ use fmnist::ops::cross_entropy::cross_entropy;
 use fmnist::ops::linear::linear;
 use fmnist::ops::linear_cross_entropy::linear_cross_entropy;
 
-use crate::common::{cpu, discrete, random, relative_error, values, wgpu};
+use crate::common::{cpu, random, relative_error, values};
 
 on_each_class!(
     loss_and_gradients_are_those_of_layer_and_loss,

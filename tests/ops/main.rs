@@ -4,11 +4,21 @@
 #[path = "../common/mod.rs"]
 mod common;
 
-/// A test for each backend, and for wgpu with the kernels for a GPU of many processors, whatever the adapter.
+/// A test for the CPU, and for wgpu with the kernels of each class, whatever the adapter.
 macro_rules! on_each_class {
     ($($test:ident),* $(,)?) => {
-        on_each_device!($($test),*);
-        mod on_discrete { $(#[test] fn $test() { super::$test(&super::discrete()); })* }
+        mod on_cpu { $(#[test] fn $test() { super::$test(&super::cpu()); })* }
+        on_each_class!(@ on_software Software $($test)*);
+        on_each_class!(@ on_integrated Integrated $($test)*);
+        on_each_class!(@ on_discrete Discrete $($test)*);
+    };
+    (@ $module:ident $class:ident $($test:ident)*) => {
+        mod $module {
+            use crate::common::of_class;
+            use fmnist::device::AdapterClass;
+
+            $(#[test] fn $test() { super::$test(&of_class(AdapterClass::$class)); })*
+        }
     };
 }
 

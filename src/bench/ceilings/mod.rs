@@ -3,7 +3,7 @@
 // burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
 #![allow(deprecated)]
 
-mod gpu;
+pub(crate) mod gpu;
 mod ndarray;
 
 use std::time::Instant;

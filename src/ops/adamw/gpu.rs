@@ -22,12 +22,21 @@ pub struct Store {
 impl Store {
     /// Zeros; with `averaging` the averages start from the parameters.
     pub fn new(parameters: &[CubeTensor], averaging: bool) -> Self {
-        let layout = Layout::new(parameters.iter().map(|tensor| tensor.shape()));
         let most_bindings = parameters[0].client.properties().hardware.max_bindings;
+        Self::with_bindings(parameters, averaging, most_bindings as usize)
+    }
+
+    /// The same for a device that binds so many buffers.
+    pub(super) fn with_bindings(
+        parameters: &[CubeTensor],
+        averaging: bool,
+        most_bindings: usize,
+    ) -> Self {
+        let layout = Layout::new(parameters.iter().map(|tensor| tensor.shape()));
         let zeros = || upload(&parameters[0], &vec![0.0f32; layout.len]);
         let joined = join(&layout, parameters);
         Self {
-            steps: layout.steps(averaging, most_bindings as usize),
+            steps: layout.steps(averaging, most_bindings),
             averages: averaging.then(|| joined.copy()),
             parameters: joined,
             moments_1: zeros(),

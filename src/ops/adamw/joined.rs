@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::plan::{Layout, declare_averages, elementwise, fixed_bindings};
 use crate::ops::partial_sums::PartialSums;
-use crate::ops::wgsl::{Launch, MAX_GRID, Queue, grid, template};
+use crate::ops::wgsl::{Launch, Queue, folded, template};
 
 const INVOCATIONS: usize = 256;
 
@@ -84,12 +84,11 @@ fn of_sums(layout: &Layout, averaging: bool, sums: &[PartialSums<usize>]) -> (La
     }
     let declarations = declare(averaging, "f32");
     let code = format!("{declarations}fn part_of(workgroup: u32) -> Part {{\n{cases}}}\n");
-    let across = workgroups.min(MAX_GRID as usize);
     let launch = Launch {
         name: "adamw/step_of_sums",
         template: template!("lanes/scalars", "adamw/update", "adamw/step_of_sums"),
         values: vec![("invocations", INVOCATIONS)],
-        grid: grid([across, workgroups.div_ceil(across), 1]),
+        grid: folded([workgroups, 1, 1]),
     };
     (launch, code.into())
 }

@@ -13,8 +13,10 @@ pub(crate) mod gpu;
 pub(crate) mod joined;
 mod ndarray;
 mod parameters;
-mod plan;
+pub(crate) mod plan;
 mod reference;
+#[cfg(test)]
+mod tests;
 
 use anyhow::{Result, ensure};
 use burn::Tensor;

@@ -6,7 +6,7 @@
 
 use super::LinearShape;
 use crate::device::AdapterClass;
-use crate::ops::wgsl::{Launch, grid, template};
+use crate::ops::wgsl::{Launch, folded, template};
 
 /// Numbers to a vector, and neighbouring rows or columns that a kernel takes together.
 const QUAD: usize = 4;
@@ -120,12 +120,13 @@ impl Tiling {
             ("quads", self.quads),
             ("tile_depth", self.tile_depth),
             ("split_depth", self.split_depth),
+            ("tiles_across", self.counts[0]),
         ]);
         Launch {
             name,
             template,
             values,
-            grid: grid(self.counts),
+            grid: folded(self.counts),
         }
     }
 }
@@ -255,6 +256,6 @@ fn sum_splits(splits: usize, length: usize, relu: bool) -> Launch {
             ("elements", SUM_ELEMENTS),
             ("stride", splits.min(MAX_STRIDE)),
         ],
-        grid: grid([elements.div_ceil(SUM_ELEMENTS), 1, 1]),
+        grid: folded([elements.div_ceil(SUM_ELEMENTS), 1, 1]),
     }
 }

@@ -147,10 +147,7 @@ impl Replay {
         memory.push(Memory::Own(numbers.clone()));
         memory.push(Memory::Own(tallies));
         memory.push(Memory::Shared(TOTAL.to_owned()));
-        let tally = Pipeline {
-            name: "tally/add",
-            code: template!("tally/add").to_owned(),
-        };
+        let tally = tally();
         let bindings = vec![
             [first, 0, 2 * size_of::<u32>()],
             [first + 1, 0, MAX_TIMES * ALIGNMENT],
@@ -282,6 +279,14 @@ impl Replay {
         self.tally.encode(&mut pass, 0);
         drop(pass);
         self.gpu.queue.submit([encoder.finish()]);
+    }
+}
+
+/// Adds up the tallies.
+pub(super) fn tally() -> Pipeline {
+    Pipeline {
+        name: "tally/add",
+        code: template!("tally/add").to_owned(),
     }
 }
 

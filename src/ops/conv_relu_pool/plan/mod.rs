@@ -24,7 +24,7 @@ mod winograd;
 
 use super::{BlockShape, INACTIVE};
 use crate::device::AdapterClass;
-use crate::ops::wgsl::{Launch, grid, template};
+use crate::ops::wgsl::{Launch, folded, template};
 
 /// Workgroup memory that every WebGPU device has.
 const WORKGROUP_BYTES: usize = 16 * 1024;
@@ -106,7 +106,7 @@ impl GradWeight {
                 ("elements", elements),
                 ("stride", stride),
             ],
-            grid: grid([row_length.div_ceil(elements), 1, 1]),
+            grid: folded([row_length.div_ceil(elements), 1, 1]),
         };
         Self {
             partial,

@@ -13,7 +13,7 @@
 use super::{GradWeight, MAX_PARTIALS};
 use crate::device::AdapterClass;
 use crate::ops::conv_relu_pool::BlockShape;
-use crate::ops::wgsl::{Launch, MAX_GRID, grid, template};
+use crate::ops::wgsl::{Launch, folded, template};
 
 /// Lines to a quad.
 const QUAD: usize = 4;
@@ -71,7 +71,8 @@ impl Tile {
         TILES.into_iter().find(is_full).unwrap_or(smallest)
     }
 
-    fn values(&self) -> [(&'static str, usize); 4] {
+    /// For so many lines of a and of b.
+    fn values(&self, lines: [usize; 2]) -> [(&'static str, usize); 5] {
         let Self {
             a_quads,
             b_quads,
@@ -79,7 +80,9 @@ impl Tile {
         } = *self;
         let staged = QUAD * QUAD * depth_block * (a_quads + b_quads);
         let exchanged = QUAD * QUAD * a_quads * b_quads;
+        let [a_tiles, _] = self.counts(lines);
         [
+            ("a_tiles", a_tiles),
             ("a_quads", a_quads),
             ("b_quads", b_quads),
             ("depth_block", depth_block),
@@ -89,7 +92,7 @@ impl Tile {
 }
 
 /// A convolution that makes `blocks` blocks of 2×2 outputs of `channels` channels from sums over `summed` ones. None
-/// where another way is faster, or the grid would be too large.
+/// where another way is faster.
 fn convolution(
     shape: &BlockShape,
     class: AdapterClass,
@@ -103,16 +106,15 @@ fn convolution(
     }
     let lines = [blocks, channels];
     let tile = Tile::of(lines, processors);
-    let [across, down] = tile.counts(lines);
     let mut values = shape.values();
-    values.extend(tile.values());
-    let launch = Launch {
+    values.extend(tile.values(lines));
+    let [across, down] = tile.counts(lines);
+    Some(Launch {
         name,
         template,
         values,
-        grid: grid([across, down, 1]),
-    };
-    (across <= MAX_GRID as usize).then_some(launch)
+        grid: folded([across, down, 1]),
+    })
 }
 
 /// The output and the argmax.
@@ -177,7 +179,8 @@ pub fn grad_weight(shape: &BlockShape, class: AdapterClass) -> Option<GradWeight
     }
     // The one tile of which each invocation loads one b at a time: so it can sum those for the bias.
     let [tile, ..] = TILES;
-    let [across, down] = tile.counts([shape.in_channels, shape.out_channels]);
+    let lines = [shape.in_channels, shape.out_channels];
+    let [across, down] = tile.counts(lines);
     let blocks = shape.batch * shape.blocks().iter().product::<usize>();
     let elements = shape.weights() + shape.out_channels;
     let wanted_splits = (WORKGROUPS_OF_PROCESSOR * processors).div_ceil(across * down);
@@ -188,7 +191,7 @@ pub fn grad_weight(shape: &BlockShape, class: AdapterClass) -> Option<GradWeight
     let splits = blocks.div_ceil(split);
 
     let mut values = shape.values();
-    values.extend(tile.values());
+    values.extend(tile.values(lines));
     values.push(("split", split));
     Some(GradWeight::new(
         shape,
@@ -210,7 +213,7 @@ pub fn grad_weight(shape: &BlockShape, class: AdapterClass) -> Option<GradWeight
                 ["conv_relu_pool/winograd"],
             ),
             values,
-            grid: grid([across, down, splits]),
+            grid: folded([across, down, splits]),
         },
         splits,
     ))
