@@ -31,6 +31,15 @@ PATIENCE = 1.5
 GPU_PATIENCE = 120
 SOFTWARE_GPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]
 CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+# Devices as a page gets them, to take them away.
+CATCH_DEVICES = """
+    globalThis.devices = [];
+    const request = GPUAdapter.prototype.requestDevice;
+    GPUAdapter.prototype.requestDevice = async function (...given) {
+        const device = await request.apply(this, given);
+        globalThis.devices.push(device);
+        return device;
+    };"""
 WITHOUT_WEBGPU = "Object.defineProperty(Navigator.prototype, 'gpu', { get: () => undefined })"
 # Chromium's own words where it has no GPU.
 NO_ADAPTER = "No available adapters."
@@ -147,28 +156,30 @@ def check_samples(page, data, where):
         assert where in result.inner_text(), result.inner_text()
 
 
-def transfer(page, name, kind, content):
-    """What a drop or a paste brings: one file."""
+def transfer(page, *files):
+    """What a drop or a paste brings: files by name, type and content."""
     return page.evaluate_handle(
-        """([name, type, text]) => {
-          const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+        """(files) => {
           const transfer = new DataTransfer();
-          transfer.items.add(new File([bytes], name, { type }));
+          for (const [name, type, text] of files) {
+            const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+            transfer.items.add(new File([bytes], name, { type }));
+          }
           return transfer;
         }""",
-        [name, kind, base64.b64encode(content).decode()],
+        [[name, kind, base64.b64encode(content).decode()] for name, kind, content in files],
     )
 
 
 def check_files(page, data):
     def drop(*file):
-        page.dispatch_event("body", "drop", {"dataTransfer": transfer(page, *file)})
+        page.dispatch_event("body", "drop", {"dataTransfer": transfer(page, file)})
 
     def paste():
         page.evaluate(
             "files => document.body.dispatchEvent("
             "new ClipboardEvent('paste', { clipboardData: files, bubbles: true }))",
-            transfer(page, "pasted.png", "image/png", picture()),
+            transfer(page, ("pasted.png", "image/png", picture())),
         )
 
     def choose():
@@ -290,6 +301,14 @@ def check_looks(browser, path, screenshots):
     assert len(backgrounds) == 2, "light and dark look the same"
 
 
+def first_in_time(page):
+    """The first prediction, which does not wait for a GPU."""
+    result = first_result(page)
+    ready = page.evaluate("performance.now()") / 1000
+    assert ready < PATIENCE, f"the first prediction took {ready:.1f} s"
+    return result
+
+
 def check_page(playwright, chromium, path, screenshots):
     data = data_of(path)
 
@@ -298,10 +317,7 @@ def check_page(playwright, chromium, path, screenshots):
 
     browser = launch(*CAMERA)
     with Visit(browser, path) as page:
-        result = first_result(page)
-        ready = page.evaluate("performance.now()") / 1000
-        assert ready < PATIENCE, f"the first prediction took {ready:.1f} s"
-        check_probabilities(result, data, data["samples"][0])
+        check_probabilities(first_in_time(page), data, data["samples"][0])
         assert data["version"] in page.locator("#made").inner_text()
     with Visit(browser, path, script=WITHOUT_WEBGPU) as page:
         until("a word about WebGPU", page.locator("#gpu-trouble").is_visible)
@@ -323,11 +339,18 @@ def check_page(playwright, chromium, path, screenshots):
     browser.close()
 
     browser = launch(*SOFTWARE_GPU)
-    with Visit(browser, path) as page:
+    with Visit(browser, path, script=CATCH_DEVICES) as page:
+        check_probabilities(first_in_time(page), data, data["samples"][0])
         about = page.locator("#about > div")
         until("the GPU", lambda: "on the GPU" in about.text_content(), GPU_PATIENCE)
         assert page.locator("#gpu-trouble").is_hidden()
         check_samples(page, data, "on the GPU")
+        # A GPU that is lost is asked for again.
+        page.evaluate("devices.forEach((device) => device.destroy())")
+        until("a word about the loss", page.locator("#gpu-trouble").is_visible)
+        assert "The GPU was lost" in page.locator("#gpu-trouble").inner_text()
+        check_samples(page, data, "on the GPU")
+        assert page.locator("#gpu-trouble").is_hidden()
     browser.close()
 
 

@@ -4,8 +4,9 @@
     tests/check_web_parity.py RUN [RUN ...] [--every 1]
 
 Each run has its page, web.html, beside the test images and the probabilities of its own test. The page's
-modules predict those images in Chromium, on WebGPU by SwiftShader: every prediction must be the same, and every
-probability to within 1e-5. Needs the packages `numpy` and `playwright`, and Chromium (Debian: `chromium`).
+modules predict those images in Chromium, on WebGPU by SwiftShader, one by one as pictures are predicted, and in batches
+as a training is evaluated: every prediction must be the same, and every probability to within 1e-5. Needs the packages
+`numpy` and `playwright`, and Chromium (Debian: `chromium`).
 """
 
 import argparse
@@ -42,6 +43,45 @@ PREDICT = """async ({ data, images }) => {
     return found;
 }"""
 
+# Predicts images, base64, in batches, by what a training is evaluated with.
+EVALUATE = """async ({ data, images }) => {
+    const { filledBuffer, needsOf, openGpu, Program, Shaders } = await import('/device.js');
+    const { decodeBase64, decodeModel, decodePrograms } = await import('/weights.js');
+    const { selectionNumbers } = await import('/step.js');
+    const { shape, channels, class_names: { length: classes }, training: { evaluation_batch: batch } } = data;
+    const bytes = decodeBase64(images);
+    const len = bytes.length / (shape.channels * shape.height * shape.width);
+    const { shaders: texts, models } = await decodePrograms(data.programs);
+    const opened = await openGpu(needsOf(Object.values(models).map(({ evaluate }) => evaluate)));
+    const { device } = opened;
+    const shaders = new Shaders(opened, texts);
+    const order = Uint32Array.from({ length: len + batch }, (_, index) => Math.min(index, len - 1));
+    const words = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
+    words.set(bytes);
+    const gpu = {
+        images: filledBuffer(device, 'images', words),
+        labels: filledBuffer(device, 'labels', new Uint32Array(len)),
+        order: filledBuffer(device, 'order', order),
+    };
+    const found = [];
+    const all = { len: batch, seed: [0, 0], epoch: 0, augment: null, channels, shape };
+    for (const model of data.models.map(decodeModel)) {
+        const program = await Program.compile(shaders, models[model.name].evaluate, gpu);
+        program.setWeights(model.weights);
+        const rows = [];
+        for (let first = 0; first < len; first += batch) {
+            const selection = selectionNumbers({ ...all, first, scales: model.scales });
+            const { probabilities } = await program.run({ selection }, ['probabilities']);
+            for (let row = 0; row < Math.min(batch, len - first); row++) {
+                rows.push([...probabilities.subarray(row * classes, (row + 1) * classes)]);
+            }
+        }
+        found.push(rows);
+    }
+    device.destroy();
+    return found;
+}"""
+
 
 def images_of(run):
     """The test images of a run, as bytes `[images, values]`."""
@@ -62,20 +102,32 @@ def module(route):
 
 def check(page, run, every):
     data = data_of(run / "web.html")
-    images = images_of(run)[::every]
+    images = images_of(run)
+
+    def encoded(some):
+        return base64.b64encode(some.tobytes()).decode()
+
+    one_by_one = {"data": data, "images": [encoded(image) for image in images[::every]]}
+    compare(page, run, data, "one by one", PREDICT, one_by_one, every)
+    # Batches are not so slow.
+    every = max(every // 5, 1)
+    compare(page, run, data, "in batches", EVALUATE, {"data": data, "images": encoded(images[::every])}, every)
+
+
+def compare(page, run, data, how, script, arguments, every):
     started = time.monotonic()
-    encoded = [base64.b64encode(image.tobytes()).decode() for image in images]
-    found = page.evaluate(PREDICT, {"data": data, "images": encoded})
+    found = page.evaluate(script, arguments)
     seconds = time.monotonic() - started
     for model, probabilities in zip(data["models"], found):
         expected = np.load(run / model["name"] / "probabilities.npy")[::every]
+        assert len(probabilities) == len(expected)
         difference = np.abs(np.array(probabilities) - expected).max()
-        name = f"{run.name}, {model['name']}"
+        name = f"{run.name}, {model['name']}, {how}"
         assert difference < BOUND, f"{name}: probabilities differ by {difference:.1e}"
         same = (np.argmax(probabilities, 1) == expected.argmax(1)).all()
         assert same, f"{name}: another prediction"
-        print(f"{name}: {len(images)} images, probabilities differ by {difference:.1e} at most")
-    print(f"{run.name}: {seconds:.0f} s")
+        print(f"{name}: {len(expected)} images, probabilities differ by {difference:.1e} at most")
+    print(f"{run.name}, {how}: {seconds:.0f} s")
 
 
 def software_gpu(playwright):

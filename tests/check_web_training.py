@@ -4,8 +4,8 @@
     FMNIST_DATA_DIR=… tests/check_web_training.py FMNIST
 
 6,000 images of Fashion-MNIST are trained on by the program, and then in the page, which is given them as IDX files,
-is paused, goes on, and loses its GPU on the way: it must reach the same test accuracy within three points, and so must
-the weights that it gives away, computed by numpy. Then it is given what it cannot train on. Needs the packages
+is paused, goes on, and loses its GPU on the way: it must reach the same test accuracy within a point, and so must the
+weights that it gives away, computed by numpy. Then it is given what it cannot train on. Needs the packages
 `numpy`, `playwright` and `axe-playwright-python`, and Chromium (Debian: `chromium`), whose WebGPU is SwiftShader.
 """
 
@@ -24,25 +24,18 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import sync_playwright
 
-from check_web import SOFTWARE_GPU, WIDTHS, WITHOUT_WEBGPU, Visit, check_layout, data_of, png, until
+from check_web import CATCH_DEVICES, SOFTWARE_GPU, WIDTHS, WITHOUT_WEBGPU
+from check_web import Visit, check_layout, data_of, png, transfer, until
 
-IMAGES, TEST_IMAGES = 6_000, 4_000
+TRAINED_ON, VALIDATED, TESTED = 5_400, 600, 4_000
 EPOCHS = 3
 # Small ones: the GPU is software. Shifted images, as the normalisation is measured on those too.
 MODELS = ["--hidden", "64", "--widths", "4,8", "--cnn-hidden", "32", "--shift", "1"]
-# Rounding makes others of two trainings, and the page holds the last images out where the program's are chosen by a
-# hash: after so few steps they end a point apart at times, by each of these.
-APART = 0.03
+# Rounding makes others of two trainings.
+APART = 0.01
+# Seconds until the page answers nineteen of twenty times, at most, though training takes all cores of a small machine.
+ANSWER = 0.5
 PATIENCE = 1200
-# Devices as the page gets them, to take one away.
-CATCH_DEVICES = """
-    globalThis.devices = [];
-    const request = GPUAdapter.prototype.requestDevice;
-    GPUAdapter.prototype.requestDevice = async function (...given) {
-        const device = await request.apply(this, given);
-        globalThis.devices.push(device);
-        return device;
-    };"""
 
 
 def idx(values):
@@ -57,15 +50,19 @@ def real(folder, name, sizes):
 def make_dataset(real_folder, folder):
     """The first images of Fashion-MNIST as IDX files; the test images and their labels."""
     folder.mkdir()
-    files = [("train-images-idx3-ubyte", [28, 28], IMAGES), ("train-labels-idx1-ubyte", [], IMAGES)]
-    files += [("t10k-images-idx3-ubyte", [28, 28], TEST_IMAGES), ("t10k-labels-idx1-ubyte", [], TEST_IMAGES)]
     parts = []
-    for index, (name, sizes, count) in enumerate(files):
-        parts.append(real(real_folder, name, sizes)[:count])
+    for source, first, count, name in [
+        ("train", 0, TRAINED_ON, "train"),
+        ("train", TRAINED_ON, VALIDATED, "val"),
+        ("t10k", 0, TESTED, "t10k"),
+    ]:
+        images = real(real_folder, f"{source}-images-idx3-ubyte", [28, 28])[first : first + count]
+        labels = real(real_folder, f"{source}-labels-idx1-ubyte", [])[first : first + count]
         # Packed or not.
-        data, ending = (idx(parts[-1]), "") if index % 2 else (gzip.compress(idx(parts[-1])), ".gz")
-        (folder / f"{name}{ending}").write_bytes(data)
-    return parts[2:]
+        (folder / f"{name}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(images)))
+        (folder / f"{name}-labels-idx1-ubyte").write_bytes(idx(labels))
+        parts = [images, labels]
+    return parts
 
 
 def accuracy_of(path, images, labels):
@@ -87,6 +84,10 @@ def accuracy_of(path, images, labels):
             x = x.reshape(len(x), -1) @ weight.T + bias
             x = x if name == names[-1] else np.maximum(x, 0)
     return (x.argmax(1) == labels).mean()
+
+
+def labels_of(path):
+    return np.frombuffer(path.read_bytes(), np.uint8, offset=8)
 
 
 def read_safetensors(path):
@@ -147,16 +148,18 @@ def check_training(page, idx_folder, run, folder, test):
     assert page.get_by_text("Download history").is_visible()
     page.locator("#train-go").click()
 
-    longest = 0
+    answers = []
     end = time.monotonic() + PATIENCE
     while not phase(page).startswith("Done"):
         assert time.monotonic() < end, phase(page)
         # How long the page takes to answer.
         started = time.monotonic()
         page.evaluate("0")
-        longest = max(longest, time.monotonic() - started)
+        answers.append(time.monotonic() - started)
         time.sleep(0.05)
-    print(f"the page answered within {longest:.2f} s while it trained")
+    most, longest = sorted(answers)[len(answers) * 19 // 20], max(answers)
+    print(f"the page answered within {most:.2f} s while it trained, and within {longest:.2f} s always")
+    assert most < ANSWER
     assert page.locator("#train-epochs-told tbody tr").count() == 2 * EPOCHS
 
     summary = json.loads((run / "summary.json").read_text())
@@ -243,13 +246,19 @@ def check_refusals(page, idx_folder, folder, images):
     refused([train[0], changed("train-labels-idx1-ubyte", labels[:-1] + b"\x0a")], "a class 10", "fmnist web --data-dir")
     refused([train[0], changed("train-labels-idx1-ubyte", b"PK" + labels[2:])], "is no IDX file")
     few = changed("train-labels-idx1-ubyte", idx(np.zeros(50, np.uint8)))
-    refused([train[0], few], "50 labels", "6000 images", "belong together")
-    small = changed("train-images-idx3-ubyte", idx(np.zeros((6000, 14, 14), np.uint8)))
+    refused([train[0], few], "50 labels", f"{TRAINED_ON} images", "belong together")
+    small = changed("train-images-idx3-ubyte", idx(np.zeros((TRAINED_ON, 14, 14), np.uint8)))
     refused([small, train[1]], "14×14", "28×28", "fmnist web --data-dir")
     fifty = changed("train-images-idx3-ubyte", idx(np.zeros((50, 28, 28), np.uint8)))
     refused([fifty, few], "45 images", "at least 128")
 
-    assert page.locator("#use-packed").is_hidden()
+    page.locator("#use-packed").wait_for(state="hidden")
+    # Files that are dropped are taken like those that are chosen, and a picture among them is none to predict.
+    few = [("train-images-idx3-ubyte", idx(images[:150])), ("train-labels-idx1-ubyte", idx(labels_of(train[1])[:150]))]
+    page.dispatch_event("body", "drop", {"dataTransfer": transfer(page, *[(name, "", data) for name, data in few])})
+    told = page.locator("#images-told")
+    until("dropped files", lambda: "135 images to train on, 15 to validate" in told.inner_text())
+    assert page.locator("#use-packed").is_visible()
 
     classes = data_of(folder / "page.html")["class_names"]
     pictures = folder / "pictures"
@@ -269,6 +278,23 @@ def check_refusals(page, idx_folder, folder, images):
     refused(pictures, "bags", "none of the classes", "fmnist web --data-dir", chooser="#folder")
     page.locator("#use-packed").click()
     until("the page's images", lambda: "400 images to train on" in page.locator("#images-told").inner_text())
+    assert page.evaluate("document.activeElement.id") == "choose-folder", "the focus is lost"
+
+
+def check_trained_on(page, run):
+    """Three steps from the weights that came with the page leave it about as good as it came."""
+    page.locator("#train-start").select_option("trained")
+    page.locator("#train-epochs").fill("1")
+    page.locator("#train-go").click()
+    until("the end", lambda: phase(page).startswith("Done"), PATIENCE)
+    models = json.loads((run / "summary.json").read_text())["models"]
+    for line in page.locator("#train-progress p").all_inner_texts():
+        print(f"trained on: {line}")
+    for number, name in enumerate(models):
+        line = page.locator("#train-progress p").nth(number).inner_text()
+        found = float(line.split("test ")[1].split()[0]) / 100
+        # Of a hundred test images; from random weights three steps reach a third.
+        assert abs(found - models[name]["test_accuracy"]) < 0.15, (name, line)
 
 
 def main():
@@ -308,6 +334,7 @@ def main():
             assert "Done" not in phase(page)
         with Visit(browser, folder / "page.html") as page:
             check_refusals(page, idx_folder, folder, images)
+            check_trained_on(page, run)
             check_looks(page, "untrained", args.screenshots)
         with Visit(browser, folder / "diverging.html") as page:
             page.locator("#train-go").click()

@@ -28,6 +28,8 @@ const MODULES: &[&str] = &[
     include_str!("page/random.js"),
     include_str!("page/step.js"),
     include_str!("page/learner.js"),
+    include_str!("page/progress.js"),
+    include_str!("page/upload.js"),
     include_str!("page/training.js"),
     include_str!("page/pictures.js"),
     include_str!("page/camera.js"),
@@ -76,15 +78,14 @@ pub fn page(data: &Data) -> Result<String> {
     ))
 }
 
-/// All modules in one: nothing is imported or exported any more, comments are left out, and lines are indented by half
-/// as much. Of a text of more than a line, such as the shader in `turns.js`, that changes nothing but its looks.
+/// All modules in one: nothing is imported or exported any more, and comments and indentation are left out. Of a text of
+/// more than a line, such as the shader in `turns.js`, that changes nothing but its looks.
 fn script() -> String {
     let lines = MODULES.iter().flat_map(|module| module.lines());
     let lines = lines.filter(|line| !line.starts_with("import ") && !is_comment(line));
     let mut script = "// With comments: the modules in src/web/page of fmnist.\n".to_owned();
     for line in lines {
         let code = line.trim_start();
-        script += &" ".repeat((line.len() - code.len()) / 2);
         script += code.strip_prefix("export ").unwrap_or(code);
         script.push('\n');
     }

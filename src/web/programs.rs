@@ -81,10 +81,10 @@ fn programs(model: &ModelSettings, batch_size: usize) -> BTreeMap<&'static str, 
     programs
 }
 
-/// The same shader without the lines that only people read: they read them in `shaders/`.
+/// The same shader without what is there for people only, comments and indentation: they read it in `shaders/`.
 fn without_comments(shader: Pipeline) -> Pipeline {
-    let lines = shader.code.lines();
-    let lines = lines.filter(|line| !line.trim_start().starts_with("//") && !line.is_empty());
+    let lines = shader.code.lines().map(str::trim_start);
+    let lines = lines.filter(|line| !line.starts_with("//") && !line.is_empty());
     Pipeline {
         code: lines.collect::<Vec<_>>().join("\n"),
         ..shader

@@ -171,16 +171,14 @@ fn a_page_without_a_run_has_what_it_takes_to_train() {
         assert!(missing == 0 || len < 160, "{classes:?}");
     }
 
-    let args = [
-        "web",
-        "--dataset",
-        "synthetic",
-        "--no-samples",
-        "--out",
-        "bare.html",
-    ];
+    // A large net, of which each step has most of what there is.
+    let net = "--widths 64-64,128-128,256 --recipe best --dropout 0.2 --class-weights balanced";
+    let args = "web --dataset synthetic --no-samples --out bare.html".split(' ');
+    let args: Vec<_> = args.chain(net.split(' ')).collect();
     assert_success(&output(fmnist(cwd.path(), &args)));
-    let (data, _) = page(&cwd.path().join("bare.html"));
+    let (data, rest) = page(&cwd.path().join("bare.html"));
+    let bytes = rest + data["programs"].as_str().map_or(0, str::len);
+    assert!(bytes < MOST_BYTES, "{bytes} bytes");
     assert_eq!(data["training"]["packed"], Value::Null);
     assert_eq!(data["training"]["models"].as_array().map(Vec::len), Some(2));
 }

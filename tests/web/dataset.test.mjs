@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { datasetOfFiles, isDataset, packedDataset } from '../../src/web/page/dataset.js';
+import { droppedFiles } from '../../src/web/page/dropped.js';
 import { idxName, readIdx } from '../../src/web/page/idx.js';
 
 const ANOTHER_PAGE = 'write a page for them with `fmnist web --data-dir DIR`';
@@ -745,4 +746,23 @@ test('many pictures leave the page its turns', async () => {
     assert.equal(all, 300);
     assert.ok(done > (told[index - 1]?.[0] ?? 0) && done < 300, told.join(' '));
   });
+});
+
+/** An entry of what was dropped: a file, or a folder of such, of which `readEntries` gives two at a time. */
+function entryOf(path, content) {
+  if (typeof content === 'string') return { isFile: true, fullPath: path, file: (take) => take(new File([content], path)) };
+  const children = Object.entries(content).map(([name, inner]) => entryOf(`${path}/${name}`, inner));
+  return { isDirectory: true, createReader: () => ({ readEntries: (take) => take(children.splice(0, 2)) }) };
+}
+
+test('folders that are dropped are read to the end', async () => {
+  const dropped = { a: { '1.png': 'x', '2.png': 'x', '3.png': 'x', empty: {}, inner: { '4.png': 'x' } }, 'b.png': 'x' };
+  const items = Object.entries(dropped).map(([name, content]) => {
+    return { webkitGetAsEntry: () => entryOf(`/${name}`, content) };
+  });
+  const found = await droppedFiles({ items, files: [] });
+  assert.deepEqual(found.map(({ path }) => path), ['/a/1.png', '/a/2.png', '/a/3.png', '/a/inner/4.png', '/b.png']);
+  assert.ok(isDataset(found));
+  const empty = [{ webkitGetAsEntry: () => entryOf('/c', {}) }];
+  assert.deepEqual(await droppedFiles({ items: empty, files: [] }), []);
 });

@@ -17,6 +17,8 @@ const SWITCH_ON = [
   'Safari: from version 26 on it is there; before, switch on WebGPU among the feature flags in its settings.',
 ];
 
+const SMALLER = 'write a page with a smaller --batch-size, or for smaller models';
+
 /** What every device with WebGPU grants, and the kernels are made for. */
 const KERNEL_NEEDS = { maxComputeWorkgroupStorageSize: 16_384, maxComputeInvocationsPerWorkgroup: 256 };
 
@@ -34,7 +36,7 @@ export function needsOf(programs) {
 }
 
 /**
- * A device that can run programs with these needs, and what is worth telling of it.
+ * A device that can run programs with these needs, and what is worth telling of it: its limits are the adapter's.
  *
  * Throws `NoGpu` where there is none.
  * @returns {Promise<{device: GPUDevice, isSoftware: boolean, name: string, limits: Object<string, number>}>}
@@ -46,10 +48,10 @@ export async function openGpu(needs) {
   if (!navigator.gpu) throw new NoGpu('This browser gives pages no WebGPU.', SWITCH_ON);
   const adapter = await navigator.gpu.requestAdapter();
   if (!adapter) throw new NoGpu('This browser has WebGPU, but finds no GPU for it.', SWITCH_ON);
-  for (const [limit, need] of Object.entries(needs)) {
-    if (need > adapter.limits[limit]) {
-      throw new NoGpu(`The models need ${limit} of ${need}; this GPU has ${adapter.limits[limit]}.`);
-    }
+  const [limit, need] = Object.entries(needs).find(([limit, need]) => need > adapter.limits[limit]) ?? [];
+  if (limit) {
+    const [most, least] = [adapter.limits[limit], need].map((number) => number.toLocaleString('en'));
+    throw new NoGpu(`The models are too large for this GPU: its ${limit} is ${most}, they need ${least} — ${SMALLER}.`);
   }
   let device;
   try {
@@ -61,7 +63,7 @@ export async function openGpu(needs) {
   }
   const { description, vendor, architecture, device: id } = adapter.info ?? {};
   const name = [description, vendor, architecture, id].filter(Boolean).join(', ') || 'not named by the browser';
-  const limits = Object.fromEntries(Object.keys(needs).map((limit) => [limit, device.limits[limit]]));
+  const limits = Object.fromEntries(Object.keys(needs).map((limit) => [limit, adapter.limits[limit]]));
   return { device, isSoftware: adapter.info?.isFallbackAdapter ?? false, name, limits };
 }
 
@@ -77,7 +79,10 @@ export async function checked(device, what, work) {
   result.catch(() => {});
   const errors = await Promise.all(kinds.map(() => device.popErrorScope()));
   const error = errors.find(Boolean);
-  if (error) throw new Error(`${what}: ${error.message || 'the GPU has not enough memory'}`);
+  if (error instanceof GPUOutOfMemoryError) {
+    throw new Error(`${what}: the GPU has not enough memory — close what else uses it, or ${SMALLER}`);
+  }
+  if (error) throw new Error(`${what}: ${error.message}`);
   return result;
 }
 

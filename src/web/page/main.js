@@ -27,9 +27,8 @@ const predictor = new Predictor(data, programs, showDevice);
 
 function showDevice() {
   at('about').querySelector('div').replaceChildren(aboutDevice(predictor));
-  if (!predictor.trouble) return;
-  at('gpu-trouble').replaceChildren(...gpuTrouble(predictor));
-  at('gpu-trouble').hidden = false;
+  at('gpu-trouble').hidden = !predictor.trouble;
+  if (predictor.trouble) at('gpu-trouble').replaceChildren(...gpuTrouble(predictor));
 }
 
 // One picture after the other, in the order in which they came.
@@ -148,7 +147,7 @@ function setUpFiles() {
     if (!files) return;
     if (isDataset(files)) training.takeFiles(files);
     else if (files.length) takeFiles(files.map(({ file }) => file));
-    else refuse('Only files can be dropped here: save the picture, and drop its file.');
+    else refuse('No file was dropped, or a folder without any: save the picture, and drop its file.');
   };
 
   document.onpaste = (event) => {

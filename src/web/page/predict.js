@@ -33,13 +33,16 @@ export class Predictor {
   difference = null;
   /** Milliseconds from asking for a GPU until the programs were ready. */
   startMilliseconds = null;
-  /** What the GPU must be able to do, by the names of its limits. */
+  /** What the GPU must be able to do to predict, by the names of its limits. */
   needs = {};
+  /** The same to train too. */
+  trainingNeeds = {};
   #programs;
   #shaders = null;
   // By the models' names.
   #compiled = {};
   #isOnGpu = false;
+  #isLost = false;
   #started = null;
   #changed;
 
@@ -65,15 +68,25 @@ export class Predictor {
     return (this.#started ??= this.#start());
   }
 
+  /** Gets a GPU again where one was lost. */
+  async #restart() {
+    if (!this.#isLost) return;
+    [this.#isLost, this.trouble, this.advice, this.#compiled] = [false, null, [], {}];
+    this.#started = null;
+    await this.start();
+  }
+
   async #start() {
     const start = performance.now();
     try {
       const { shaders, models } = await this.#programs;
       this.needs = needsOf(Object.values(models).map(({ predict }) => predict));
+      this.trainingNeeds = needsOf(Object.values(models).flatMap((programs) => Object.values(programs)));
       this.gpu = await openGpu(this.needs);
       const { device } = this.gpu;
       device.lost.then(({ message }) => {
-        this.#fallBack(`The GPU was lost (${message || 'no reason given'}). Reload the page to use it again.`);
+        this.#isLost = true;
+        this.#fallBack(`The GPU was lost (${message || 'no reason given'}). The next picture asks for it again.`);
       });
       this.#shaders = new Shaders(this.gpu, shaders);
       this.difference = 0;
@@ -91,6 +104,7 @@ export class Predictor {
   /** Predicts with this model from now on, instead of one of the same name or besides the others. */
   async use(model) {
     await this.#started;
+    await this.#restart();
     if (this.#isOnGpu) {
       await this.#compile(model).catch((error) => this.#fallBack(`The GPU failed. ${error.message}`));
     }
@@ -105,6 +119,7 @@ export class Predictor {
    * @returns {Promise<{probabilities: number[], milliseconds: number, isOnGpu: boolean}[]>}
    */
   async predict(pixels) {
+    await this.#restart();
     const answers = [];
     for (const model of this.models) {
       const image = normalised(pixels, model.scales);

@@ -5,17 +5,24 @@
  * shaders/random/pcg4d.wgsl.
  */
 export function pcg4d(words) {
-  const v = Uint32Array.from(words, (word) => Math.imul(word, 1664525) + 1013904223);
-  const mix = () => {
-    v[0] += Math.imul(v[1], v[3]);
-    v[1] += Math.imul(v[2], v[0]);
-    v[2] += Math.imul(v[0], v[1]);
-    v[3] += Math.imul(v[1], v[2]);
-  };
-  mix();
-  for (let i = 0; i < 4; i++) v[i] ^= v[i] >>> 16;
-  mix();
-  return v;
+  // Numbers, not an array of 32 bits: it is called for each image and weight.
+  let [x, y, z, w] = words;
+  [x, y, z, w] = [scrambled(x), scrambled(y), scrambled(z), scrambled(w)];
+  for (let round = 0; ; round++) {
+    x = (x + Math.imul(y, w)) | 0;
+    y = (y + Math.imul(z, x)) | 0;
+    z = (z + Math.imul(x, y)) | 0;
+    w = (w + Math.imul(y, z)) | 0;
+    if (round === 1) return [x >>> 0, y >>> 0, z >>> 0, w >>> 0];
+    x ^= x >>> 16;
+    y ^= y >>> 16;
+    z ^= z >>> 16;
+    w ^= w >>> 16;
+  }
+}
+
+function scrambled(word) {
+  return (Math.imul(word, 1664525) + 1013904223) | 0;
 }
 
 /** Two words of 32 bits: the lower one first. */
@@ -25,7 +32,7 @@ export function halves(number) {
 
 /** What all random choices of an epoch depend on. A seed is two words of 32 bits, the lower one first. */
 export function epochKey(seed, epoch) {
-  return pcg4d([...seed, epoch, 0]).subarray(0, 2);
+  return pcg4d([...seed, epoch, 0]).slice(0, 2);
 }
 
 // What hashes of this file are for.

@@ -33,7 +33,7 @@ export function adamNumbers({ weight_decay, average_decay }, rate, time) {
 /** The input `mask 0`, `mask 1`, …: what dropout number `layer` drops in a step that is counted from 0. */
 export function maskNumbers({ dropout }, seed, step, layer) {
   const words = new Uint32Array(5);
-  words.set(pcg4d([...seed, ...halves(step)]).subarray(0, 2));
+  words.set(pcg4d([...seed, ...halves(step)]).slice(0, 2));
   words[2] = layer;
   words[3] = Math.floor(dropout * (2 ** 32 - 1));
   new Float32Array(words.buffer)[4] = 1 / (1 - dropout);

@@ -3,8 +3,7 @@
 import { plot } from './curves.js';
 import { datasetOfFiles, packedDataset } from './dataset.js';
 import { openGpu } from './device.js';
-import { download, historyCsv, safetensors } from './downloads.js';
-import { confusionOf, historyTable, phaseText, progressText, reached } from './train_view.js';
+import { historyTable, phaseText, progressText, reached, resultsOf } from './train_view.js';
 import { Training } from './training.js';
 import { element, named } from './view.js';
 
@@ -42,6 +41,8 @@ class TrainingPart {
   // The latest reading of images: what others come to does not count.
   #reading = null;
   #told = '';
+  // Models whose weights nobody has downloaded.
+  #unsaved = new Set();
 
   constructor(data, programs, onTrained) {
     this.#data = data;
@@ -89,13 +90,14 @@ class TrainingPart {
     };
     addEventListener('beforeunload', (event) => {
       // What was learned would be gone.
-      if (this.#training && this.#training.state.phase !== 'done') event.preventDefault();
+      if (this.#training && (this.#training.state.phase !== 'done' || this.#unsaved.size)) event.preventDefault();
     });
     this.#usePacked();
     // Told before anything is chosen in vain.
     openGpu({}).then(
       ({ device }) => device.destroy(),
-      ({ message, advice }) => this.#showTrouble({ message: `Training needs the GPU. ${message}`, advice }),
+      // Whoever came to predict is not to be interrupted by it.
+      ({ message, advice }) => this.#showTrouble({ message: `Training needs the GPU. ${message}`, advice }, 'note'),
     );
   }
 
@@ -156,7 +158,9 @@ class TrainingPart {
   }
 
   #showDataset() {
+    const hadFocus = document.activeElement === byId('use-packed');
     byId('use-packed').hidden = this.#isPacked || !this.#data.training.packed;
+    if (hadFocus && this.#isPacked) byId('choose-folder').focus();
     if (!this.#dataset) {
       byId('images-told').textContent = '';
       byId('images-notes').replaceChildren();
@@ -175,7 +179,9 @@ class TrainingPart {
   #forget() {
     this.#training?.close();
     this.#training = null;
+    this.#unsaved.clear();
     byId('train-state').hidden = true;
+    byId('train-results').replaceChildren();
     this.#showControls();
   }
 
@@ -191,7 +197,6 @@ class TrainingPart {
     const training = this.#training;
     this.#showTrouble(null);
     [this.#isRunning, this.#isPausing] = [true, false];
-    byId('train-results').replaceChildren();
     byId('train-state').hidden = false;
     try {
       this.#show(training);
@@ -203,9 +208,9 @@ class TrainingPart {
     if (state.phase === 'failed') {
       // Where nothing was learned, nothing goes on.
       if (state.canGoOn && !state.models.some(({ epoch, step }) => epoch || step)) this.#forget();
-      this.#showTrouble({ message: state.trouble, advice: state.advice });
     }
     this.#show(training);
+    if (state.trouble) this.#showTrouble({ message: state.trouble, advice: state.advice });
     // Those that have no epoch behind them have learned nothing yet.
     const learned = state.models.filter(({ history }) => history.length);
     const models = learned.map(({ name }) => training.trained(name));
@@ -226,7 +231,12 @@ class TrainingPart {
       start: this.#data.models.length ? byId('train-start').value : 'scratch',
       models,
     };
-    const training = new Training(this.#programs, this.#data, this.#dataset, options, () => this.#show(training));
+    const training = new Training(this.#programs, this.#data, this.#dataset, options, () => {
+      this.#show(training);
+      // In a pause too the GPU can be lost.
+      const { trouble, advice } = training.state;
+      if (trouble && !this.#isRunning) this.#showTrouble({ message: trouble, advice });
+    });
     byId('train-progress').replaceChildren(...training.state.models.map(barOf));
     return training;
   }
@@ -247,8 +257,9 @@ class TrainingPart {
     for (const id of ['choose-folder', 'choose-idx', 'use-packed']) byId(id).disabled = this.#isRunning;
   }
 
-  #showTrouble(trouble) {
+  #showTrouble(trouble, role = 'alert') {
     const box = byId('train-trouble');
+    box.role = role;
     box.hidden = !trouble;
     if (!trouble) return;
     const advice = (trouble.advice ?? []).map((step) => element('li', '', step));
@@ -293,15 +304,8 @@ class TrainingPart {
   }
 
   #showResults(models, { models: courses }) {
-    const { class_names: classNames } = this.#data;
-    const save = (text, onclick) => Object.assign(element('button', 'way', text), { type: 'button', onclick });
-    const weights = models.map((model) =>
-      save(`Download ${model.name}'s weights`, () => {
-        download(`${model.name}.safetensors`, [safetensors(model, classNames)], 'application/octet-stream');
-      }),
-    );
-    const history = save('Download history', () => download('history.csv', [historyCsv(courses)], 'text/csv'));
-    const matrices = courses.filter(({ test }) => test).flatMap((model) => confusionOf(model, classNames));
-    byId('train-results').replaceChildren(element('div', 'ways', ...weights, history), ...matrices);
+    this.#unsaved = new Set(models.map(({ name }) => name));
+    const results = resultsOf(models, courses, this.#data.class_names, (name) => this.#unsaved.delete(name));
+    byId('train-results').replaceChildren(...results);
   }
 }

@@ -1,10 +1,13 @@
 // What is shown of a training: elements made of its state.
 
+import { download, historyCsv, safetensors } from './downloads.js';
 import { element, inPercent, named } from './view.js';
 
-// A larger confusion matrix is not read: the most frequent mistakes are told instead.
-const MATRIX_CLASSES = 12;
+// A larger confusion matrix is not read at a glance: the most frequent mistakes are told before it.
+const READ_CLASSES = 12;
 const MISTAKES = 10;
+// One that is larger still is not shown.
+const MATRIX_CLASSES = 62;
 
 const whole = (number) => number.toLocaleString('en', { maximumFractionDigits: 0 });
 
@@ -32,7 +35,7 @@ export function phaseText({ phase, model, secondsLeft, models }) {
     compiling: 'Making the GPU ready…',
     training: `Training ${model}${left}`,
     validating: `Validating ${model}${left}`,
-    testing: `Testing ${model}`,
+    testing: `Testing ${model}${left}`,
     paused: 'Paused',
     failed: 'Stopped',
   }[phase];
@@ -66,15 +69,39 @@ export function historyTable(models) {
   ]));
 }
 
+/**
+ * What can be had of trained models, and how they did on the test images.
+ * @param {(name: string) => void} saved called when a model's weights were downloaded
+ */
+export function resultsOf(models, courses, classNames, saved) {
+  const save = (text, onclick) => Object.assign(element('button', 'way', text), { type: 'button', onclick });
+  const weights = models.map((model) =>
+    save(`Download ${model.name}'s weights`, () => {
+      download(`${model.name}.safetensors`, [safetensors(model, classNames)], 'application/octet-stream');
+      saved(model.name);
+    }),
+  );
+  const history = save('Download history', () => download('history.csv', [historyCsv(courses)], 'text/csv'));
+  const tested = courses.filter(({ test }) => test);
+  return [element('div', 'ways', ...weights, history), ...tested.flatMap((model) => confusionOf(model, classNames))];
+}
+
 /** Which classes a model takes for which, on the test images. */
-export function confusionOf({ name, test: { confusion, accuracy } }, classNames) {
-  const isSmall = confusion.length <= MATRIX_CLASSES;
-  const made = (isSmall ? matrixOf : mistakesOf)(confusion, classNames);
-  const said = isSmall ? 'Rows: what an image is. Columns: what the model takes it for.' : 'The most frequent mistakes';
-  const region = element('div', 'scroll', made);
-  Object.assign(region, { tabIndex: 0, role: 'region', ariaLabel: `Answers of ${name} to the test images` });
-  const title = element('h4', '', named(name), `: ${inPercent(accuracy, 2)} of the test images right`);
-  return [title, element('p', 'small', said), region];
+function confusionOf({ name, test: { confusion, accuracy } }, classNames) {
+  const shown = (said, what, made) => {
+    const region = element('div', 'scroll', made);
+    Object.assign(region, { tabIndex: 0, role: 'region', ariaLabel: `${what} of ${name} on the test images` });
+    return [element('p', 'small', said), region];
+  };
+  const parts = [element('h4', '', named(name), `: ${inPercent(accuracy, 2)} of the test images right`)];
+  if (confusion.length > READ_CLASSES) {
+    parts.push(...shown('The most frequent mistakes:', 'Mistakes', mistakesOf(confusion, classNames)));
+  }
+  if (confusion.length <= MATRIX_CLASSES) {
+    const said = 'Rows: what an image is. Columns: what the model takes it for.';
+    parts.push(...shown(said, 'Answers', matrixOf(confusion, classNames)));
+  }
+  return parts;
 }
 
 function matrixOf(confusion, classNames) {

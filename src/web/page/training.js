@@ -1,14 +1,17 @@
 // A training on one page: both models in turns, epoch by epoch, with pauses, and what is shown of it.
 
-import { checked, filledBuffer, needsOf, openGpu, Shaders } from './device.js';
+import { checked, needsOf, openGpu, Shaders } from './device.js';
 import { Learner } from './learner.js';
-import { likeliest } from './predict.js';
+import { coarser, measured, secondsLeft } from './progress.js';
 import { shuffled } from './random.js';
 import { measuredChannels } from './step.js';
+import { uploaded } from './upload.js';
 import { decodeModel } from './weights.js';
 
 // Milliseconds of work that the device is given at a time; twice as much waits at most.
 const PORTION = 100;
+// Of steps that take more seconds, none waits behind another: they are no longer than a pause may be.
+const LONG_STEP = 0.2;
 // Steps at a time at most.
 const MOST_STEPS = 256;
 // Points of a curve at most.
@@ -27,9 +30,9 @@ export class Training {
   #device = null;
   #lost = null;
   #learners = [];
-  // Of each model: sums of the epoch so far, steps at a time, seconds of a step and of an evaluation.
+  // Of each model: sums of the epoch so far, steps at a time, seconds of a step and of an image's evaluation.
   #work;
-  // Of each model, after its last whole epoch.
+  // Of each model, after its last whole epoch or when it was paused last: its state, the step, the sums.
   #saved = [];
   // Of each model, what was evaluated last: weights, and what becomes of a byte.
   #evaluated = [];
@@ -75,7 +78,7 @@ export class Training {
         ...{ epochs, epoch: 0, step: 0, steps, imagesPerSecond: null, curve: [], history: [], test: null },
       })),
     };
-    this.#work = models.map(() => ({ sums: NO_SUMS, count: 1, stepSeconds: null, evaluationSeconds: null }));
+    this.#work = models.map(() => ({ ...UNTRIED, sums: NO_SUMS }));
   }
 
   /** Trains until the end, a pause or an error. Called again, it goes on. */
@@ -83,19 +86,30 @@ export class Training {
     this.#isPausing = false;
     this.state.trouble = null;
     try {
-      if (this.#lost) this.#gpu = null;
       if (!this.#gpu) await this.#open();
       if (!this.#isClosed) await this.#trainAll();
     } catch (error) {
       // That the device is lost may be told after what fails of it.
       await new Promise((resolve) => setTimeout(resolve, 100));
-      this.state.phase = 'failed';
-      this.state.canGoOn = !(error instanceof Diverged);
-      this.state.trouble = this.#lost ?? error.message;
-      this.state.advice = error.advice ?? [];
-      if (this.#lost) this.#gpu = null;
+      this.#fail(error);
     }
     this.#changed();
+  }
+
+  /** Stops with this error. What goes on begins where it was saved: steps of which nobody heard count for nothing. */
+  #fail(error) {
+    this.#gpu = null;
+    this.state.phase = 'failed';
+    this.state.canGoOn = !(error instanceof Diverged);
+    this.state.trouble = this.#lost === null ? error.message : this.#lossText();
+    this.state.advice = error.advice ?? [];
+  }
+
+  #lossText() {
+    const next = this.#saved.some(Boolean)
+      ? 'go on: it continues from its last whole epoch, or from where it was paused after that'
+      : 'try again: it begins anew, as no epoch had ended';
+    return `The GPU was lost (${this.#lost || 'no reason given'}) — ${next}`;
   }
 
   /** Makes `run` come to an end soon. */
@@ -134,6 +148,7 @@ export class Training {
     const { state } = this;
     this.#enter('compiling', state.models[0]);
     this.#lost = null;
+    this.state.secondsLeft = null;
     const needs = needsOf(state.models.flatMap(({ name }) => Object.values(models[name])));
     const opened = await openGpu(needs);
     const { device } = opened;
@@ -141,9 +156,15 @@ export class Training {
     this.#device = device;
     device.lost.then(({ message }) => {
       if (this.#isClosed || this.#device !== device) return;
-      this.#lost = `The GPU was lost (${message || 'no reason given'}) — go on: it continues after the last whole epoch`;
+      this.#lost = message;
+      // In a pause nobody waits for anything of it.
+      if (this.state.phase !== 'paused') return;
+      this.#fail(new Error(message));
+      this.#changed();
     });
-    const images = await checked(device, 'Images', () => this.#upload(device));
+    const { train, validation, test } = this.#dataset;
+    const parts = [train, validation, test].filter(Boolean);
+    const images = await checked(device, 'Images', () => uploaded(device, parts, this.#run.evaluationBatch));
     const gpu = { device, shaders: new Shaders(opened, shaders), ...images };
     const trained = this.#start === 'trained' ? this.#data.models.map(decodeModel) : [];
     this.#learners = await Promise.all(
@@ -157,48 +178,16 @@ export class Training {
     if (this.#isClosed) this.close();
   }
 
-  /** Puts a model where its last whole epoch left it. */
+  /** Puts a model where it was saved last, on a device of which nothing is known yet. */
   #returnTo(model, index) {
-    model.step = 0;
-    model.curve = model.curve.filter(({ at }) => at <= model.epoch);
-    this.#work[index].sums = NO_SUMS;
-    if (this.#saved[index]) this.#learners[index].restore(this.#saved[index]);
+    const { state, step, sums } = this.#saved[index] ?? { state: null, step: 0, sums: NO_SUMS };
+    if (state) this.#learners[index].restore(state);
+    model.step = step;
+    model.curve = model.curve.filter(({ at }) => at <= model.epoch + step / model.steps);
+    this.#work[index] = { ...UNTRIED, sums };
     // In the order of its last epoch it is measured.
     const { labels, seed } = this.#run;
-    this.#learners[index].setOrder(shuffled(labels.length, seed, Math.max(model.epoch, 1)));
-  }
-
-  /** All images with their labels, those to train on first, and their indices. */
-  #upload(device) {
-    const parts = this.#parts();
-    const values = parts[0].images.length / parts[0].len;
-    const len = parts.reduce((sum, part) => sum + part.len, 0);
-    const bytes = Math.ceil((len * values) / 4) * 4;
-    const most = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
-    if (bytes > most) {
-      const [mine, its] = [bytes, most].map((number) => Math.ceil(number / 2 ** 20));
-      throw new Error(`The images take ${mine} MiB, and this GPU takes ${its} at once — give it fewer images`);
-    }
-    const images = new Uint8Array(bytes);
-    const labels = new Uint32Array(len);
-    let at = 0;
-    for (const part of parts) {
-      images.set(part.images, at * values);
-      labels.set(part.labels, at);
-      at += part.len;
-    }
-    // The last batch of an evaluation reaches beyond the end.
-    const inOrder = Uint32Array.from({ length: len + this.#run.evaluationBatch }, (_, index) => Math.min(index, len - 1));
-    return {
-      images: filledBuffer(device, 'images', images),
-      labels: filledBuffer(device, 'labels', labels),
-      inOrder: filledBuffer(device, 'indices in order', inOrder),
-    };
-  }
-
-  #parts() {
-    const { train, validation, test } = this.#dataset;
-    return [train, validation, test].filter(Boolean);
+    this.#learners[index].setOrder(shuffled(labels.length, seed, step ? model.epoch + 1 : Math.max(model.epoch, 1)));
   }
 
   async #trainAll() {
@@ -231,14 +220,14 @@ export class Training {
       learner.setOrder(shuffled(this.#run.labels.length, this.#run.seed, model.epoch + 1));
     }
     await this.#trainSteps(index);
-    if (model.step < model.steps) return false;
-    this.#enter('validating', model);
-    const { train, validation } = this.#dataset;
-    const validated = await this.#evaluate(index, validation, train.len);
-    if (!validated) return false;
+    const validated = model.step === model.steps ? await this.#validate(index) : null;
+    // Before an epoch counts: where the GPU is lost meanwhile, it is done again.
+    const state = await learner.state();
+    if (!validated) {
+      this.#saved[index] = { state, step: model.step, sums: work.sums };
+      return false;
+    }
     const { loss, right, images, seconds } = work.sums;
-    // Before it counts: where the GPU is lost meanwhile, the epoch is done again.
-    const saved = await learner.state();
     model.epoch++;
     model.step = 0;
     model.history.push({
@@ -249,9 +238,15 @@ export class Training {
       validation_accuracy: validated.accuracy,
       seconds,
     });
-    this.#saved[index] = saved;
+    this.#saved[index] = { state, step: 0, sums: NO_SUMS };
     this.#tellTimeLeft();
     return true;
+  }
+
+  #validate(index) {
+    this.#enter('validating', this.state.models[index]);
+    const { train, validation } = this.#dataset;
+    return this.#evaluate(index, validation, train.len);
   }
 
   /** Steps until the end of the epoch or a pause. While the device does some, it is given the next ones. */
@@ -262,7 +257,8 @@ export class Training {
     let submitted = model.step;
     const waiting = [];
     while (waiting.length || (submitted < model.steps && !this.#isPausing)) {
-      if (waiting.length < 2 && submitted < model.steps && !this.#isPausing) {
+      const most = (work.stepSeconds ?? Infinity) > LONG_STEP ? 1 : 2;
+      if (waiting.length < most && submitted < model.steps && !this.#isPausing) {
         const count = Math.min(work.count, model.steps - submitted);
         waiting.push([count, this.#learners[index].submitSteps(model.epoch + 1, submitted, count)]);
         submitted += count;
@@ -285,7 +281,7 @@ export class Training {
       const [losses, hits, isFinite] = tallies.subarray(3 * i, 3 * i + 3);
       const at = `step ${model.step + i + 1} of epoch ${model.epoch + 1}`;
       if (!Number.isFinite(losses)) throw new Diverged(this.#divergence(index, `its loss is (${at})`));
-      if (isFinite !== 1) throw new Error(`The GPU left out ${at} — reload the page`);
+      if (isFinite !== 1) throw new Error(`The GPU left out ${at} — go on: it does it again`);
       loss += losses;
       right += hits;
     }
@@ -317,18 +313,8 @@ export class Training {
     if (!probabilities.every(Number.isFinite)) throw new Diverged(this.#divergence(index, 'its probabilities are'));
     const { weights, scales } = this.#learners[index];
     this.#evaluated[index] = { weights, scales };
-    this.#work[index].evaluationSeconds = (performance.now() - clock) / 1000;
-    const confusion = Array.from({ length: classes }, () => new Array(classes).fill(0));
-    let [loss, right] = [0, 0];
-    for (let image = 0; image < len; image++) {
-      const row = probabilities.subarray(image * classes, (image + 1) * classes);
-      const label = labels[image];
-      const prediction = likeliest(row);
-      loss -= Math.log(Math.max(row[label], SMALLEST));
-      right += Number(prediction === label);
-      confusion[label][prediction]++;
-    }
-    return { loss: loss / len, accuracy: right / len, confusion };
+    this.#work[index].imageSeconds = (performance.now() - clock) / 1000 / len;
+    return measured(probabilities, labels, classes);
   }
 
   #divergence(index, what) {
@@ -339,30 +325,14 @@ export class Training {
   }
 
   #tellTimeLeft() {
-    const seconds = this.state.models.map(({ epoch, epochs, step, steps }, index) => {
-      const { stepSeconds, evaluationSeconds } = this.#work[index];
-      if (stepSeconds === null || evaluationSeconds === null) return NaN;
-      return ((epochs - epoch) * steps - step) * stepSeconds + (epochs - epoch) * evaluationSeconds;
-    });
-    const sum = seconds.reduce((a, b) => a + b);
-    this.state.secondsLeft = Number.isFinite(sum) ? sum : null;
+    const { train, validation, test } = this.#dataset;
+    const lens = { train: train.len, validation: validation.len, test: test?.len ?? 0 };
+    this.state.secondsLeft = secondsLeft(this.state.models, this.#work, lens);
   }
 }
 
-/** Half as many points: of two neighbours one in their middle. */
-function coarser(curve) {
-  const pairs = Array.from({ length: Math.floor(curve.length / 2) }, (_, index) => curve.slice(2 * index, 2 * index + 2));
-  const middle = (pair, field) => (pair[0][field] + pair[1][field]) / 2;
-  const ones = pairs.map((pair) => ({
-    at: pair[1].at,
-    loss: middle(pair, 'loss'),
-    accuracy: middle(pair, 'accuracy'),
-  }));
-  return curve.length % 2 ? [...ones, curve.at(-1)] : ones;
-}
-
 const NO_SUMS = { loss: 0, right: 0, images: 0, seconds: 0 };
-// The smallest normal number of 32 bits: what is less may be 0 on a GPU.
-const SMALLEST = 2 ** -126;
+/** What is known of a model on a device that has done nothing yet. */
+const UNTRIED = { count: 1, stepSeconds: null, imageSeconds: null };
 
 class Diverged extends Error {}

@@ -180,7 +180,8 @@ export function gpuTrouble({ trouble, advice }) {
 }
 
 /** What the page learned about the device it runs on: for the curious, and to quote where something goes wrong. */
-export function aboutDevice({ gpu, trouble, difference, startMilliseconds, needs, models, isOnGpu }) {
+export function aboutDevice(predictor) {
+  const { gpu, trouble, difference, startMilliseconds, needs, trainingNeeds, models, isOnGpu } = predictor;
   const script = trouble ? 'in plain script' : 'in plain script, until the GPU is ready';
   const pairs = [['Computed', isOnGpu ? 'on the GPU, by WebGPU' : script]];
   if (trouble) pairs.push(['Why', trouble]);
@@ -189,7 +190,10 @@ export function aboutDevice({ gpu, trouble, difference, startMilliseconds, needs
     if (startMilliseconds !== null) pairs.push(['Made ready in', `${startMilliseconds.toFixed(0)} ms`]);
     if (difference !== null) pairs.push(['Differs from plain script by', `${difference.toExponential(1)} at most`]);
     for (const [limit, need] of Object.entries(needs)) {
-      pairs.push([limit, `${gpu.limits[limit].toLocaleString('en')}, needed ${need.toLocaleString('en')}`]);
+      const numbers = [gpu.limits[limit], need, trainingNeeds[limit]];
+      const [most, least, inTraining] = numbers.map((number) => number.toLocaleString('en'));
+      const training = inTraining === least ? '' : `, to train ${inTraining}`;
+      pairs.push([limit, `${most}, needed ${least}${training}`]);
     }
   }
   for (const { name, weights } of models) {
