@@ -45,9 +45,10 @@ PREDICT = """async ({ data, images }) => {
 
 # Predicts images, base64, in batches, by what a training is evaluated with.
 EVALUATE = """async ({ data, images }) => {
-    const { filledBuffer, needsOf, openGpu, Program, Shaders } = await import('/device.js');
+    const { needsOf, openGpu, Program, Shaders } = await import('/device.js');
     const { decodeBase64, decodeModel, decodePrograms } = await import('/weights.js');
     const { selectionNumbers } = await import('/step.js');
+    const { uploaded } = await import('/upload.js');
     const { shape, channels, class_names: { length: classes }, training: { evaluation_batch: batch } } = data;
     const bytes = decodeBase64(images);
     const len = bytes.length / (shape.channels * shape.height * shape.width);
@@ -55,14 +56,9 @@ EVALUATE = """async ({ data, images }) => {
     const opened = await openGpu(needsOf(Object.values(models).map(({ evaluate }) => evaluate)));
     const { device } = opened;
     const shaders = new Shaders(opened, texts);
-    const order = Uint32Array.from({ length: len + batch }, (_, index) => Math.min(index, len - 1));
-    const words = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
-    words.set(bytes);
-    const gpu = {
-        images: filledBuffer(device, 'images', words),
-        labels: filledBuffer(device, 'labels', new Uint32Array(len)),
-        order: filledBuffer(device, 'order', order),
-    };
+    const part = { len, images: bytes, labels: new Uint32Array(len) };
+    const { images: buffer, labels, inOrder: order } = uploaded(device, [part], batch);
+    const gpu = { images: buffer, labels, order };
     const found = [];
     const all = { len: batch, seed: [0, 0], epoch: 0, augment: null, channels, shape };
     for (const model of data.models.map(decodeModel)) {

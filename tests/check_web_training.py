@@ -121,8 +121,14 @@ def give(page, chooser, files):
     return told.inner_text()
 
 
+def asks_before_leaving(page):
+    """Whether the page would have the browser ask."""
+    return page.evaluate("!dispatchEvent(new Event('beforeunload', { cancelable: true }))")
+
+
 def check_training(page, idx_folder, run, folder, test):
     told = give(page, "#idx-files", sorted(idx_folder.iterdir()))
+    assert not asks_before_leaving(page), "nothing was learned"
     assert told == "IDX files: 5,400 images to train on, 600 to validate, 4,000 to test", told
     page.locator("#train-epochs").fill(str(EPOCHS))
     page.locator("#train-epochs").press("Enter")
@@ -164,6 +170,7 @@ def check_training(page, idx_folder, run, folder, test):
 
     summary = json.loads((run / "summary.json").read_text())
     for number, name in enumerate(["dense", "cnn"]):
+        assert asks_before_leaving(page), f"{name}'s weights were not downloaded"
         with page.expect_download() as saved:
             page.get_by_text(f"Download {name}'s weights").click()
         path = folder / f"{name}.safetensors"
@@ -177,6 +184,7 @@ def check_training(page, idx_folder, run, folder, test):
         header, _ = read_safetensors(path)
         expected, _ = read_safetensors(run / f"{name}.safetensors")
         assert header == expected, f"{name}: {header}"
+    assert not asks_before_leaving(page), "all weights were downloaded"
     with page.expect_download() as saved:
         page.get_by_text("Download history").click()
     saved.value.save_as(folder / "history.csv")

@@ -4,7 +4,6 @@ use anyhow::{Result, ensure};
 
 use crate::device::{Backend, Memory, Selected};
 use crate::model::{Architecture, Kernels};
-use crate::ops::wgsl::MAX_GRID;
 use crate::train::inference::EVALUATION_BATCH;
 use crate::train::{DeviceSplit, Settings};
 use crate::util::text;
@@ -116,30 +115,23 @@ fn most_images(architecture: &Architecture, kernels: Kernels, selected: &Selecte
         most = most.min(largest / (values * size_of::<f32>()) as u64);
     }
     if selected.backend == Backend::Wgpu {
-        most = most.min(most_counted(architecture));
+        most = most.min(architecture.most_counted() as u64);
     }
     most
-}
-
-/// How many images a kernel can count the values of, on whatever GPU.
-fn most_counted(architecture: &Architecture) -> u64 {
-    let indexable = i32::MAX as u64 / architecture.largest_count() as u64;
-    // A dispatch has at most so many workgroups in each direction, one of which counts images.
-    indexable.min(MAX_GRID.into())
 }
 
 /// Refuses batches that no GPU's kernels can count; `others` are how many images the model takes when it does
 /// not train.
 pub fn check_counted(settings: &Settings, others: usize) -> Result<()> {
     for model in &settings.models {
-        let most = most_counted(&model.architecture);
+        let most = model.architecture.most_counted();
         let kind = model.architecture.model;
         ensure!(
-            others as u64 <= most,
+            others <= most,
             "the {kind} model has more values than a GPU's kernels can count — make it or its images smaller"
         );
         ensure!(
-            settings.batch_size as u64 <= most,
+            settings.batch_size <= most,
             "--batch-size {}: the {kind} model has more values than a GPU's kernels can count — use at most {most}",
             settings.batch_size
         );

@@ -10,6 +10,7 @@ use super::stage::{Convolution, Stage};
 use crate::dataset::parts::MAX_CLASSES;
 use crate::dataset::{FASHION_MNIST_SPEC, ImageShape, SIDES, Spec};
 use crate::ops::gather::Normalization;
+use crate::ops::wgsl::MAX_GRID;
 use crate::util::text::thousands;
 
 /// Channels and outputs beyond which a layer is taken for a mistake.
@@ -224,8 +225,14 @@ impl Architecture {
         })
     }
 
+    /// Images of the largest batch whose values a kernel can count, on whatever GPU.
+    pub fn most_counted(&self) -> usize {
+        // A dispatch has at most so many workgroups in each direction, one of which counts images.
+        (i32::MAX as usize / self.largest_count()).min(MAX_GRID as usize)
+    }
+
     /// The largest number of values per image that the kernels of a training step count.
-    pub fn largest_count(&self) -> usize {
+    fn largest_count(&self) -> usize {
         self.largest(|block| {
             let [height, width] = block.size;
             block.channels[1].next_multiple_of(4) * height * width
@@ -236,7 +243,7 @@ impl Architecture {
     fn largest(&self, values: impl Fn(&Convolution) -> usize) -> usize {
         let blocks = self.convolutions();
         let values = blocks.iter().map(values);
-        let connected = self.hidden.iter().copied().chain([self.classes]);
+        let connected = self.connected().into_iter().map(|[_, outputs]| outputs);
         let largest = values.chain(connected).max();
         largest.unwrap_or(0).max(self.input.values())
     }

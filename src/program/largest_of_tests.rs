@@ -73,8 +73,7 @@ fn architecture((shape, classes, widths, hidden): Sizes) -> Architecture {
 /// Images of the largest batch that the program lets through on a device that binds no more.
 fn most_images(architecture: &Architecture) -> usize {
     let bytes = architecture.largest_activation(Kernels::Fused) * size_of::<f32>();
-    let counted = i32::MAX as usize / architecture.largest_count();
-    (MAX_BINDING / bytes).min(counted).min(MAX_GRID as usize)
+    (MAX_BINDING / bytes).min(architecture.most_counted())
 }
 
 /// All kernels of the model by themselves, as they are launched natively.
@@ -178,7 +177,9 @@ fn large_images_are_convolved_by_winograd() {
         let [few, many] = [64, 128].map(|batch| block(shape(batch), class));
         for (few, many) in few.listed().zip(many.listed()) {
             assert_eq!(few.kernel, many.kernel);
-            assert_eq!(few.wgsl.contains("A_QUADS"), many.wgsl.contains("A_QUADS"));
+            if ["conv_relu_pool/forward", "conv_relu_pool/grad_input"].contains(&many.kernel) {
+                assert!(few.wgsl.contains("A_QUADS") && many.wgsl.contains("A_QUADS"));
+            }
         }
     }
 }

@@ -133,6 +133,7 @@ test('where nothing was kept, nobody is told to go on', async () => {
     await runUntil(one, holds, () => device.lose());
     assert.equal(one.state.phase, 'failed');
     assert.match(one.state.trouble, /try again: it begins anew/);
+    assert.equal(one.state.isKept, false);
   }
 });
 
@@ -159,10 +160,20 @@ test('a GPU that has too little says what to do', async () => {
   give(new FakeDevice(1), { maxBufferSize: 16 });
   const one = training(5);
   await one.run();
-  assert.match(one.state.trouble, /maxBufferSize is 16, they need 92 — write a page with a smaller --batch-size/);
+  assert.match(one.state.trouble, /maxBufferSize is 16, they need 92 — write a page for smaller models/);
   give(new FakeDevice(1, { error: new GPUOutOfMemoryError('no') }));
   await one.run();
   assert.match(one.state.trouble, /not enough memory — close what else/);
+});
+
+test('each test takes time off what is left', async () => {
+  give(new FakeDevice(1));
+  const one = training(5);
+  const left = [];
+  one.changed = () => one.state.phase === 'testing' && left.push(one.state.secondsLeft);
+  await one.run();
+  assert.equal(one.state.phase, 'done', one.state.trouble);
+  assert.ok(left.length === 2 && left[0] > left[1] && left[1] > 0, left.join());
 });
 
 test('how long it takes is told from the first step on', () => {

@@ -17,7 +17,7 @@ const SWITCH_ON = [
   'Safari: from version 26 on it is there; before, switch on WebGPU among the feature flags in its settings.',
 ];
 
-const SMALLER = 'write a page with a smaller --batch-size, or for smaller models';
+const SMALLER = 'write a page for smaller models or, to train, with a smaller --batch-size';
 
 /** What every device with WebGPU grants, and the kernels are made for. */
 const KERNEL_NEEDS = { maxComputeWorkgroupStorageSize: 16_384, maxComputeInvocationsPerWorkgroup: 256 };
@@ -48,8 +48,8 @@ export async function openGpu(needs) {
   if (!navigator.gpu) throw new NoGpu('This browser gives pages no WebGPU.', SWITCH_ON);
   const adapter = await navigator.gpu.requestAdapter();
   if (!adapter) throw new NoGpu('This browser has WebGPU, but finds no GPU for it.', SWITCH_ON);
-  const [limit, need] = Object.entries(needs).find(([limit, need]) => need > adapter.limits[limit]) ?? [];
-  if (limit) {
+  for (const [limit, need] of Object.entries(needs)) {
+    if (need <= adapter.limits[limit]) continue;
     const [most, least] = [adapter.limits[limit], need].map((number) => number.toLocaleString('en'));
     throw new NoGpu(`The models are too large for this GPU: its ${limit} is ${most}, they need ${least} — ${SMALLER}.`);
   }
@@ -80,7 +80,8 @@ export async function checked(device, what, work) {
   const errors = await Promise.all(kinds.map(() => device.popErrorScope()));
   const error = errors.find(Boolean);
   if (error instanceof GPUOutOfMemoryError) {
-    throw new Error(`${what}: the GPU has not enough memory — close what else uses it, or ${SMALLER}`);
+    const remedy = `close what else uses it, take fewer images, or ${SMALLER}`;
+    throw new Error(`${what}: the GPU has not enough memory — ${remedy}`);
   }
   if (error) throw new Error(`${what}: ${error.message}`);
   return result;

@@ -12,7 +12,7 @@ import { aboutDevice, element, errorItem, gpuTrouble, imageCanvas, madeOf, names
 import { decodeBase64, decodePrograms } from './weights.js';
 
 // The first answer does not wait longer for the GPU.
-const PATIENCE = 500;
+const PATIENCE = 100;
 // Results that stay: each takes more than a megabyte.
 const MOST_RESULTS = 50;
 

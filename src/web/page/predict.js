@@ -68,9 +68,11 @@ export class Predictor {
     return (this.#started ??= this.#start());
   }
 
-  /** Gets a GPU again where one was lost. */
+  /** Gets a GPU again where one was lost, which the picture that asks for it waits for. */
   async #restart() {
     if (!this.#isLost) return;
+    // One that was lost while it was made ready ends in a fall back.
+    await this.#started;
     [this.#isLost, this.trouble, this.advice, this.#compiled] = [false, null, [], {}];
     this.#started = null;
     await this.start();

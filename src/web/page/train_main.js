@@ -205,10 +205,8 @@ class TrainingPart {
       this.#isRunning = false;
     }
     const { state } = training;
-    if (state.phase === 'failed') {
-      // Where nothing was learned, nothing goes on.
-      if (state.canGoOn && !state.models.some(({ epoch, step }) => epoch || step)) this.#forget();
-    }
+    // Where nothing was kept, nothing goes on.
+    if (state.phase === 'failed' && state.canGoOn && !state.isKept) this.#forget();
     this.#show(training);
     if (state.trouble) this.#showTrouble({ message: state.trouble, advice: state.advice });
     // Those that have no epoch behind them have learned nothing yet.

@@ -115,6 +115,7 @@ function matrixOf(confusion, classNames) {
   });
   const made = table(['', ...classNames.map(named)], rows);
   made.classList.add('confusion');
+  made.classList.toggle('large', classNames.length > READ_CLASSES);
   return made;
 }
 

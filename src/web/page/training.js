@@ -10,7 +10,7 @@ import { decodeModel } from './weights.js';
 
 // Milliseconds of work that the device is given at a time; twice as much waits at most.
 const PORTION = 100;
-// Of steps that take more seconds, none waits behind another: they are no longer than a pause may be.
+// Seconds. Of longer steps one is given at a time, so that a pause does not wait for two.
 const LONG_STEP = 0.2;
 // Steps at a time at most.
 const MOST_STEPS = 256;
@@ -69,6 +69,8 @@ export class Training {
       trouble: null,
       advice: [],
       canGoOn: true,
+      // Whether there is something to go on from.
+      isKept: false,
       model: models[0],
       secondsLeft: null,
       models: models.map((name) => ({
@@ -101,12 +103,13 @@ export class Training {
     this.#gpu = null;
     this.state.phase = 'failed';
     this.state.canGoOn = !(error instanceof Diverged);
+    this.state.isKept = this.#saved.some(Boolean);
     this.state.trouble = this.#lost === null ? error.message : this.#lossText();
     this.state.advice = error.advice ?? [];
   }
 
   #lossText() {
-    const next = this.#saved.some(Boolean)
+    const next = this.state.isKept
       ? 'go on: it continues from its last whole epoch, or from where it was paused after that'
       : 'try again: it begins anew, as no epoch had ended';
     return `The GPU was lost (${this.#lost || 'no reason given'}) — ${next}`;
@@ -196,7 +199,7 @@ export class Training {
       const epoch = Math.min(...models.map((model) => model.epoch));
       if (epoch === this.#run.epochs) break;
       const index = models.findIndex((model) => model.epoch === epoch);
-      if (!(await this.#trainEpoch(index))) return this.#enter('paused', models[index]);
+      if (this.#isPausing || !(await this.#trainEpoch(index))) return this.#enter('paused', models[index]);
     }
     for (const [index, model] of models.entries()) {
       if (model.test || !this.#dataset.test) continue;
@@ -204,6 +207,7 @@ export class Training {
       const { train, validation, test } = this.#dataset;
       model.test = await this.#evaluate(index, test, train.len + validation.len);
       if (!model.test) return this.#enter('paused', model);
+      this.#tellTimeLeft();
     }
     this.state.secondsLeft = 0;
     this.#enter('done', models[0]);
@@ -281,7 +285,7 @@ export class Training {
       const [losses, hits, isFinite] = tallies.subarray(3 * i, 3 * i + 3);
       const at = `step ${model.step + i + 1} of epoch ${model.epoch + 1}`;
       if (!Number.isFinite(losses)) throw new Diverged(this.#divergence(index, `its loss is (${at})`));
-      if (isFinite !== 1) throw new Error(`The GPU left out ${at} — go on: it does it again`);
+      if (isFinite !== 1) throw new Error(`The GPU left out ${at} — try again: it does it once more`);
       loss += losses;
       right += hits;
     }
