@@ -15,7 +15,7 @@ use burn::Tensor;
 use burn::tensor::{Device, Distribution};
 use fmnist::dataset::{FASHION_MNIST_SPEC, synthetic};
 use fmnist::device::{self, BackendChoice, Selected};
-use fmnist::model::{Kernels, ModelKind};
+use fmnist::model::{Implementation, ModelKind};
 use fmnist::ops::conv_relu_pool::{BlockShape, conv_relu, conv_relu_pool, reference};
 use fmnist::train::recipe::Recipe;
 use fmnist::train::{Batch, DeviceSplit};
@@ -111,8 +111,8 @@ fn bench_device(selected: &Selected, batch: usize, all_shapes: bool) {
         let backward = [0, 1].map(|form| both[form] - forward[form]);
         print_line(&format!("{title}: backward, the difference"), backward);
     }
-    let [mut burn, mut fused] =
-        [Kernels::Reference, Kernels::Fused].map(|op| StepCase::new(op, batch, device));
+    let [mut burn, mut fused] = [Implementation::Reference, Implementation::Fused]
+        .map(|op| StepCase::new(op, batch, device));
     compare(
         "whole training step of the CNN",
         device,
@@ -178,10 +178,10 @@ struct StepCase {
 }
 
 impl StepCase {
-    fn new(kernels: Kernels, batch_size: usize, device: &Device) -> Self {
+    fn new(implementation: Implementation, batch_size: usize, device: &Device) -> Self {
         let settings = Settings {
             batch_size,
-            kernels,
+            implementation,
             ..Settings::new(Recipe::Plain, &[ModelKind::Cnn], FASHION_MNIST_SPEC)
         };
         let images = synthetic::split(0, synthetic::Part::Train, batch_size);

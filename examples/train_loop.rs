@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release --example train_loop`
 
-use anyhow::{Result, ensure};
+use fmnist::Result;
 use fmnist::dataset::{self, DatasetChoice, FASHION_MNIST_SPEC, Preparation};
 use fmnist::device::{self, BackendChoice};
 use fmnist::model::ModelKind;
@@ -16,39 +16,25 @@ struct Printer;
 impl Callback for Printer {
     fn after_step(&mut self, learner: &mut Learner, step: &Step) -> Result<()> {
         if let Some(running) = step.running {
-            let number = learner.position().steps;
-            println!(
-                "  {} step {number}: loss {:.3}",
-                learner.kind(),
-                running.loss
-            );
+            let (model, steps) = (learner.kind(), learner.position().steps);
+            println!("  {model} step {steps}: loss {:.3}", running.loss);
         }
         Ok(())
     }
 
-    fn after_epoch(&mut self, _: &mut Learner, history: &History) -> Result<()> {
-        let Some(epoch) = history.records.last() else {
-            return Ok(());
-        };
-        println!(
-            "{} epoch {}: loss {:.3}, validation accuracy {:.1} %",
-            epoch.model,
-            epoch.epoch,
-            epoch.train_loss,
-            100.0 * epoch.validation_accuracy
-        );
+    fn after_epoch(&mut self, learner: &mut Learner, history: &History) -> Result<()> {
+        if let Some(epoch) = history.records.last() {
+            let accuracy = 100.0 * epoch.validation_accuracy;
+            println!("{} epoch {}: {accuracy:.1} %", learner.kind(), epoch.epoch);
+        }
         Ok(())
     }
 }
 
 fn main() -> Result<()> {
     // Garments drawn by the program; `DatasetChoice::Auto` finds Fashion-MNIST.
-    let mut data = dataset::load(
-        DatasetChoice::Synthetic,
-        None,
-        &Preparation::default(),
-        &mut |_| (),
-    )?;
+    let (choice, as_it_is) = (DatasetChoice::Synthetic, Preparation::default());
+    let mut data = dataset::load(choice, None, &as_it_is, &mut |_| ())?;
     let settings = Settings {
         epochs: 2,
         samples: Some(4_000),
@@ -64,26 +50,15 @@ fn main() -> Result<()> {
         [training, validation, data.test].map(|split| DeviceSplit::upload(split, device));
 
     let models = settings.models.iter();
-    let mut learners: Vec<Learner> = models
-        .map(|model| Learner::new(model, &settings, &training, device))
-        .collect();
-    let before = History::default();
-    train::train(
-        settings.epochs,
-        &mut learners,
-        before,
-        &validation,
-        &mut Printer,
-    )?;
+    let new_learner = |model| Learner::new(model, &settings, &training, device);
+    let mut learners: Vec<Learner> = models.map(new_learner).collect();
+    let (epochs, before) = (settings.epochs, History::default());
+    train::train(epochs, &mut learners, before, &validation, &mut Printer)?;
 
     for learner in &mut learners {
-        let accuracy = learner.evaluate(&test)?.accuracy;
-        println!(
-            "{}: test accuracy {:.1} %",
-            learner.kind(),
-            100.0 * accuracy
-        );
-        ensure!(accuracy > 0.5, "that is hardly more than chance");
+        let (model, accuracy) = (learner.kind(), learner.evaluate(&test)?.accuracy);
+        println!("{model}: test accuracy {:.1} %", 100.0 * accuracy);
+        assert!(accuracy > 0.5, "hardly more than chance");
     }
     Ok(())
 }

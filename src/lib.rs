@@ -35,9 +35,8 @@
 //!
 //! # Errors
 //!
-//! An error's message is for people. What a program may want to tell apart has a type, to be found by
-//! `downcast_ref` where a function returns [`anyhow::Error`]: [`device::NoAdapter`],
-//! [`device::OutOfMemory`], [`device::DeviceLost`], [`train::Diverged`], [`dataset::InvalidSplit`].
+//! An error's message is for people; what a program may want to tell apart is a variant of [`Error`]. The modules
+//! of the program return [`anyhow::Error`], of which `Error::from` finds the variant.
 //!
 //! # Fusion
 //!
@@ -56,6 +55,7 @@ pub mod bench;
 pub mod cli;
 pub mod dataset;
 pub mod device;
+mod error;
 pub mod export;
 pub mod model;
 pub mod ops;
@@ -72,3 +72,5 @@ pub mod train;
 pub mod util;
 #[cfg(feature = "cli")]
 pub mod web;
+
+pub use error::{Error, Result};

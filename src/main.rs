@@ -7,11 +7,12 @@ use std::thread;
 use std::time::Instant;
 
 use clap::Parser;
+use fmnist::Error;
 use fmnist::cli::Cli;
 use fmnist::cli::allocator::Allocator;
 use fmnist::cli::failure;
 use fmnist::device;
-use fmnist::run::interrupt::{self, Interrupted};
+use fmnist::run::interrupt;
 use fmnist::util::stdout::{self, ReaderGone};
 
 #[global_allocator]
@@ -67,7 +68,7 @@ fn ended(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<ReaderGone>() => ExitCode::SUCCESS,
-        Err(error) if error.is::<Interrupted>() => {
+        Err(error) if matches!(error.downcast_ref(), Some(Error::Interrupted(_))) => {
             drop(writeln!(std::io::stderr(), "{error}"));
             ExitCode::from(interrupt::EXIT_CODE)
         }

@@ -5,10 +5,10 @@ mod common;
 
 use std::fs;
 
-use anyhow::Result;
 use burn::module::Module;
 use burn::tensor::Device;
 use common::{cpu, fashion_mnist, first, learner, plain, wgpu};
+use fmnist::Result;
 use fmnist::dataset::FASHION_MNIST_SPEC;
 use fmnist::model::ModelKind;
 use fmnist::train::recipe::Recipe;
@@ -103,10 +103,10 @@ fn memory_stays_constant_over_200_epochs(device: &Device) {
     for (name, bytes) in [("host", host), ("in use", in_use), ("reserved", reserved)] {
         // Reads at other moments may take a page of memory more, threads that begin late too. What
         // leaks is missing ever after.
-        let most_early = bytes[5..50].iter().copied().fold(0.0, f64::max);
+        let max_early = bytes[5..50].iter().copied().fold(0.0, f64::max);
         let least_late = bytes[150..].iter().copied().fold(f64::INFINITY, f64::min);
-        println!("{name}: at most {most_early:e} bytes early, at least {least_late:e} late");
-        assert!(least_late <= 1.02 * most_early + PAGE, "{name}: {bytes:?}");
+        println!("{name}: at most {max_early:e} bytes early, at least {least_late:e} late");
+        assert!(least_late <= 1.02 * max_early + PAGE, "{name}: {bytes:?}");
     }
 }
 

@@ -22,8 +22,8 @@
 @group(0) @binding(4) var<storage, read_write> argmax: array<u32>;
 
 const SUMMED_CHANNELS: u32 = IN_CHANNELS;
-const BLOCKS_DOWN: u32 = (POOL * POOLED_HEIGHT + 1) / 2;
-const BLOCKS_ACROSS: u32 = (POOL * POOLED_WIDTH + 1) / 2;
+const BLOCKS_DOWN: u32 = OUTPUT_BLOCKS_DOWN;
+const BLOCKS_ACROSS: u32 = OUTPUT_BLOCKS_ACROSS;
 
 fn load_bias(channel: u32) -> f32 {
     if (channel >= OUT_CHANNELS) {

@@ -54,10 +54,8 @@ const SLICE: u32 = (SEGMENT + SLICES - 1) / SLICES;
 const SEGMENT_PAIRS: u32 = SEGMENT + INPUT_PAIRS - 1;
 // Odd, so that invocations that write different inputs of one channel use different memory banks.
 const LANE_PITCH: u32 = LANES | 1;
-const BLOCKS_DOWN: u32 = (POOL * POOLED_HEIGHT + 1) / 2;
-const BLOCKS_ACROSS: u32 = (POOL * POOLED_WIDTH + 1) / 2;
-const SEGMENTS_ACROSS: u32 = (BLOCKS_ACROSS + SEGMENT - 1) / SEGMENT;
-const SEGMENTS: u32 = BATCH * BLOCKS_DOWN * SEGMENTS_ACROSS;
+const SEGMENTS_ACROSS: u32 = (OUTPUT_BLOCKS_ACROSS + SEGMENT - 1) / SEGMENT;
+const SEGMENTS: u32 = BATCH * OUTPUT_BLOCKS_DOWN * SEGMENTS_ACROSS;
 // Gradients of a block, for each output channel.
 const GRADS: u32 = 4 / (POOL * POOL);
 
@@ -146,8 +144,8 @@ fn main(
     let first_segment = workgroup.z * SEGMENTS_PER_SPLIT;
     let last_segment = min(first_segment + SEGMENTS_PER_SPLIT, SEGMENTS);
     for (var segment = first_segment; segment < last_segment; segment++) {
-        let image = segment / (BLOCKS_DOWN * SEGMENTS_ACROSS);
-        let block_row = segment / SEGMENTS_ACROSS % BLOCKS_DOWN;
+        let image = segment / (OUTPUT_BLOCKS_DOWN * SEGMENTS_ACROSS);
+        let block_row = segment / SEGMENTS_ACROSS % OUTPUT_BLOCKS_DOWN;
         let first_block = segment % SEGMENTS_ACROSS * SEGMENT;
 
         for (var i = local; i < INPUT_ROWS * SEGMENT_PAIRS * LANES; i += INVOCATIONS) {

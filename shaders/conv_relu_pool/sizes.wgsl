@@ -14,6 +14,9 @@ const TAPS: u32 = KERNEL * KERNEL;
 const POOLED_HEIGHT: u32 = HEIGHT / POOL;
 const POOLED_WIDTH: u32 = WIDTH / POOL;
 const POOLED: u32 = POOLED_HEIGHT * POOLED_WIDTH;
+// 2x2 blocks of the convolution's outputs; with a pool these are its windows.
+const OUTPUT_BLOCKS_DOWN: u32 = (POOL * POOLED_HEIGHT + 1) / 2;
+const OUTPUT_BLOCKS_ACROSS: u32 = (POOL * POOLED_WIDTH + 1) / 2;
 const ARGMAX_WORDS: u32 = (OUT_CHANNELS + 3) / 4;
 
 // The argmax of an output whose ReLU is inactive.

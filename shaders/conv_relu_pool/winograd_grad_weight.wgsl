@@ -18,9 +18,7 @@
 // partials     [splits, OUT_CHANNELS * IN_CHANNELS * TAPS + OUT_CHANNELS]: weights, then bias
 
 const SPLIT: u32 = {{ split }};
-const BLOCKS_DOWN: u32 = (POOL * POOLED_HEIGHT + 1) / 2;
-const BLOCKS_ACROSS: u32 = (POOL * POOLED_WIDTH + 1) / 2;
-const IMAGE_BLOCKS: u32 = BLOCKS_DOWN * BLOCKS_ACROSS;
+const IMAGE_BLOCKS: u32 = OUTPUT_BLOCKS_DOWN * OUTPUT_BLOCKS_ACROSS;
 const BLOCKS: u32 = BATCH * IMAGE_BLOCKS;
 const WEIGHTS: u32 = OUT_CHANNELS * IN_CHANNELS * TAPS;
 
@@ -33,8 +31,8 @@ fn depths(split: u32) -> vec2<u32> {
 }
 
 fn load_a(channel: u32, block: u32) -> mat4x4<f32> {
-    let row = block / BLOCKS_ACROSS % BLOCKS_DOWN;
-    return transform_patch(load_input_patch(block / IMAGE_BLOCKS, channel, row, block % BLOCKS_ACROSS));
+    let row = block / OUTPUT_BLOCKS_ACROSS % OUTPUT_BLOCKS_DOWN;
+    return transform_patch(load_input_patch(block / IMAGE_BLOCKS, channel, row, block % OUTPUT_BLOCKS_ACROSS));
 }
 
 // The gradients themselves stand in the corners.

@@ -11,8 +11,8 @@ fn load_b(channel: u32, block: u32) -> mat4x4<f32> {
         return mat4x4<f32>();
     }
     let image = block / IMAGE_BLOCKS;
-    let row = i32(2u * (block / BLOCKS_ACROSS % BLOCKS_DOWN));
-    let column = i32(2u * (block % BLOCKS_ACROSS));
+    let row = i32(2u * (block / OUTPUT_BLOCKS_ACROSS % OUTPUT_BLOCKS_DOWN));
+    let column = i32(2u * (block % OUTPUT_BLOCKS_ACROSS));
     let upper = vec2<f32>(
         load_gradient(image, channel, row, column),
         load_gradient(image, channel, row, column + 1),

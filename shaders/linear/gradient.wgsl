@@ -1,5 +1,7 @@
 // The gradient of a linear layer's output, without ReLU (see relu_gradient.wgsl).
 //
+// Needs a file of lanes/, and the sizes of grad_input.wgsl or grad_weight.wgsl.
+//
 // grad_output  [BATCH, OUTPUTS]
 
 @group(0) @binding(0) var<storage, read_write> grad_output: array<Element>;

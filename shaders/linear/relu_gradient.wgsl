@@ -1,5 +1,7 @@
 // The gradient of a linear layer's output before the ReLU: zero where the ReLU is inactive.
 //
+// Needs a file of lanes/, and the sizes of grad_input.wgsl or grad_weight.wgsl.
+//
 // grad_output  [BATCH, OUTPUTS]
 // output       [BATCH, OUTPUTS], after the ReLU; the kernel's last binding
 

@@ -1,5 +1,7 @@
 // The input of rows.wgsl as it is (see split_input.wgsl).
 //
+// Needs the sizes of rows.wgsl.
+//
 // input  [BATCH, INPUTS]; the kernel's first binding
 
 @group(0) @binding(0) var<storage, read_write> input: array<f32>;

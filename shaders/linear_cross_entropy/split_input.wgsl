@@ -1,6 +1,8 @@
 // The input of rows.wgsl from the products of the layer before, which are still to be summed, and its ReLU:
 // what linear/sum_splits.wgsl would make of them, in the same order.
 //
+// Needs the sizes of rows.wgsl.
+//
 // splits  [SPLITS, BATCH, INPUTS]; the kernel's first binding
 // input   [BATCH, INPUTS], for the backward pass; its last binding
 

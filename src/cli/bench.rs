@@ -9,13 +9,14 @@ use clap::Args;
 use super::limits::{CEILINGS, check_batch_size, check_counted, check_memory};
 use super::recipe::{RecipeArgs, usual_recipe};
 use super::{DeviceArgs, dataset::DatasetArgs, positive};
+use crate::Error;
 use crate::bench::{self, UntilReport, table, until_table};
 use crate::dataset::{DatasetChoice, SearchPaths, Split, synthetic};
 use crate::device::{AdapterClass, advise_without_memory};
-use crate::model::Kernels;
+use crate::model::Implementation;
 use crate::program::Program;
 use crate::train::recipe::{BATCH_SIZE, Recipe};
-use crate::train::{self, DeviceSplit, Diverged, Settings};
+use crate::train::{self, DeviceSplit, Settings};
 use crate::util::text::{count, shown};
 use crate::util::whole_file;
 
@@ -98,7 +99,7 @@ pub fn run(args: BenchArgs, device: &DeviceArgs, process_start: Instant) -> Resu
 /// Writes down what a GPU is given in a step of each model.
 fn dump_step(settings: &Settings, images: usize, class: AdapterClass, path: &Path) -> Result<()> {
     ensure!(
-        settings.kernels == Kernels::Fused,
+        settings.implementation == Implementation::Fused,
         "--dump-step writes this program's own launches — leave out --no-fused"
     );
     check_counted(settings, 1)?;
@@ -135,11 +136,11 @@ fn until(target: f64, args: &BenchArgs, device: &DeviceArgs) -> Result<()> {
         batch_size: settings.batch_size,
         target,
         models: bench::run_until(settings, target, args.runs, splits, &selected.device, say)
-            .map_err(|error| match error.downcast_ref::<Diverged>() {
-                Some(Diverged { model, .. }) => {
-                    anyhow!("{error} — use a smaller {}", settings.suspects(*model))
+            .map_err(|error| match Error::from(error) {
+                Error::Diverged(error) => {
+                    anyhow!("{error} — use a smaller {}", settings.suspects(error.model))
                 }
-                None => error,
+                error => error.into(),
             })?,
     };
     if args.json {

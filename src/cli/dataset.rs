@@ -51,7 +51,12 @@ impl DatasetArgs {
     /// Finds and reads the dataset, telling the user on stderr what happens.
     pub fn load(&self, preparation: &Preparation, quiet: bool) -> Result<Dataset> {
         let dir = self.data_dir.as_deref();
-        dataset::load(self.dataset, dir, preparation, &mut console(quiet))
+        Ok(dataset::load(
+            self.dataset,
+            dir,
+            preparation,
+            &mut console(quiet),
+        )?)
     }
 
     /// What the flags say of pictures, and `recipe` of parts that are not there.

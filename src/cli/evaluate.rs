@@ -55,11 +55,11 @@ pub fn run(args: EvaluateArgs, device_args: &DeviceArgs) -> Result<()> {
     let mut predictions = Vec::new();
     for settings in &config.settings.models {
         let architecture = &settings.architecture;
-        let kernels = config.settings.kernels;
+        let implementation = config.settings.implementation;
         let inference = Inference {
             model: folder.read_model(&config, architecture, kept, &selected.device)?,
             normalization: architecture.normalization,
-            kernels,
+            implementation,
             flip_average: args.flip_average,
         };
         let name = architecture.model.name();

@@ -62,7 +62,7 @@ pub fn run(args: ExportArgs) -> Result<()> {
     let bytes = match args.format {
         Format::Onnx => onnx::to_bytes(&network),
         Format::Safetensors => safetensors::to_bytes(&network),
-    }?;
+    };
     whole_file::write_new(&args.out, &bytes)?;
     errln!("saved to {}", shown(&args.out));
     Ok(())
@@ -77,13 +77,15 @@ pub(super) fn network(
     // Nothing is computed: any device will do.
     let cpu = device::select(BackendChoice::Cpu, None)?.device;
     let model = folder.read_model(config, architecture, CheckpointKind::Model, &cpu)?;
-    Network::new(
-        architecture.model.name(),
+    let (name, layers) = (architecture.model.name(), layers(&model)?);
+    let normalization = architecture.normalization;
+    Ok(Network::new(
+        name,
         config.spec(),
-        architecture.normalization,
-        layers(&model)?,
+        normalization,
+        layers,
         &config.class_names,
-    )
+    )?)
 }
 
 fn layers(model: &Classifier) -> Result<Vec<Layer>> {

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 
 use crate::device::{Backend, Memory, Selected};
-use crate::model::{Architecture, Kernels};
+use crate::model::{Architecture, Implementation};
 use crate::train::inference::EVALUATION_BATCH;
 use crate::train::{DeviceSplit, Settings};
 use crate::util::text;
@@ -41,7 +41,7 @@ pub fn check_memory(more: u64) -> Result<()> {
 pub fn check_batch_size(settings: &Settings, images: usize, selected: &Selected) -> Result<()> {
     for model in &settings.models {
         let architecture = &model.architecture;
-        let most = most_images(architecture, settings.kernels, selected);
+        let most = max_images(architecture, settings.implementation, selected);
         let holder = match &selected.memory {
             Some(memory) => memory.to_string(),
             None => selected.name.clone(),
@@ -86,7 +86,7 @@ pub fn runs_at_once(
     // What is evaluated has no gradients.
     let batch = settings.batch_size.min(training.len());
     let images = batch.max(EVALUATION_BATCH / 2) as u64;
-    let batches = architectures().map(|of| images * bytes_per_image(of, settings.kernels));
+    let batches = architectures().map(|of| images * bytes_per_image(of, settings.implementation));
     let models = weights + batches.max().unwrap_or(0);
     let report = REPORT + TEST_COPIES * test.bytes();
     let runs = left / (report + training.parts_bytes() + models);
@@ -99,23 +99,27 @@ fn weights_bytes(architecture: &Architecture) -> u64 {
 }
 
 /// Bytes that an image of a batch takes: there is a gradient for each value.
-fn bytes_per_image(architecture: &Architecture, kernels: Kernels) -> u64 {
-    (2 * architecture.activations(kernels) * size_of::<f32>()) as u64
+fn bytes_per_image(architecture: &Architecture, implementation: Implementation) -> u64 {
+    (2 * architecture.activations(implementation) * size_of::<f32>()) as u64
 }
 
 /// How many images a batch can have at most.
-fn most_images(architecture: &Architecture, kernels: Kernels, selected: &Selected) -> u64 {
+fn max_images(
+    architecture: &Architecture,
+    implementation: Implementation,
+    selected: &Selected,
+) -> u64 {
     let mut most = u64::MAX;
     if let Some(memory) = selected.memory {
         let taken = PROGRAM + weights_bytes(architecture);
-        most = memory.bytes.saturating_sub(taken) / bytes_per_image(architecture, kernels);
+        most = memory.bytes.saturating_sub(taken) / bytes_per_image(architecture, implementation);
     }
     if let Some(largest) = selected.largest_tensor {
-        let values = architecture.largest_activation(kernels);
+        let values = architecture.largest_activation(implementation);
         most = most.min(largest / (values * size_of::<f32>()) as u64);
     }
     if selected.backend == Backend::Wgpu {
-        most = most.min(architecture.most_counted() as u64);
+        most = most.min(architecture.max_counted() as u64);
     }
     most
 }
@@ -124,7 +128,7 @@ fn most_images(architecture: &Architecture, kernels: Kernels, selected: &Selecte
 /// not train.
 pub fn check_counted(settings: &Settings, others: usize) -> Result<()> {
     for model in &settings.models {
-        let most = model.architecture.most_counted();
+        let most = model.architecture.max_counted();
         let kind = model.architecture.model;
         ensure!(
             others <= most,
@@ -233,7 +237,7 @@ mod tests {
                 bytes: mib << 20,
                 of: "a machine with its",
             });
-            most_images(architecture, Kernels::Fused, &selected)
+            max_images(architecture, Implementation::Fused, &selected)
         };
         let cnn = Architecture {
             channel_norm: true,

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::positive;
 use crate::dataset::{Dataset, Spec, Split};
-use crate::model::{Kernels, ModelKind, Stage};
+use crate::model::{Implementation, ModelKind, Stage};
 use crate::ops::gather::{MAX_CROP, Normalization};
 use crate::train::recipe::{BATCH_SIZE, Recipe, VALIDATION_IMAGES};
 use crate::train::schedule::Decay;
@@ -261,7 +261,7 @@ impl RecipeArgs {
             settings.samples = self.samples;
         }
         if self.no_fused {
-            settings.kernels = Kernels::Reference;
+            settings.implementation = Implementation::Reference;
         }
         for model in &mut settings.models {
             self.change_model(model)?;

@@ -11,11 +11,12 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
 
-use anyhow::{Result, bail, ensure};
 use sha2::{Digest, Sha256};
 
 use super::Preparation;
 use super::parts::Part;
+use crate::Result;
+use crate::error::{bail, ensure};
 use crate::util::text::count;
 
 /// A picture as far as its part depends on it.

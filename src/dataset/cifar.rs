@@ -7,11 +7,13 @@ use std::fs;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, anyhow};
 
 use super::idx::MAX_ITEMS;
 use super::parts::{self, Arrays, Labelled, MAX_CLASSES, Parts};
 use super::{ImageShape, files};
+use crate::Result;
+use crate::error::{bail, ensure};
 use crate::util::text;
 
 const SHAPE: ImageShape = ImageShape {

@@ -1,8 +1,10 @@
 //! What a dataset holds, whatever its name and its folder, packed or not.
 
-use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use crate::Result;
+use crate::error::ensure;
 
 /// Characters of a SHA-256 in hexadecimal.
 const LENGTH: usize = 64;

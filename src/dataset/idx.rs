@@ -12,14 +12,16 @@
 
 use std::io::{self, BufRead, Read, Write};
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, anyhow};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
 use super::gzip::unpacked;
 use super::{ImageShape, parts};
+use crate::error::{bail, ensure};
 use crate::util::text::count;
+use crate::{Error, Result};
 
 /// The most images or labels a file may declare: far more than any dataset of this format has.
 pub const MAX_ITEMS: usize = 1_000_000;
@@ -32,6 +34,8 @@ const LABELS_MAGIC: u32 = 0x0801;
 const WIDE_LABELS_MAGIC: u32 = 0x0b01;
 /// Size of the first allocation; each further one doubles it, up to the declared size.
 const FIRST_CHUNK: usize = 1 << 20;
+const TOO_MANY: &str = "a file of this format cannot declare so many";
+const UNPACKABLE: &str = "cannot be packed";
 
 /// Reads a file of images of one size: bytes, image after image, channel by channel if there are some,
 /// and row by row.
@@ -104,11 +108,11 @@ pub fn read_labels(input: &mut dyn BufRead, file: &str, classes: usize) -> Resul
         .iter()
         .position(|&label| usize::from(label) >= classes)
     {
-        return Err(anyhow!(
+        bail!(
             "{file} has label {} at position {at}; labels from 0 to {} were expected",
             labels[at],
             classes - 1
-        ));
+        );
     }
     Ok(labels)
 }
@@ -183,8 +187,8 @@ fn sum<'a>(header: &[u32], data: impl Iterator<Item = &'a [u8]>) -> String {
 /// If there are more than a file of this format can declare.
 pub fn pack_images(shape: ImageShape, images: &[u8]) -> Result<Vec<u8>> {
     let count = images.len() / shape.values();
-    u32::try_from(count)?;
-    pack(&images_header(shape, count), images)
+    u32::try_from(count).context(TOO_MANY)?;
+    Ok(pack(&images_header(shape, count), images).context(UNPACKABLE)?)
 }
 
 /// Labels as a packed file that [`read_labels`] reads.
@@ -193,17 +197,17 @@ pub fn pack_images(shape: ImageShape, images: &[u8]) -> Result<Vec<u8>> {
 ///
 /// As of [`pack_images`].
 pub fn pack_labels(labels: &[u16]) -> Result<Vec<u8>> {
-    u32::try_from(labels.len())?;
-    pack(&labels_header(labels), &labels_data(labels))
+    u32::try_from(labels.len()).context(TOO_MANY)?;
+    Ok(pack(&labels_header(labels), &labels_data(labels)).context(UNPACKABLE)?)
 }
 
-fn pack(header: &[u32], data: &[u8]) -> Result<Vec<u8>> {
+fn pack(header: &[u32], data: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     for word in header {
         encoder.write_all(&word.to_be_bytes())?;
     }
     encoder.write_all(data)?;
-    Ok(encoder.finish()?)
+    encoder.finish()
 }
 
 /// A file that is being read, and its name for errors.
@@ -275,10 +279,10 @@ impl<'a> Input<'a> {
             match self.stream.read(&mut buffer[filled..]) {
                 Ok(0) => {
                     let (file, have) = (self.file, self.consumed + filled);
-                    return Err(anyhow!(
+                    bail!(
                         "{file} is cut off: it ends after {}, before {expected}",
                         count(have, "byte")
-                    ));
+                    );
                 }
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -301,9 +305,10 @@ impl<'a> Input<'a> {
     }
 }
 
-fn unreadable(file: &str, error: &io::Error) -> anyhow::Error {
-    match error.kind() {
+fn unreadable(file: &str, error: &io::Error) -> Error {
+    let text = match error.kind() {
         io::ErrorKind::InvalidData => anyhow!("{file} {error}"),
         _ => anyhow!("{file} could not be read: {error}"),
-    }
+    };
+    text.into()
 }

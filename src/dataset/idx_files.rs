@@ -12,11 +12,13 @@ use std::fs;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::Context;
 use rayon::prelude::*;
 
 use super::parts::{self, Arrays, Labelled, MAX_CLASSES, Parts};
 use super::{ImageShape, files, idx};
+use crate::Result;
+use crate::error::{bail, ensure};
 use crate::util::text::{count, is_unprintable};
 
 /// The files of a dataset.
@@ -188,7 +190,7 @@ pub fn read(set: &IdxSet) -> Result<Arrays> {
         parts::check_labels(&labels_file, &part.labels, class_names.len(), &classes_of)
     };
     check(&set.train[1], &train)?;
-    let read_other = |[images, labels]: &[PathBuf; 2]| {
+    let read_other = |[images, labels]: &[PathBuf; 2]| -> Result<Labelled> {
         let (other_shape, part) = read_part(&set.prefix, &[images, labels])?;
         ensure!(
             other_shape == shape,

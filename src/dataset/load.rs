@@ -77,7 +77,7 @@ pub fn load(
     data_dir: Option<&Path>,
     preparation: &Preparation,
     notify: &mut dyn FnMut(Event<'_>),
-) -> Result<Dataset> {
+) -> crate::Result<Dataset> {
     load_from(
         choice,
         data_dir,
@@ -102,6 +102,16 @@ pub fn load(
 /// the dataset asked for, or if Fashion-MNIST was asked for and can neither be found nor
 /// downloaded.
 pub fn load_from(
+    choice: DatasetChoice,
+    data_dir: Option<&Path>,
+    preparation: &Preparation,
+    places: &SearchPaths,
+    notify: &mut dyn FnMut(Event<'_>),
+) -> crate::Result<Dataset> {
+    Ok(find(choice, data_dir, preparation, places, notify)?)
+}
+
+fn find(
     choice: DatasetChoice,
     data_dir: Option<&Path>,
     preparation: &Preparation,

@@ -4,10 +4,11 @@ use std::fs::File;
 use std::io::{self, BufReader, Seek};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, anyhow};
 use serde::Deserialize;
 
 use super::files;
+use crate::Result;
 use crate::util::text::quoted;
 
 /// Where a dataset can be downloaded from, and what its files must be.
@@ -67,7 +68,7 @@ impl ManifestFile {
     ///
     /// If one cannot be read.
     pub fn contradicted(&self, dir: &Path, path: &Path) -> Result<Option<PathBuf>> {
-        files::contradicted(&self.name, dir, path)
+        Ok(files::contradicted(&self.name, dir, path)?)
     }
 
     /// Whether the file at `path` is this one: as published, unpacked, or packed in another way.
@@ -144,7 +145,7 @@ pub fn missing<'a>(dir: &Path, manifest: &'a Manifest) -> Result<Vec<&'a Manifes
     for (file, state) in manifest.files.iter().zip(verify(dir, manifest)?) {
         match state {
             State::Good(_) => {}
-            State::Wrong(path) => return Err(not_published(dir, &path, manifest)),
+            State::Wrong(path) => return Err(not_published(dir, &path, manifest).into()),
             State::Missing => missing.push(file),
         }
     }

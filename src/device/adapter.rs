@@ -2,11 +2,12 @@
 
 use std::sync::OnceLock;
 
-use anyhow::{Result, bail};
 use burn_wgpu::wgpu::{self, Backends, DeviceType};
 use thiserror::Error;
 
 use super::AdapterClass;
+use crate::Result;
+use crate::error::bail;
 
 /// A GPU adapter of this machine, or a software stand-in for one.
 pub struct Adapter {

@@ -7,10 +7,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use anyhow::{Result, ensure};
 use burn_wgpu::wgpu;
 use thiserror::Error;
 
+use crate::Result;
+use crate::error::ensure;
 use crate::util::lock;
 
 /// A device had no memory left for a tensor. What it computed since then is worthless. Shown with

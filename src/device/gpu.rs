@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use anyhow::{Context, Result, bail};
+use anyhow::Context;
 use burn::tensor::Device;
 use burn_wgpu::WgpuSetup;
 use burn_wgpu::wgpu;
 
 use super::adapter::{Adapter, instance};
 use super::{AdapterClass, Backend, Selected, failure, memory};
+use crate::Result;
+use crate::error::bail;
 use crate::util::{lock, text};
 
 /// Address space, in bytes, in which a driver may be used: with less it may crash where its own memory

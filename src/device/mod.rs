@@ -11,10 +11,11 @@ mod memory;
 mod read_back;
 pub mod recorder;
 
-use anyhow::{Result, bail};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
+use crate::Result;
+use crate::error::bail;
 use crate::util::text::count;
 
 use adapter::pick;

@@ -1,11 +1,12 @@
 //! From the device to the host.
 
-use anyhow::{Context, Result};
+use anyhow::Context;
 use burn::{Tensor, tensor::Device};
 
 #[cfg(doc)]
 use super::{DeviceLost, OutOfMemory};
 use super::{failure, recorder};
+use crate::Result;
 
 /// Waits until the device has done all that it was given.
 ///
@@ -16,7 +17,7 @@ use super::{failure, recorder};
 pub fn wait(device: &Device) -> Result<()> {
     let waited = device.sync();
     failure::check()?;
-    waited.context("the device failed")
+    Ok(waited.context("the device failed")?)
 }
 
 /// Waits for the device and reads a tensor.

@@ -7,9 +7,9 @@ pub mod onnx;
 mod protobuf;
 pub mod safetensors;
 
-use anyhow::{Result, bail, ensure};
-
+use crate::Result;
 use crate::dataset::{ImageShape, Spec};
+use crate::error::{bail, ensure};
 use crate::ops::gather::{Normalization, Scale};
 
 /// A layer and its weights, row-major.
@@ -219,8 +219,8 @@ impl Network {
     }
 
     /// The names of the classes as a list in JSON, for metadata, which is text.
-    fn class_names(&self) -> serde_json::Result<String> {
-        serde_json::to_string(&self.class_names)
+    fn class_names(&self) -> String {
+        serde_json::Value::from(self.class_names.as_slice()).to_string()
     }
 }
 

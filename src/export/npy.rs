@@ -3,8 +3,8 @@
 //! Described in `numpy.lib.format`: a magic string, the length of a header, the header as a Python
 //! literal padded with spaces, then the values.
 
-use anyhow::{Result, ensure};
-
+use crate::Result;
+use crate::error::ensure;
 use crate::model::Probabilities;
 
 /// Bytes before the values: a multiple of 64, with room for any shape.

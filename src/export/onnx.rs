@@ -5,8 +5,6 @@
 
 use std::{iter, slice};
 
-use anyhow::Result;
-
 use super::protobuf::Message;
 use super::{Module, Network, Tensor, bytes};
 use crate::dataset::ImageShape;
@@ -28,14 +26,10 @@ const ATTRIBUTE_INTS: usize = 7;
 /// An ONNX file: `image`, float32 `[batch, channels, height, width]` with pixels in [0, 1] as the model
 /// saw them in training, to `probabilities`, float32 `[batch, classes]`, for any `batch`. The metadata has the names of the
 /// classes, as a list in JSON, under `class_names`.
-///
-/// # Errors
-///
-/// None that is known: names have a form in JSON.
-pub fn to_bytes(network: &Network) -> Result<Vec<u8>> {
+pub fn to_bytes(network: &Network) -> Vec<u8> {
     let class_names = Message::default()
         .bytes(1, "class_names")
-        .bytes(2, network.class_names()?);
+        .bytes(2, network.class_names());
     let model = Message::default()
         .integer(1, IR_VERSION)
         .bytes(2, env!("CARGO_PKG_NAME"))
@@ -43,7 +37,7 @@ pub fn to_bytes(network: &Network) -> Result<Vec<u8>> {
         .message(7, graph(network))
         .message(8, Message::default().integer(2, OPSET))
         .message(14, class_names);
-    Ok(model.into_bytes())
+    model.into_bytes()
 }
 
 /// Each module is one operation on what the one before made. The pixels are normalised before the

@@ -1,14 +1,15 @@
 //! What a model is made of.
 
-use anyhow::{Result, ensure};
 use burn::tensor::Shape;
 use serde::{Deserialize, Serialize};
 
-use super::Kernels;
+use super::Implementation;
 use super::conv_relu_pool::KERNEL;
 use super::stage::{Convolution, Stage};
+use crate::Result;
 use crate::dataset::parts::MAX_CLASSES;
 use crate::dataset::{FASHION_MNIST_SPEC, ImageShape, SIDES, Spec};
+use crate::error::ensure;
 use crate::ops::gather::Normalization;
 use crate::ops::wgsl::MAX_GRID;
 use crate::util::text::thousands;
@@ -199,15 +200,15 @@ impl Architecture {
     }
 
     /// Values per image that a training step keeps from its forward pass.
-    pub fn activations(&self, kernels: Kernels) -> usize {
+    pub fn activations(&self, implementation: Implementation) -> usize {
         let outputs = self.layers().into_iter().map(|layer| layer.outputs);
         let convolutions = self.convolutions().into_iter();
         self.input.values()
             + outputs.sum::<usize>()
-            + match kernels {
-                Kernels::Fused => 0,
+            + match implementation {
+                Implementation::Fused => 0,
                 // Burn's own operations keep a convolution's output, and what ReLU makes of it before a pool.
-                Kernels::Reference => convolutions
+                Implementation::Reference => convolutions
                     .map(|convolution| match convolution.pool {
                         1 => convolution.convolved(),
                         _ => 2 * convolution.convolved(),
@@ -217,16 +218,16 @@ impl Architecture {
     }
 
     /// Values per image of the largest tensor in a training step.
-    pub fn largest_activation(&self, kernels: Kernels) -> usize {
-        self.largest(|block| match kernels {
-            Kernels::Fused => block.layer().outputs,
+    pub fn largest_activation(&self, implementation: Implementation) -> usize {
+        self.largest(|block| match implementation {
+            Implementation::Fused => block.layer().outputs,
             // Burn's own operations keep the convolution's output at full size.
-            Kernels::Reference => block.convolved(),
+            Implementation::Reference => block.convolved(),
         })
     }
 
     /// Images of the largest batch whose values a kernel can count, on whatever GPU.
-    pub fn most_counted(&self) -> usize {
+    pub fn max_counted(&self) -> usize {
         // A dispatch has at most so many workgroups in each direction, one of which counts images.
         (i32::MAX as usize / self.largest_count()).min(MAX_GRID as usize)
     }

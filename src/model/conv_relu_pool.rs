@@ -5,7 +5,7 @@ use burn::config::Config;
 use burn::module::{Module, Param};
 use burn::tensor::Device;
 
-use super::Kernels;
+use super::Implementation;
 use super::init::Init;
 use crate::ops::conv_relu_pool::{conv_relu, conv_relu_pool, reference};
 
@@ -60,17 +60,21 @@ pub struct ConvReluPool {
     #[module(skip)]
     pub pool: usize,
     #[module(skip)]
-    kernels: Kernels,
+    implementation: Implementation,
 }
 
 impl ConvReluPoolConfig {
     /// A block with fresh weights on `device`: uniform in ±1/√(in_channels · kernel_size²), as Burn's
     /// own convolution has them.
     pub fn init(&self, device: &Device) -> ConvReluPool {
-        self.init_with(Kernels::Fused, &mut Init::random(device))
+        self.init_with(Implementation::Fused, &mut Init::random(device))
     }
 
-    pub(super) fn init_with(&self, kernels: Kernels, init: &mut Init) -> ConvReluPool {
+    pub(super) fn init_with(
+        &self,
+        implementation: Implementation,
+        init: &mut Init,
+    ) -> ConvReluPool {
         let [in_channels, out_channels] = self.channels;
         let side = self.kernel_size;
         let fan_in = in_channels * side * side;
@@ -78,7 +82,7 @@ impl ConvReluPoolConfig {
             weight: init.uniform([out_channels, in_channels, side, side], fan_in),
             bias: init.uniform([out_channels], fan_in),
             pool: self.pool,
-            kernels,
+            implementation,
         }
     }
 }
@@ -92,11 +96,11 @@ impl ConvReluPool {
     /// is neither 3×3 nor 5×5, or if the pool is neither 2 nor 1.
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         let (weight, bias) = (self.weight.val(), self.bias.val());
-        match (self.kernels, self.pool) {
-            (Kernels::Fused, 2) => conv_relu_pool(input, weight, bias),
-            (Kernels::Fused, 1) => conv_relu(input, weight, bias),
-            (Kernels::Reference, 2) => reference::conv_relu_pool(input, weight, bias),
-            (Kernels::Reference, 1) => reference::conv_relu(input, weight, bias),
+        match (self.implementation, self.pool) {
+            (Implementation::Fused, 2) => conv_relu_pool(input, weight, bias),
+            (Implementation::Fused, 1) => conv_relu(input, weight, bias),
+            (Implementation::Reference, 2) => reference::conv_relu_pool(input, weight, bias),
+            (Implementation::Reference, 1) => reference::conv_relu(input, weight, bias),
             (_, pool) => panic!("a pool of {pool}×{pool} is not supported, use 2, or 1 for none"),
         }
     }

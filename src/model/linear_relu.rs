@@ -5,7 +5,7 @@ use burn::config::Config;
 use burn::module::{Module, Param};
 use burn::tensor::Device;
 
-use super::Kernels;
+use super::Implementation;
 use super::init::Init;
 use crate::ops::linear::{linear, reference};
 
@@ -48,21 +48,21 @@ pub struct LinearRelu {
     #[module(skip)]
     relu: bool,
     #[module(skip)]
-    kernels: Kernels,
+    implementation: Implementation,
 }
 
 impl LinearReluConfig {
     /// A layer with fresh weights on `device`: uniform in ±1/√inputs, as Burn's own `Linear` has them.
     pub fn init(&self, device: &Device) -> LinearRelu {
-        self.init_with(Kernels::Fused, &mut Init::random(device))
+        self.init_with(Implementation::Fused, &mut Init::random(device))
     }
 
-    pub(super) fn init_with(&self, kernels: Kernels, init: &mut Init) -> LinearRelu {
+    pub(super) fn init_with(&self, implementation: Implementation, init: &mut Init) -> LinearRelu {
         LinearRelu {
             weight: init.uniform([self.inputs, self.outputs], self.inputs),
             bias: init.uniform([self.outputs], self.inputs),
             relu: self.relu,
-            kernels,
+            implementation,
         }
     }
 }
@@ -75,9 +75,9 @@ impl LinearRelu {
     /// If the input has another number of columns.
     pub fn forward(&self, input: Tensor<2>) -> Tensor<2> {
         let (weight, bias) = (self.weight.val(), self.bias.val());
-        match self.kernels {
-            Kernels::Fused => linear(input, weight, bias, self.relu),
-            Kernels::Reference => reference::linear(input, weight, bias, self.relu),
+        match self.implementation {
+            Implementation::Fused => linear(input, weight, bias, self.relu),
+            Implementation::Reference => reference::linear(input, weight, bias, self.relu),
         }
     }
 

@@ -34,7 +34,7 @@ const MAX_KEPT: usize = 1 << 24;
 /// Which operations a training step is made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kernels {
+pub enum Implementation {
     /// The project's own: the fused block, normalisation, layer, loss and optimizer.
     #[default]
     Fused,
@@ -52,7 +52,7 @@ pub struct Classifier {
     #[module(skip)]
     normalize: bool,
     #[module(skip)]
-    kernels: Kernels,
+    implementation: Implementation,
 }
 
 impl Classifier {
@@ -60,12 +60,17 @@ impl Classifier {
     ///
     /// The weights depend on `architecture` and `seed` alone: they are drawn on the host,
     /// so that every backend starts from the same ones.
-    pub fn new(architecture: &Architecture, kernels: Kernels, seed: u64, device: &Device) -> Self {
+    pub fn new(
+        architecture: &Architecture,
+        implementation: Implementation,
+        seed: u64,
+        device: &Device,
+    ) -> Self {
         let mut init = Init::seeded(seed, device);
         let blocks = architecture.convolutions().into_iter();
         let blocks = blocks.map(|Convolution { channels, pool, .. }| {
             let config = ConvReluPoolConfig::new(channels).with_kernel_size(KERNEL);
-            config.with_pool(pool).init_with(kernels, &mut init)
+            config.with_pool(pool).init_with(implementation, &mut init)
         });
         let blocks = blocks.collect();
         let connected = architecture.connected();
@@ -73,13 +78,13 @@ impl Classifier {
         let layers = connected.into_iter().enumerate();
         let layers = layers.map(|(number, [inputs, outputs])| {
             let config = LinearReluConfig::new(inputs, outputs).with_relu(number < last);
-            config.init_with(kernels, &mut init)
+            config.init_with(implementation, &mut init)
         });
         Self {
             blocks,
             layers: layers.collect(),
             normalize: architecture.channel_norm,
-            kernels,
+            implementation,
         }
     }
 
@@ -94,7 +99,7 @@ impl Classifier {
             blocks: Vec::new(),
             layers: Vec::new(),
             normalize: false,
-            kernels: Kernels::Fused,
+            implementation: Implementation::Fused,
         }
     }
 
@@ -112,10 +117,10 @@ impl Classifier {
     pub fn forward_features(&self, images: Tensor<4>, dropout: &mut Dropout) -> Tensor<2> {
         let maps = self.blocks.iter().fold(images, |x, block| {
             let output = block.forward(x);
-            match (self.normalize, self.kernels) {
+            match (self.normalize, self.implementation) {
                 (false, _) => output,
-                (true, Kernels::Fused) => channel_norm(output),
-                (true, Kernels::Reference) => reference::channel_norm(output),
+                (true, Implementation::Fused) => channel_norm(output),
+                (true, Implementation::Reference) => reference::channel_norm(output),
             }
         });
         self.hidden(maps, dropout)

@@ -2,11 +2,12 @@
 
 use std::str::FromStr;
 
-use anyhow::{Error, Result, anyhow, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::Layer;
 use super::conv_relu_pool::KERNEL;
+use crate::error::{bail, ensure};
+use crate::{Error, Result};
 
 /// The convolutions at one size of the images, one or several, each with its ReLU; a pool follows the last one.
 ///
@@ -43,10 +44,10 @@ impl FromStr for Stage {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let channels: Result<_, _> = text.trim().split('-').map(str::parse).collect();
-        channels.map(Self).map_err(|_| {
-            anyhow!("expected channels of a convolution, such as 64, or of several, such as 64-64")
-        })
+        let Ok(channels) = text.trim().split('-').map(str::parse).collect() else {
+            bail!("expected channels of a convolution, such as 64, or of several, such as 64-64")
+        };
+        Ok(Self(channels))
     }
 }
 

@@ -2,14 +2,15 @@
 
 use std::ops::Deref;
 
-use anyhow::{Result, ensure};
 use burn::Tensor;
 use burn::backend::NdArray;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::TensorData;
 
 use super::ndarray_tensor::floats;
+use crate::Result;
 use crate::device;
+use crate::error::ensure;
 
 /// The weights of each parameter, flattened, where they are and without autodiff.
 pub fn flattened(model: &impl Module) -> Vec<Tensor<1>> {

@@ -4,7 +4,7 @@ use super::shapes_of_tests::{block, layer};
 use super::{ALIGNMENT, MAX_BINDINGS, Parts, Program, evaluate, measure, predict, train};
 use crate::dataset::{ImageShape, Spec};
 use crate::device::AdapterClass;
-use crate::model::{Architecture, KERNEL, Kernels, ModelKind};
+use crate::model::{Architecture, Implementation, KERNEL, ModelKind};
 use crate::ops::conv_relu_pool::BlockShape;
 use crate::ops::wgsl::MAX_GRID;
 
@@ -71,9 +71,9 @@ fn architecture((shape, classes, widths, hidden): Sizes) -> Architecture {
 }
 
 /// Images of the largest batch that the program lets through on a device that binds no more.
-fn most_images(architecture: &Architecture) -> usize {
-    let bytes = architecture.largest_activation(Kernels::Fused) * size_of::<f32>();
-    (MAX_BINDING / bytes).min(architecture.most_counted())
+fn max_images(architecture: &Architecture) -> usize {
+    let bytes = architecture.largest_activation(Implementation::Fused) * size_of::<f32>();
+    (MAX_BINDING / bytes).min(architecture.max_counted())
 }
 
 /// All kernels of the model by themselves, as they are launched natively.
@@ -129,7 +129,7 @@ fn what_can_be_built_can_be_launched() {
                 ..architecture(sizes)
             };
             architecture.check().unwrap();
-            let most = most_images(&architecture);
+            let most = max_images(&architecture);
             assert!(most > 0, "{sizes:?}");
             for batch in [1, most.min(128), most] {
                 for program in programs(&architecture, batch) {

@@ -111,7 +111,7 @@ mod tests {
     use super::*;
     use crate::dataset::{FASHION_MNIST_SPEC, Spec, Split};
     use crate::device::{self, BackendChoice};
-    use crate::model::{Classifier, Kernels};
+    use crate::model::{Classifier, Implementation};
     use crate::ops::wgsl::launched;
     use crate::program::tests::{architectures, assert_same};
     use crate::train::DeviceSplit;
@@ -128,7 +128,7 @@ mod tests {
         };
         for spec in [FASHION_MNIST_SPEC, Spec::new(odd, 101)] {
             for architecture in architectures(spec) {
-                let model = Classifier::new(&architecture, Kernels::Fused, 0, &device);
+                let model = Classifier::new(&architecture, Implementation::Fused, 0, &device);
                 for batch in [1, 3, 125] {
                     let ImageShape {
                         channels,
@@ -163,7 +163,7 @@ mod tests {
         let split = Split::new(spec, vec![1; images * shape.values()], vec![3; images]).unwrap();
         let split = DeviceSplit::upload(split, &device);
         for architecture in architectures(spec) {
-            let model = Classifier::new(&architecture, Kernels::Fused, 0, &device);
+            let model = Classifier::new(&architecture, Implementation::Fused, 0, &device);
             launched::take();
             let x = split.batches(batch).next().unwrap().images;
             model.forward(x);

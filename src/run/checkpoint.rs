@@ -102,7 +102,7 @@ impl<T: Elements> Checkpoint<T> {
             history: self.history.clone(),
             position: state.position,
             time: state.optimizer.time,
-            averages: state.optimizer.memory.averages.is_some(),
+            averages: state.optimizer.moments.averages.is_some(),
             lengths: state.weights.iter().map(Elements::count).collect(),
         })?;
         let header_len = u32::try_from(header.len()).unwrap_or(u32::MAX);
@@ -207,7 +207,7 @@ impl Header {
             0 => Default::default(),
             _ => [part(), part()],
         };
-        let memory = adamw::Moments {
+        let moments = adamw::Moments {
             moments_1,
             moments_2,
             averages: self.averages.then(part),
@@ -220,7 +220,7 @@ impl Header {
                 weights,
                 optimizer: adamw::State {
                     time: self.time,
-                    memory,
+                    moments,
                 },
             },
         })

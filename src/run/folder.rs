@@ -285,7 +285,7 @@ impl RunFolder {
                 ),
             });
         };
-        let model = Classifier::new(architecture, config.settings.kernels, 0, device);
+        let model = Classifier::new(architecture, config.settings.implementation, 0, device);
         (checkpoint.run.check(kind, &config.settings)).with_context(|| unusable(&path))?;
         with_weights(model, checkpoint.state.weights).with_context(|| unusable(&path))
     }

@@ -116,7 +116,7 @@ pub fn one_run(
         &shared.validation,
         &mut (siblings.progress, &mut callback),
     );
-    let finished = trained.and_then(|history| {
+    let finished = trained.map_err(Into::into).and_then(|history| {
         let summary = finish(config, shared, &mut learners, &history, &callback)?;
         Ok((history, summary))
     });
@@ -258,7 +258,7 @@ fn learners(
             }) => {
                 let path = folder.checkpoint_file(CheckpointKind::Last, learner.kind());
                 check_identity(&run, learner.kind(), settings, &shared.digest)
-                    .and_then(|()| learner.restore(state))
+                    .and_then(|()| Ok(learner.restore(state)?))
                     .with_context(|| unusable(&path))?;
                 histories.push(history);
             }

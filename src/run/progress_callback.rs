@@ -1,9 +1,9 @@
 //! Tells the [`Progress`] of a run how far its training is.
 
-use anyhow::Result;
 use serde::Serialize;
 
 use super::progress::{ModelProgress, Progress};
+use crate::Result;
 use crate::model::ModelKind;
 use crate::train::history::{EpochRecord, History};
 use crate::train::{Callback, Learner, Metrics, Settings, Step};

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 use burn::Tensor;
 
-use crate::device::{self, OutOfMemory};
+use crate::Error;
+use crate::device;
 use crate::ops::adamw;
 use crate::ops::weights::flattened;
 use crate::run::checkpoint::{Checkpoint, RunIdentity};
@@ -91,14 +92,12 @@ impl SaveCallback<'_> {
         self.folder.write_checkpoint(kept, &checkpoint)
     }
 
-    /// Adds to an error of the training what is left of it; [`OutOfMemory`] tells that itself.
+    /// Adds to an error of the training what is left of it; [`Error::OutOfMemory`] tells that itself.
     pub fn explain(&self, error: anyhow::Error) -> anyhow::Error {
-        if let Some(&without_memory) = error.downcast_ref::<OutOfMemory>() {
-            // Noticed where weights were read to be written, it has nothing to do with that file.
-            return without_memory.into();
-        }
-        if error.is::<Interrupted>() {
-            return error;
+        let error = Error::from(error);
+        // Memory that was missing where weights were read to be written has nothing to do with that file.
+        if matches!(error, Error::OutOfMemory(_) | Error::Interrupted(_)) {
+            return error.into();
         }
         let mut checkpoints = Vec::new();
         for kind in self.settings.kinds() {
@@ -123,9 +122,8 @@ impl SaveCallback<'_> {
             several => format!("the last good checkpoints are {}", several.join(" and ")),
         };
         let go_on = self.go_on();
-        let diverged = error.downcast_ref::<Diverged>();
-        let advice = if let Some(Diverged { model, .. }) = diverged {
-            let flags = self.settings.suspects(*model);
+        let advice = if let Error::Diverged(Diverged { model, .. }) = error {
+            let flags = self.settings.suspects(model);
             let others = match self.is_one_of_several() {
                 true => format!(
                     "; each of the others that has begun is saved: {}",
@@ -179,7 +177,7 @@ impl SaveCallback<'_> {
     }
 
     /// Tells that a run was saved after an interrupt.
-    fn interrupted(&self, learner: &Learner) -> anyhow::Error {
+    fn interrupted(&self, learner: &Learner) -> Error {
         let position = learner.position();
         let at = match position.steps {
             0 => format!("after epoch {}", position.epochs),
@@ -194,7 +192,7 @@ impl SaveCallback<'_> {
 }
 
 impl Callback for SaveCallback<'_> {
-    fn after_step(&mut self, learner: &mut Learner, _step: &Step) -> Result<()> {
+    fn after_step(&mut self, learner: &mut Learner, _step: &Step) -> crate::Result<()> {
         let stop = self.is_to_end();
         if stop || self.saved.elapsed() >= self.interval {
             self.save(learner)?;
@@ -205,7 +203,7 @@ impl Callback for SaveCallback<'_> {
         }
     }
 
-    fn after_epoch(&mut self, learner: &mut Learner, history: &History) -> Result<()> {
+    fn after_epoch(&mut self, learner: &mut Learner, history: &History) -> crate::Result<()> {
         let stop = self.is_to_end();
         let name = learner.kind().name();
         self.history = history.clone();

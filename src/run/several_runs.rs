@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Error, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 
 use super::folder::{is_void, refuse_link};
 use super::interrupt::Interrupted;
@@ -14,6 +14,7 @@ use super::one_run::{Shared, Siblings, draw, one_run};
 use super::progress_callback::ProgressCallback;
 use super::report::write_run_report;
 use super::{Config, RunFolder};
+use crate::Error;
 use crate::report::summary::{RunsSummary, Summary};
 use crate::train::Settings;
 use crate::train::history::History;
@@ -111,9 +112,10 @@ fn trained(
         Ok(result)
     })?;
     let (done, errors): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
-    match what_ended(errors.into_iter().filter_map(Result::err).collect()) {
+    let errors = errors.into_iter().filter_map(Result::err).map(Error::from);
+    match what_ended(errors.collect()) {
         None => done.into_iter().collect(),
-        Some(error) => Err(error),
+        Some(error) => Err(error.into()),
     }
 }
 
@@ -131,11 +133,11 @@ fn what_ended(errors: Vec<Error>) -> Option<Error> {
     let runs = errors.len();
     let failed = errors
         .iter()
-        .position(|error| !error.is::<Interrupted>())
+        .position(|error| !matches!(error, Error::Interrupted(_)))
         .unwrap_or(0);
     let mut error = errors.into_iter().nth(failed)?;
     if runs > 1
-        && let Some(Interrupted { at, .. }) = error.downcast_mut()
+        && let Error::Interrupted(Interrupted { at, .. }) = &mut error
     {
         *at = format!("with {} in training", count(runs, "run"));
     }

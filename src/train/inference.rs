@@ -1,12 +1,12 @@
 //! A trained model at work: nothing is learned here.
 
-use anyhow::Result;
 use burn::Tensor;
 use burn::tensor::activation::softmax;
 
 use super::{Metrics, Tally};
+use crate::Result;
 use crate::device;
-use crate::model::{Classifier, Kernels, Probabilities};
+use crate::model::{Classifier, Implementation, Probabilities};
 use crate::ops::gather::Normalization;
 use crate::train::DeviceSplit;
 
@@ -22,7 +22,7 @@ pub struct Inference {
     /// What it sees of a pixel.
     pub normalization: Normalization,
     /// What it is computed with.
-    pub kernels: Kernels,
+    pub implementation: Implementation,
     /// Whether it sees each image twice, as it is and mirrored left to right, and the probabilities
     /// are averaged.
     pub flip_average: bool,
@@ -66,7 +66,9 @@ impl Inference {
             let images = batch.len();
             let logits = self.logits(batch.images);
             see(logits.clone())?;
-            let (_, sums) = self.kernels.cross_entropy(logits, batch.targets, None);
+            let (_, sums) = self
+                .implementation
+                .cross_entropy(logits, batch.targets, None);
             tally.add(sums, images);
         }
         tally.read()

@@ -4,8 +4,8 @@ mod batches;
 mod class_weights;
 mod device_split;
 pub mod history;
+mod implementation;
 pub(crate) mod inference;
-mod kernels;
 mod learner;
 mod pace;
 pub mod recipe;
@@ -16,9 +16,9 @@ mod step_queue;
 mod streamed;
 mod tally;
 
-use anyhow::{Result, ensure};
-
+use crate::Result;
 use crate::dataset::{Dataset, Split};
+use crate::error::ensure;
 use crate::util::text::{count, thousands};
 use history::{EpochRecord, History};
 

@@ -3,16 +3,18 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::ClassWeights;
 use super::recipe::{BATCH_SIZE, Recipe, VALIDATION_IMAGES};
 use super::schedule::{Decay, Schedule};
+use crate::Result;
 use crate::dataset::Spec;
 use crate::device::AdapterClass;
-use crate::model::{Architecture, Kernels, ModelKind};
+use crate::error::ensure;
+use crate::model::{Architecture, Implementation, ModelKind};
 use crate::ops::gather::{Augment, MAX_CROP};
 use crate::program::{self, Parts, Program};
 use crate::util::json;
@@ -41,7 +43,8 @@ pub struct Settings {
     /// Source of the initial weights, of the order of the images, and of all that is random.
     pub seed: u64,
     /// The project's kernels or Burn's own operations.
-    pub kernels: Kernels,
+    #[serde(rename = "kernels")]
+    pub implementation: Implementation,
 }
 
 /// One model, and how it is trained.
@@ -114,7 +117,7 @@ impl Settings {
             samples: None,
             validation: VALIDATION_IMAGES,
             seed: 0,
-            kernels: Kernels::Fused,
+            implementation: Implementation::Fused,
         }
     }
 

@@ -2,13 +2,14 @@
 
 use std::ops::Deref;
 
-use anyhow::{Result, ensure};
 use burn::Tensor;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Sums;
+use crate::Result;
 use crate::device;
+use crate::error::ensure;
 use crate::model::ModelKind;
 use crate::ops::adamw;
 use crate::ops::weights::elements;
@@ -80,9 +81,9 @@ impl Elements for Tensor<1> {
 impl<T: Elements> State<T> {
     /// Weights and all that the optimizer remembers of them, in the order of a checkpoint.
     pub(crate) fn parts(&self) -> impl Iterator<Item = &T> {
-        let memory = &self.optimizer.memory;
-        let parts = [&self.weights, &memory.moments_1, &memory.moments_2];
-        parts.into_iter().chain(&memory.averages).flatten()
+        let moments = &self.optimizer.moments;
+        let parts = [&self.weights, &moments.moments_1, &moments.moments_2];
+        parts.into_iter().chain(&moments.averages).flatten()
     }
 
     /// Refuses weights that no training can go on from.

@@ -1,10 +1,11 @@
 //! Loss and accuracy over many batches, summed on the device.
 
-use anyhow::{Result, ensure};
 use burn::Tensor;
 use burn::tensor::Device;
 
+use crate::Result;
 use crate::device;
+use crate::error::ensure;
 
 /// Sums over the batches so far. Nothing waits for the device until [`Tally::read`].
 #[derive(Default)]

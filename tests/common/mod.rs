@@ -30,7 +30,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use fmnist::dataset::{self, Dataset, DatasetChoice, FASHION_MNIST_SPEC, Preparation, Split};
 use fmnist::device::{self, AdapterClass, BackendChoice};
-use fmnist::model::{Classifier, Kernels, ModelKind, Stage};
+use fmnist::model::{Classifier, Implementation, ModelKind, Stage};
 use fmnist::train::recipe::Recipe;
 use fmnist::train::{Batch, DeviceSplit, Learner, Settings, Tally};
 use rand::{RngExt, SeedableRng};
@@ -171,7 +171,7 @@ pub struct Pass {
 pub fn forward_backward(model: &Classifier, batch: &Batch) -> Pass {
     let logits = model.forward(batch.images.clone().autodiff());
     let targets = batch.targets.clone().autodiff();
-    let (loss, _) = Kernels::Fused.cross_entropy(logits.clone(), targets, None);
+    let (loss, _) = Implementation::Fused.cross_entropy(logits.clone(), targets, None);
     let gradients = GradientsParams::from_grads(loss.backward(), model);
     let mut collector = Collector {
         gradients: &gradients,

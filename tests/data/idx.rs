@@ -8,16 +8,16 @@ use fmnist::dataset::idx::{self, MAX_ITEMS};
 use fmnist::dataset::{CLASSES, FASHION_MNIST_SHAPE, ImageShape};
 use proptest::prelude::*;
 
-fn read_images(input: &mut dyn BufRead, file: &str) -> anyhow::Result<Vec<u8>> {
+fn read_images(input: &mut dyn BufRead, file: &str) -> fmnist::Result<Vec<u8>> {
     idx::read_images(input, file, FASHION_MNIST_SHAPE)
 }
 
-fn read_labels(input: &mut dyn BufRead, file: &str) -> anyhow::Result<Vec<u8>> {
+fn read_labels(input: &mut dyn BufRead, file: &str) -> fmnist::Result<Vec<u8>> {
     let labels = idx::read_labels(input, file, CLASSES)?;
     Ok(labels.into_iter().map(|label| label as u8).collect())
 }
 
-type Reader = fn(&mut dyn BufRead, &str) -> anyhow::Result<Vec<u8>>;
+type Reader = fn(&mut dyn BufRead, &str) -> fmnist::Result<Vec<u8>>;
 
 /// The message of the error that reading `bytes` must give; it must name the file.
 fn error(reader: Reader, bytes: &[u8]) -> String {

@@ -37,7 +37,7 @@ fn only_set(folder: &TempDir) -> IdxSet {
     set
 }
 
-fn read(folder: &TempDir) -> anyhow::Result<Arrays> {
+fn read(folder: &TempDir) -> fmnist::Result<Arrays> {
     let sets = idx_files::sets_in(folder.path())?;
     idx_files::read(&sets[0])
 }

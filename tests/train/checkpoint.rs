@@ -47,7 +47,7 @@ fn checkpoint(lengths: &[usize], epochs: usize, time: usize, averaging: bool) ->
             weights: values(-1.0),
             optimizer: adamw::State {
                 time,
-                memory: adamw::Moments {
+                moments: adamw::Moments {
                     moments_1: if time > 0 { values(2.0) } else { Vec::new() },
                     moments_2: if time > 0 { values(3.0) } else { Vec::new() },
                     averages: averaging.then(|| values(4.0)),

@@ -3,7 +3,7 @@
 use crate::common::{cpu, learner, losses, random, wgpu};
 use burn::tensor::Device;
 use fmnist::dataset::{ImageShape, Spec, Split};
-use fmnist::model::{Kernels, ModelKind, argmax};
+use fmnist::model::{Implementation, ModelKind, argmax};
 use fmnist::train::recipe::Recipe;
 use fmnist::train::{ClassWeights, DeviceSplit, Settings};
 
@@ -51,13 +51,13 @@ fn losses_are_weighted_and_validation_is_not(device: &Device) {
     let balanced = [5.0 / 9.0, 10.0 / 9.0, f64::NAN, 10.0 / 3.0];
     let images = DeviceSplit::upload(data.clone(), device);
     assert_eq!(images.class_counts(), [60, 30, 0, 10]);
-    for kernels in [Kernels::Fused, Kernels::Reference] {
+    for implementation in [Implementation::Fused, Implementation::Reference] {
         for (class_weights, weights) in [
             (ClassWeights::None, [1.0; 4]),
             (ClassWeights::Balanced, balanced),
         ] {
             let settings = Settings {
-                kernels,
+                implementation,
                 ..settings(&data, class_weights, data.len())
             };
             let mut learner = learner(&settings, &images, device);
@@ -76,7 +76,7 @@ fn losses_are_weighted_and_validation_is_not(device: &Device) {
                 let error = (loss - expected).abs();
                 assert!(
                     error <= 1e-5,
-                    "{kernels:?}, {class_weights:?}: {loss}, not {expected}"
+                    "{implementation:?}, {class_weights:?}: {loss}, not {expected}"
                 );
             }
         }

@@ -2,17 +2,17 @@
 
 use crate::common::{cpu, fashion_mnist, first, learner, losses, plain, stages, wgpu};
 use burn::tensor::Device;
-use fmnist::model::{Kernels, ModelKind, Stage};
+use fmnist::model::{Implementation, ModelKind, Stage};
 use fmnist::train::{DeviceSplit, Metrics, Settings};
 
 const STEPS: usize = 40;
 const BATCH: usize = 8;
 
 /// Loss of each step of one epoch on a subset, and the test metrics after it.
-fn run(kernels: Kernels, widths: &[Stage], device: &Device) -> (Vec<f64>, Metrics) {
+fn run(implementation: Implementation, widths: &[Stage], device: &Device) -> (Vec<f64>, Metrics) {
     let data = fashion_mnist();
     let mut settings = Settings {
-        kernels,
+        implementation,
         ..plain(&[ModelKind::Cnn], BATCH, 5)
     };
     settings.models[0].architecture.widths = widths.to_vec();
@@ -35,8 +35,8 @@ fn fused_stages_follow_reference() {
 
 /// The loss falls below a share of what it was, and the accuracy rises above a bound.
 fn follows_reference(widths: &[Stage], [loss, accuracy]: [f64; 2], device: &Device) {
-    let (fused, fused_test) = run(Kernels::Fused, widths, device);
-    let (reference, reference_test) = run(Kernels::Reference, widths, device);
+    let (fused, fused_test) = run(Implementation::Fused, widths, device);
+    let (reference, reference_test) = run(Implementation::Reference, widths, device);
     let drift = |steps: &[f64], others: &[f64]| {
         let pairs = steps.iter().zip(others);
         pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)

@@ -1,8 +1,8 @@
 //! Both models learn on real data, on each backend.
 
 use crate::common::{cpu, fashion_mnist, first, plain, random, wgpu};
-use anyhow::Result;
 use burn::tensor::Device;
+use fmnist::Result;
 use fmnist::dataset::{ImageShape, Spec, Split};
 use fmnist::model::ModelKind;
 use fmnist::train::history::History;

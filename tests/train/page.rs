@@ -114,7 +114,7 @@ fn course(settings: &Settings, model: usize, data: &Split, device: &Device) -> C
         if step == 0 {
             let state = learner.state().expect("the device works");
             // The first moment is a tenth of the first gradient.
-            gradients = state.optimizer.memory.moments_1.concat();
+            gradients = state.optimizer.moments.moments_1.concat();
         }
         batch.get_or_insert([values(next.images), values(next.targets)]);
     }

@@ -5,7 +5,7 @@ use crate::common::{
     stages, wgpu,
 };
 use fmnist::dataset::{ImageShape, Spec, Split};
-use fmnist::model::{Architecture, Classifier, Kernels, ModelKind};
+use fmnist::model::{Architecture, Classifier, Implementation, ModelKind};
 use fmnist::train::DeviceSplit;
 
 /// Rounding of one pass, relative to the largest value of each array.
@@ -50,7 +50,7 @@ fn passes_agree(data: &Split) {
         let kind = format!("{} {:?}", architecture.model, architecture.widths);
         let [on_cpu, on_wgpu] = [cpu(), wgpu()].map(|device| {
             let autodiff = device.clone().autodiff();
-            let model = Classifier::new(&architecture, Kernels::Fused, 42, &autodiff);
+            let model = Classifier::new(&architecture, Implementation::Fused, 42, &autodiff);
             let images = DeviceSplit::upload(data.clone(), &device);
             let batch = images.batches(8).last().expect("there are images");
             forward_backward(&model, &batch)

@@ -1,14 +1,14 @@
 //! A learner goes on from a checkpoint as if it had never stopped, on each backend.
 
 use crate::common::{cpu, fashion_mnist, first, learner, plain, wgpu};
-use anyhow::{Result, bail};
 use burn::tensor::Device;
 use fmnist::dataset::FASHION_MNIST_SPEC;
-use fmnist::model::{Classifier, Kernels, ModelKind};
+use fmnist::model::{Classifier, Implementation, ModelKind};
 use fmnist::ops::adamw;
 use fmnist::run::checkpoint::{Checkpoint, RunIdentity};
 use fmnist::train::recipe::Recipe;
-use fmnist::train::{Callback, DeviceSplit, Diverged, Learner, Settings, State, Step, Tally};
+use fmnist::train::{Callback, DeviceSplit, Learner, Settings, State, Step, Tally};
+use fmnist::{Error, Result};
 
 on_each_device!(
     goes_on_bit_for_bit_from_any_step,
@@ -24,19 +24,19 @@ struct StopAfter(usize);
 impl Callback for StopAfter {
     fn after_step(&mut self, _: &mut Learner, _: &Step) -> Result<()> {
         if self.0 == 0 {
-            bail!("stopped");
+            return Err(Error::other("stopped"));
         }
         self.0 -= 1;
         Ok(())
     }
 }
 
-fn settings(recipe: Recipe, kind: ModelKind, kernels: Kernels) -> Settings {
+fn settings(recipe: Recipe, kind: ModelKind, implementation: Implementation) -> Settings {
     Settings {
         recipe,
         models: vec![recipe.model(kind, FASHION_MNIST_SPEC)],
         epochs: 2,
-        kernels,
+        implementation,
         ..plain(&[kind], 24, 3)
     }
 }
@@ -96,21 +96,25 @@ fn goes_on_bit_for_bit_from_any_step(device: &Device) {
     for recipe in [Recipe::Plain, Recipe::Best] {
         for kind in ModelKind::ALL {
             // 100 images are five steps: within an epoch, before its first and after its last.
-            let settings = settings(recipe, kind, Kernels::Fused);
+            let settings = settings(recipe, kind, Implementation::Fused);
             assert_resumes(&settings, 100, &[0, 2, 1, usize::MAX, 4], device);
         }
     }
 }
 
 fn goes_on_bit_for_bit_with_burns_own_operations(device: &Device) {
-    let settings = settings(Recipe::Best, ModelKind::Dense, Kernels::Reference);
+    let settings = settings(Recipe::Best, ModelKind::Dense, Implementation::Reference);
     assert_resumes(&settings, 100, &[2], device);
 }
 
 fn another_models_state_is_refused(device: &Device) {
     let images = DeviceSplit::upload(first(&fashion_mnist().train, 30), device);
     let of = |recipe, kind| {
-        let mut learner = learner(&settings(recipe, kind, Kernels::Fused), &images, device);
+        let mut learner = learner(
+            &settings(recipe, kind, Implementation::Fused),
+            &images,
+            device,
+        );
         learner.train_epoch(&mut ()).expect("it trains");
         learner
     };
@@ -122,9 +126,9 @@ fn another_models_state_is_refused(device: &Device) {
     assert!(error.to_string().contains("other shapes"), "{error}");
 
     let mut cut = state.clone();
-    cut.optimizer.memory.moments_2.pop();
+    cut.optimizer.moments.moments_2.pop();
     let mut averaged = state.clone();
-    averaged.optimizer.memory.averages = Some(state.weights.clone());
+    averaged.optimizer.moments.averages = Some(state.weights.clone());
     let mut ahead = state.clone();
     ahead.position.steps = 1;
     let mut weights_only = state;
@@ -149,7 +153,7 @@ fn the_model_is_of_the_weights_as_they_stand(device: &Device) {
         data.try_into_vec().expect("of f32")
     };
     for recipe in [Recipe::Plain, Recipe::Best] {
-        let settings = settings(recipe, ModelKind::Cnn, Kernels::Fused);
+        let settings = settings(recipe, ModelKind::Cnn, Implementation::Fused);
         let mut trained = learner(&settings, &images, device);
         let assert_current = |trained: &mut Learner| {
             let mut fresh = learner(&settings, &images, device);
@@ -176,11 +180,13 @@ fn the_model_is_of_the_weights_as_they_stand(device: &Device) {
 
 fn divergence_is_found_and_its_step_named(device: &Device) {
     let images = DeviceSplit::upload(first(&fashion_mnist().train, 400), device);
-    let mut settings = settings(Recipe::Plain, ModelKind::Cnn, Kernels::Fused);
+    let mut settings = settings(Recipe::Plain, ModelKind::Cnn, Implementation::Fused);
     settings.models[0].training.learning_rate = 1e12;
     let mut diverging = learner(&settings, &images, device);
     let error = diverging.train_epoch(&mut ()).expect_err("it diverges");
-    let diverged = error.downcast_ref::<Diverged>().expect("that is why");
+    let Error::Diverged(diverged) = error else {
+        panic!("another reason: {error:#}");
+    };
 
     // The same steps one by one.
     let mut blind = learner(&settings, &images, device);

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::{ADDEND, CeilingKernels, FACTOR, GRANULE, ROUNDS};
 use crate::ops::ndarray_tensor::{floats, into_vec, tensor};
-use crate::ops::simd::{Isa, Kernel, Vector};
+use crate::ops::simd::{Isa, Vector, WithSimd};
 
 /// Values that a thread works on at a time.
 const CHUNK: usize = 32 * GRANULE;
@@ -49,7 +49,7 @@ impl CeilingKernels for NdArray {
 
 struct MultiplyAdd<'a>(&'a mut [f32]);
 
-impl Kernel for MultiplyAdd<'_> {
+impl WithSimd for MultiplyAdd<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         // SAFETY: the caller promises the instruction set.
@@ -95,7 +95,7 @@ struct Copy<'a> {
     destination: &'a mut [f32],
 }
 
-impl Kernel for Copy<'_> {
+impl WithSimd for Copy<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         const { assert!(GRANULE.is_multiple_of(V::LANES)) };

@@ -49,13 +49,13 @@ pub struct Row {
 /// picture under two labels or in two parts; as [`scan`](super::scan) for what is wrong with classes.
 pub fn scan_labels(dir: &Path, csv: &Path) -> Result<Listing> {
     let rows = parse(&read(csv)?, csv)?;
-    let places = Places::new(dir, csv)?;
+    let roots = Roots::new(dir, csv)?;
     let mut ignored = Counts::new();
     let mut pictures: Vec<Labelled<'_>> = Vec::new();
     let mut seen: HashMap<PathBuf, &Row> = HashMap::new();
     let mut missing = Vec::new();
     for row in &rows {
-        let Some(path) = places.find(row, csv)? else {
+        let Some(path) = roots.find(row, csv)? else {
             missing.push(row);
             continue;
         };
@@ -253,7 +253,7 @@ fn check_same(before: &Row, row: &Row, csv: &Path) -> Result<()> {
 }
 
 /// Where paths begin.
-struct Places<'a> {
+struct Roots<'a> {
     dir: &'a Path,
     /// The same without links.
     root: PathBuf,
@@ -263,7 +263,7 @@ struct Places<'a> {
     up: Option<PathBuf>,
 }
 
-impl<'a> Places<'a> {
+impl<'a> Roots<'a> {
     fn new(dir: &'a Path, csv: &Path) -> Result<Self> {
         let canonical = |path: &Path| {
             let place = path.canonicalize();

@@ -10,7 +10,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::Context;
 use rawzip::{FileReader, ReaderAt};
 use rayon::prelude::*;
 
@@ -20,6 +20,8 @@ use self::header::Dtype;
 use super::idx::MAX_ITEMS;
 use super::parts::{self, Arrays, Labelled, MAX_CLASSES, Parts};
 use super::{ImageShape, files};
+use crate::Result;
+use crate::error::{bail, ensure};
 use crate::util::text::{count, one_line, thousands};
 
 mod archive;
@@ -208,16 +210,16 @@ fn read_labels(array: Array<'_>) -> Result<Vec<u16>> {
     })?;
     check_count(&name, labels, "label")?;
     let values = array.values(dtype.bytes)?;
-    let label = |(at, bytes)| {
+    let label = |(at, bytes)| -> Result<u16> {
         let value = dtype.integer(bytes);
         let label = u16::try_from(value).ok();
         let label = label.filter(|&label| usize::from(label) < MAX_CLASSES);
-        label.with_context(|| {
+        Ok(label.with_context(|| {
             format!(
                 "{name} has label {value} at position {at}; labels from 0 to {} were expected",
                 MAX_CLASSES - 1
             )
-        })
+        })?)
     };
     let values = values.chunks_exact(dtype.bytes).enumerate();
     values.map(label).collect()

@@ -41,8 +41,11 @@ fn layers_of_odd_colour_images_by_hand() {
     assert_eq!(layers[2].inputs, 4 * 8 * 12);
     assert_eq!((layers[2].outputs, layers[3].outputs), (128, 7));
     assert_eq!(cnn.largest_count(), 8 * 33 * 50);
-    assert_eq!(cnn.largest_activation(Kernels::Fused), 3 * 33 * 50);
-    assert_eq!(cnn.largest_activation(Kernels::Reference), 8 * 33 * 50);
+    assert_eq!(cnn.largest_activation(Implementation::Fused), 3 * 33 * 50);
+    assert_eq!(
+        cnn.largest_activation(Implementation::Reference),
+        8 * 33 * 50
+    );
     assert!(cnn.check().is_ok());
 }
 
@@ -91,12 +94,12 @@ fn a_stage_of_several_convolutions_halves_once() {
     );
     assert_eq!(layers[1].multiply_adds, 8 * 9 * 4 * large);
     let kept = 3 * large + 8 * large + 4 * small + 6 * 8 * 12 + 128 + 7;
-    assert_eq!(cnn.activations(Kernels::Fused), kept);
+    assert_eq!(cnn.activations(Implementation::Fused), kept);
     // What ReLU makes of the first convolution is the block's output.
     let more = 8 * large + 2 * 4 * large + 2 * 6 * small;
-    assert_eq!(cnn.activations(Kernels::Reference), kept + more);
-    for kernels in [Kernels::Fused, Kernels::Reference] {
-        assert_eq!(cnn.largest_activation(kernels), 8 * large);
+    assert_eq!(cnn.activations(Implementation::Reference), kept + more);
+    for implementation in [Implementation::Fused, Implementation::Reference] {
+        assert_eq!(cnn.largest_activation(implementation), 8 * large);
     }
     assert_eq!(cnn.largest_count(), 8 * large);
     assert!(cnn.check().is_ok());

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::AdamStep;
-use crate::ops::simd::{Isa, Kernel, Vector};
+use crate::ops::simd::{Isa, Vector, WithSimd};
 
 /// Elements that one thread updates at a time.
 const CHUNK: usize = 1 << 14;
@@ -78,7 +78,7 @@ struct Update<'a> {
     moment_2: &'a mut [f32],
 }
 
-impl Kernel for Update<'_> {
+impl WithSimd for Update<'_> {
     // A plain loop: the compiler finds the vectors of each instruction set.
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
@@ -104,7 +104,7 @@ struct Average<'a> {
     parameter: &'a [f32],
 }
 
-impl Kernel for Average<'_> {
+impl WithSimd for Average<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         for (a, p) in self.average.iter_mut().zip(self.parameter) {

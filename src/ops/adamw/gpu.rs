@@ -22,21 +22,21 @@ pub struct Store {
 impl Store {
     /// Zeros; with `averaging` the averages start from the parameters.
     pub fn new(parameters: &[CubeTensor], averaging: bool) -> Self {
-        let most_bindings = parameters[0].client.properties().hardware.max_bindings;
-        Self::with_bindings(parameters, averaging, most_bindings as usize)
+        let max_bindings = parameters[0].client.properties().hardware.max_bindings;
+        Self::with_bindings(parameters, averaging, max_bindings as usize)
     }
 
     /// The same for a device that binds so many buffers.
     pub(super) fn with_bindings(
         parameters: &[CubeTensor],
         averaging: bool,
-        most_bindings: usize,
+        max_bindings: usize,
     ) -> Self {
         let layout = Layout::new(parameters.iter().map(|tensor| tensor.shape()));
         let zeros = || upload(&parameters[0], &vec![0.0f32; layout.len]);
         let joined = join(&layout, parameters);
         Self {
-            steps: layout.steps(averaging, most_bindings),
+            steps: layout.steps(averaging, max_bindings),
             averages: averaging.then(|| joined.copy()),
             parameters: joined,
             moments_1: zeros(),
@@ -46,7 +46,7 @@ impl Store {
     }
 
     /// The buffers with these parameters in them, to be changed in place: nobody else holds parameters and
-    /// averages then, and of the moments nobody reads what [`Update::memory`] showed before.
+    /// averages then, and of the moments nobody reads what [`Update::moments`] showed before.
     pub fn own(&mut self, parameters: Vec<CubeTensor>) -> Buffers<'_> {
         let in_place = (self.layout.segments.iter().zip(&parameters))
             .all(|(segment, tensor)| is_view(tensor, &self.parameters, segment.start));
@@ -131,7 +131,7 @@ impl Update<CubeBackend> for Store {
         self.parameters()
     }
 
-    fn memory(&self) -> Moments<FloatTensor<CubeBackend>> {
+    fn moments(&self) -> Moments<FloatTensor<CubeBackend>> {
         Moments {
             moments_1: self.views(&self.moments_1),
             moments_2: self.views(&self.moments_2),
@@ -139,12 +139,12 @@ impl Update<CubeBackend> for Store {
         }
     }
 
-    fn restore(&mut self, memory: Moments<Vec<f32>>) {
+    fn restore(&mut self, moments: Moments<Vec<f32>>) {
         let Moments {
             moments_1,
             moments_2,
             averages,
-        } = memory.map(|v| upload(&self.parameters, &v));
+        } = moments.map(|v| upload(&self.parameters, &v));
         self.moments_1 = join(&self.layout, &moments_1);
         self.moments_2 = join(&self.layout, &moments_2);
         self.averages = averages.map(|averages| join(&self.layout, &averages));

@@ -18,7 +18,6 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-use anyhow::{Result, ensure};
 use burn::Tensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, NdArray};
@@ -26,7 +25,9 @@ use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn_wgpu::CubeBackend;
 
+use crate::Result;
 use crate::device;
+use crate::error::ensure;
 use crate::ops::weights::flattened;
 pub(crate) use gpu::Buffers;
 pub(crate) use plan::Layout;
@@ -131,8 +132,8 @@ pub struct Moments<T> {
 pub struct State<T = Vec<f32>> {
     /// Steps taken.
     pub time: usize,
-    /// The elements of each parameter's memory; nothing before the first step.
-    pub memory: Moments<T>,
+    /// The moments and averages of each parameter; nothing before the first step.
+    pub moments: Moments<T>,
 }
 
 /// What a backend implements. Tensors come in the order of the model's parameters.
@@ -146,10 +147,10 @@ trait Update<B: Backend> {
     ) -> Vec<FloatTensor<B>>;
 
     /// What is remembered, in the shapes of the parameters.
-    fn memory(&self) -> Moments<FloatTensor<B>>;
+    fn moments(&self) -> Moments<FloatTensor<B>>;
 
     /// Takes up what was remembered, of parameters of the same shapes.
-    fn restore(&mut self, memory: Moments<Vec<f32>>);
+    fn restore(&mut self, moments: Moments<Vec<f32>>);
 }
 
 impl AdamW {
@@ -241,15 +242,15 @@ impl AdamW {
     /// What the optimizer remembers, where it is: to be read before the next step, in which a GPU changes the
     /// moments whoever holds them.
     pub(crate) fn state(&self) -> State<Tensor<1>> {
-        let memory = match &self.store {
+        let moments = match &self.store {
             None => Moments::default(),
-            Some(Store::Cpu(store)) => store.memory().map(flat::<NdArray>),
-            Some(Store::Gpu(store)) => store.memory().map(flat::<CubeBackend>),
-            Some(Store::Reference(store)) => store.memory().clone(),
+            Some(Store::Cpu(store)) => store.moments().map(flat::<NdArray>),
+            Some(Store::Gpu(store)) => store.moments().map(flat::<CubeBackend>),
+            Some(Store::Reference(store)) => store.moments().clone(),
         };
         State {
             time: self.time,
-            memory,
+            moments,
         }
     }
 
@@ -259,7 +260,7 @@ impl AdamW {
     ///
     /// If the state is of a model of other shapes, or of another recipe.
     pub fn restore(&mut self, model: &impl Module, state: State) -> Result<()> {
-        let State { time, memory } = state;
+        let State { time, moments } = state;
         let lengths = |of: &[Vec<f32>]| of.iter().map(Vec::len).collect::<Vec<_>>();
         let expected: Vec<usize> = match time {
             0 => Vec::new(),
@@ -267,18 +268,18 @@ impl AdamW {
         };
         let averaging = time > 0 && self.average_decay.is_some();
         ensure!(
-            lengths(&memory.moments_1) == expected
-                && lengths(&memory.moments_2) == expected
-                && memory.averages.as_deref().map(lengths) == averaging.then_some(expected),
+            lengths(&moments.moments_1) == expected
+                && lengths(&moments.moments_2) == expected
+                && moments.averages.as_deref().map(lengths) == averaging.then_some(expected),
             "the optimizer's state is of another model"
         );
         self.time = time;
         self.store = (time > 0).then(|| {
             let mut store = self.new_store(model);
             match &mut store {
-                Store::Cpu(store) => store.restore(memory),
-                Store::Gpu(store) => store.restore(memory),
-                Store::Reference(store) => store.restore(memory),
+                Store::Cpu(store) => store.restore(moments),
+                Store::Gpu(store) => store.restore(moments),
+                Store::Reference(store) => store.restore(moments),
             }
             store
         });
@@ -311,7 +312,7 @@ fn step_on<B: Primitives, M: Module>(
 }
 
 fn with_averages<B: Primitives, M: Module>(store: &impl Update<B>, model: M) -> M {
-    match store.memory().averages {
+    match store.moments().averages {
         Some(averages) => put::<B, M>(model, averages, false),
         None => model,
     }
@@ -322,7 +323,7 @@ impl<T> Default for State<T> {
     fn default() -> Self {
         Self {
             time: 0,
-            memory: Moments::default(),
+            moments: Moments::default(),
         }
     }
 }
@@ -336,7 +337,7 @@ impl State<Tensor<1>> {
     pub(crate) fn read(self) -> Result<State> {
         Ok(State {
             time: self.time,
-            memory: self.memory.try_map(device::read)?,
+            moments: self.moments.try_map(device::read)?,
         })
     }
 }

@@ -73,7 +73,7 @@ impl Update<NdArray> for Store {
             .collect()
     }
 
-    fn memory(&self) -> Moments<FloatTensor<NdArray>> {
+    fn moments(&self) -> Moments<FloatTensor<NdArray>> {
         let tensors = |part: fn(&Remembered) -> Option<&SharedArray<f32>>| {
             let tensors = self.0.iter().map(|of| part(of).cloned().map(Into::into));
             tensors.collect::<Option<Vec<_>>>()
@@ -85,9 +85,9 @@ impl Update<NdArray> for Store {
         }
     }
 
-    fn restore(&mut self, memory: Moments<Vec<f32>>) {
-        let moments = memory.moments_1.into_iter().zip(memory.moments_2);
-        let mut averages = memory.averages.map(Vec::into_iter);
+    fn restore(&mut self, state: Moments<Vec<f32>>) {
+        let moments = state.moments_1.into_iter().zip(state.moments_2);
+        let mut averages = state.averages.map(Vec::into_iter);
         for (remembered, (moment_1, moment_2)) in self.0.iter_mut().zip(moments) {
             let shape = remembered.moment_1.raw_dim();
             let average = averages.as_mut().and_then(Iterator::next);

@@ -105,9 +105,9 @@ impl Layout {
     }
 
     /// The launches of a step; one, unless the device binds too few buffers.
-    pub fn steps(&self, averaging: bool, most_bindings: usize) -> Vec<Step> {
+    pub fn steps(&self, averaging: bool, max_bindings: usize) -> Vec<Step> {
         let others = fixed_bindings() + usize::from(averaging);
-        let at_once = most_bindings.saturating_sub(others).max(1);
+        let at_once = max_bindings.saturating_sub(others).max(1);
         let count = self.segments.len();
         (0..count)
             .step_by(at_once)

@@ -25,12 +25,12 @@ impl Store {
 
     /// The model after `step`.
     pub fn step<M: Module>(&mut self, step: &AdamStep, model: M, gradients: GradientsParams) -> M {
-        let memory = std::mem::take(&mut self.0);
+        let before = std::mem::take(&mut self.0);
         let mut update = Update {
             step,
             gradients,
-            before: memory.moments_1.into_iter().zip(memory.moments_2),
-            averages: memory.averages.map(Vec::into_iter),
+            before: before.moments_1.into_iter().zip(before.moments_2),
+            averages: before.averages.map(Vec::into_iter),
             after: &mut self.0,
         };
         model.map(&mut update)
@@ -55,21 +55,21 @@ impl Store {
     }
 
     /// What is remembered.
-    pub fn memory(&self) -> &Moments<Tensor<1>> {
+    pub fn moments(&self) -> &Moments<Tensor<1>> {
         &self.0
     }
 
     /// Takes up what was remembered, of parameters of the same shapes.
-    pub fn restore(&mut self, memory: Moments<Vec<f32>>) {
+    pub fn restore(&mut self, moments: Moments<Vec<f32>>) {
         let device = self.0.moments_1[0].device();
-        self.0 = memory.map(|values| {
+        self.0 = moments.map(|values| {
             let len = values.len();
             Tensor::from_data(TensorData::new(values, [len]), &device)
         });
     }
 }
 
-/// Walks over the parameters; their memory goes from `before` to `after`.
+/// Walks over the parameters; their moments go from `before` to `after`.
 struct Update<'a> {
     step: &'a AdamStep,
     gradients: GradientsParams,

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 use super::*;
 use crate::dataset::{ImageShape, Spec};
 use crate::device::BackendChoice;
-use crate::model::{Architecture, Classifier, Kernels, ModelKind};
+use crate::model::{Architecture, Classifier, Implementation, ModelKind};
 use crate::ops::wgsl::launched;
 
 const STEPS: usize = 4;
@@ -26,7 +26,7 @@ fn model(device: &Device) -> Classifier {
         hidden: vec![21],
         ..Architecture::of(ModelKind::Cnn, Spec::new(shape, 5))
     };
-    Classifier::new(&architecture, Kernels::Fused, 7, device)
+    Classifier::new(&architecture, Implementation::Fused, 7, device)
 }
 
 fn gradients(model: &Classifier, device: &Device) -> GradientsParams {
@@ -42,17 +42,17 @@ fn values(model: &Classifier) -> Vec<Vec<f32>> {
         .collect()
 }
 
-/// Weights and averages after some steps whose launches bind `most_bindings` buffers, and those of Burn's own
+/// Weights and averages after some steps whose launches bind `max_bindings` buffers, and those of Burn's own
 /// operations from the same gradients.
 fn after_steps(
     average_decay: Option<f64>,
-    most_bindings: usize,
+    max_bindings: usize,
     device: &Device,
 ) -> [[Vec<Vec<f32>>; 2]; 2] {
     let mut expected = model(device);
     let mut split = expected.clone();
     let parameters = parameters_of::<CubeBackend>(&split).unwrap();
-    let store = gpu::Store::with_bindings(&parameters, average_decay.is_some(), most_bindings);
+    let store = gpu::Store::with_bindings(&parameters, average_decay.is_some(), max_bindings);
     let mut optimizer = AdamW {
         store: Some(Store::Gpu(Box::new(store))),
         ..AdamW::new(DECAY, average_decay)
@@ -66,9 +66,9 @@ fn after_steps(
         let steps = launched.filter(|launch| launch.name == "adamw/step");
         let bound: Vec<usize> = steps.map(|launch| launch.bindings.len()).collect();
         let others = plan::fixed_bindings() + usize::from(average_decay.is_some());
-        let at_once = most_bindings - others;
+        let at_once = max_bindings - others;
         assert!(
-            bound.iter().all(|&count| count <= most_bindings),
+            bound.iter().all(|&count| count <= max_bindings),
             "{bound:?}"
         );
         assert_eq!(bound.len(), PARAMETERS.div_ceil(at_once), "{bound:?}");
@@ -89,12 +89,12 @@ fn a_step_of_several_launches_is_the_same_step() {
     for average_decay in [None, Some(0.9)] {
         let mut of_one_launch = None;
         // As many as there need be for one launch, and as few as some devices have.
-        for most_bindings in [PARAMETERS + 5, 8, 7] {
-            let [ours, theirs] = after_steps(average_decay, most_bindings, &device);
+        for max_bindings in [PARAMETERS + 5, 8, 7] {
+            let [ours, theirs] = after_steps(average_decay, max_bindings, &device);
             let pairs = ours.iter().flatten().zip(theirs.iter().flatten());
             let pairs = pairs.flat_map(|(ours, theirs)| ours.iter().zip(theirs));
             let error = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(error <= 2e-6, "{most_bindings} bindings: error {error:e}");
+            assert!(error <= 2e-6, "{max_bindings} bindings: error {error:e}");
             let [weights, averages] = &ours;
             assert_eq!(average_decay.is_none(), weights == averages);
             let moved = weights[0][0] - values(&model(&device))[0][0];

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::EPSILON;
-use crate::ops::simd::{Isa, Kernel, Vector};
+use crate::ops::simd::{Isa, Vector, WithSimd};
 
 /// Divides each channel by its root mean square; returns the factors that it is multiplied with.
 pub fn forward(isa: Isa, dims: [usize; 4], values: &mut [f32]) -> Vec<f32> {
@@ -84,7 +84,7 @@ struct Products<'a> {
     sums: &'a mut [f32],
 }
 
-impl Kernel for Products<'_> {
+impl WithSimd for Products<'_> {
     // Plain loops, here and below: the compiler finds the vectors of each instruction set.
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
@@ -113,7 +113,7 @@ struct Scale<'a> {
     factors: &'a [f32],
 }
 
-impl Kernel for Scale<'_> {
+impl WithSimd for Scale<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let planes = self.image.chunks_exact_mut(self.plane);
@@ -133,7 +133,7 @@ struct Project<'a> {
     means: &'a [f32],
 }
 
-impl Kernel for Project<'_> {
+impl WithSimd for Project<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let planes = self

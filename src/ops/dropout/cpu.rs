@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::Mask;
 use crate::ops::pcg4d::pcg4d;
-use crate::ops::simd::{Isa, Kernel, Vector};
+use crate::ops::simd::{Isa, Vector, WithSimd};
 
 /// Elements that one thread takes at a time.
 const CHUNK: usize = 1 << 12;
@@ -42,7 +42,7 @@ struct Chunk<'a> {
     mask: &'a Mask,
 }
 
-impl Kernel for Chunk<'_> {
+impl WithSimd for Chunk<'_> {
     // Plain loops: the compiler finds the vectors of each instruction set.
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {

@@ -5,10 +5,10 @@ use std::mem::MaybeUninit;
 use rayon::prelude::*;
 
 use super::paint::{Cropped, mix_in, paint};
-use super::random::{Choices, Mix};
+use super::random::{ImageRng, Mix};
 use super::{Augment, Scale, Selection};
 use crate::dataset::{MAX_CHANNELS, Spec};
-use crate::ops::simd::{Isa, Kernel, Vector};
+use crate::ops::simd::{Isa, Vector, WithSimd};
 use crate::ops::uninit::written;
 
 /// Images per unit of parallel work.
@@ -91,7 +91,7 @@ struct Rows<'a> {
     targets: &'a mut [MaybeUninit<f32>],
 }
 
-impl Kernel for Rows<'_> {
+impl WithSimd for Rows<'_> {
     // Plain loops: the compiler finds the vectors of each instruction set.
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
@@ -191,29 +191,23 @@ impl<'a> Painter<'a> {
             window,
             ..
         } = *self.batch;
-        let choices = Choices {
+        let rng = ImageRng {
             key,
             spec,
             image: window[row],
         };
         let image = self.batch.image(row);
-        paint(
-            image,
-            choices,
-            &augment,
-            &mut self.cropped,
-            &mut self.picture,
-        );
-        let partner_row = (row + choices.distance(window.len())) % window.len();
+        paint(image, rng, &augment, &mut self.cropped, &mut self.picture);
+        let partner_row = (row + rng.distance(window.len())) % window.len();
         let partner = window[partner_row];
-        let mix = choices.mix(&augment);
+        let mix = rng.mix(&augment);
         if mix != Mix::No {
-            let choices = Choices {
+            let rng = ImageRng {
                 image: partner,
-                ..choices
+                ..rng
             };
             let image = self.batch.image(partner_row);
-            paint(image, choices, &augment, &mut self.cropped, &mut self.other);
+            paint(image, rng, &augment, &mut self.cropped, &mut self.other);
         }
         let parts = mix_in(&self.other, mix, spec.shape, &mut self.picture);
         (partner, parts)

@@ -1,7 +1,7 @@
 //! What augmentation makes of the bytes of an image, on the CPU.
 
 use super::Augment;
-use super::random::{Choices, Mix, Pose, Span};
+use super::random::{ImageRng, Mix, Pose, Span};
 use crate::dataset::ImageShape;
 
 /// Mixes another image into `picture`; returns how many parts, of as many as there are pixels, are
@@ -77,7 +77,7 @@ impl Cropped {
 #[inline(always)]
 pub fn paint(
     image: &[u8],
-    choices: Choices,
+    rng: ImageRng,
     augment: &Augment,
     cropped: &mut Cropped,
     picture: &mut [u8],
@@ -88,8 +88,8 @@ pub fn paint(
         shift: [right, down],
         color,
         erased,
-    } = choices.pose(augment);
-    let ImageShape { height, width, .. } = choices.spec.shape;
+    } = rng.pose(augment);
+    let ImageShape { height, width, .. } = rng.spec.shape;
     let plane = height * width;
     // Columns that stay in the picture: of the image, and where they come to lie.
     let columns = width - right.unsigned_abs() as usize;

@@ -125,9 +125,9 @@ pub enum Mix {
     Blend(u32),
 }
 
-/// The random choices for one image in one epoch.
+/// The random numbers of one image in one epoch: functions of the key, the image and the purpose.
 #[derive(Clone, Copy)]
-pub struct Choices {
+pub struct ImageRng {
     pub key: [u32; 2],
     /// What it looks like.
     pub spec: Spec,
@@ -135,7 +135,7 @@ pub struct Choices {
     pub image: u32,
 }
 
-impl Choices {
+impl ImageRng {
     #[inline(always)]
     fn words(self, purpose: u32) -> [u32; 4] {
         pcg4d([self.key[0], self.key[1], self.image, purpose])

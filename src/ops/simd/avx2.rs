@@ -1,17 +1,17 @@
 //! AVX2 and fused multiply-add: 8 lanes, 16 registers.
 
-use super::{Kernel, Vector};
+use super::{Vector, WithSimd};
 use std::arch::x86_64::*;
 
 /// Eight `f32`.
 #[derive(Clone, Copy)]
 pub struct F32x8(__m256);
 
-/// Runs a kernel with AVX2 and FMA switched on.
+/// Runs work with AVX2 and FMA switched on.
 #[target_feature(enable = "avx2,fma,popcnt")]
-pub unsafe fn run<K: Kernel>(kernel: K) {
+pub unsafe fn run<W: WithSimd>(work: W) {
     // SAFETY: the caller, `Isa::run`, found the instruction set that this function switches on.
-    unsafe { kernel.run::<F32x8>() }
+    unsafe { work.run::<F32x8>() }
 }
 
 /// For every mask of eight lanes: the numbers of the lanes that it holds, in order.

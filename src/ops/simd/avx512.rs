@@ -1,17 +1,17 @@
 //! AVX-512: 16 lanes, 32 registers.
 
-use super::{Kernel, Vector};
+use super::{Vector, WithSimd};
 use std::arch::x86_64::*;
 
 /// Sixteen `f32`.
 #[derive(Clone, Copy)]
 pub struct F32x16(__m512);
 
-/// Runs a kernel with AVX-512 switched on.
+/// Runs work with AVX-512 switched on.
 #[target_feature(enable = "avx512f,avx2,fma,popcnt")]
-pub unsafe fn run<K: Kernel>(kernel: K) {
+pub unsafe fn run<W: WithSimd>(work: W) {
     // SAFETY: the caller, `Isa::run`, found the instruction set that this function switches on.
-    unsafe { kernel.run::<F32x16>() }
+    unsafe { work.run::<F32x16>() }
 }
 
 impl Vector for F32x16 {

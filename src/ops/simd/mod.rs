@@ -83,8 +83,8 @@ impl Isa {
         }
     }
 
-    /// Runs a kernel compiled for this instruction set.
-    pub(crate) fn run<K: Kernel>(self, kernel: K) {
+    /// Runs work compiled for this instruction set.
+    pub(crate) fn run<W: WithSimd>(self, work: W) {
         // An `Isa` can be named without asking `available`, so the machine is asked here once more
         // (a cached flag).
         assert!(
@@ -94,18 +94,18 @@ impl Isa {
         match self {
             // SAFETY: the machine has the instruction set.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => unsafe { avx512::run(kernel) },
+            Self::Avx512 => unsafe { avx512::run(work) },
             // SAFETY: the machine has the instruction set.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => unsafe { avx2::run(kernel) },
+            Self::Avx2 => unsafe { avx2::run(work) },
             // SAFETY: plain Rust, available everywhere.
-            Self::Portable => unsafe { kernel.run::<portable::F32x8>() },
+            Self::Portable => unsafe { work.run::<portable::F32x8>() },
         }
     }
 }
 
 /// Work that is written once and compiled for every instruction set.
-pub(crate) trait Kernel {
+pub(crate) trait WithSimd {
     /// Does the work. Implementations are `#[inline(always)]`.
     ///
     /// # Safety

@@ -2,10 +2,11 @@
 
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
 use burn::module::Module;
 
 use super::Learner;
+use crate::Result;
+use crate::error::ensure;
 use crate::model::{Classifier, Probabilities};
 use crate::ops::gather::Augment;
 use crate::train::inference::{EVALUATION_BATCH, Inference};
@@ -90,7 +91,7 @@ impl Learner {
         Inference {
             model: self.model(),
             normalization: self.settings.architecture.normalization,
-            kernels: self.kernels,
+            implementation: self.implementation,
             flip_average: false,
         }
     }

@@ -5,7 +5,6 @@ mod steps;
 
 use std::time::Instant;
 
-use anyhow::{Result, bail, ensure};
 use burn::Tensor;
 use burn::module::Module;
 use burn::tensor::Device;
@@ -15,7 +14,9 @@ use super::step_queue::StepQueue;
 use super::{
     Callback, Diverged, Metrics, ModelSettings, Position, Settings, State, Step, Tally, Training,
 };
-use crate::model::{Classifier, Kernels, ModelKind};
+use crate::Result;
+use crate::error::{bail, ensure};
+use crate::model::{Classifier, Implementation, ModelKind};
 use crate::ops::adamw::AdamW;
 use crate::ops::weights::{flattened, with_weights};
 use crate::train::{Batches, DeviceSplit};
@@ -28,7 +29,7 @@ pub struct Learner {
     epochs: usize,
     batch_size: usize,
     seed: u64,
-    kernels: Kernels,
+    implementation: Implementation,
     model: Classifier,
     optimizer: AdamW,
     /// `[classes]`, on the device with autodiff.
@@ -69,12 +70,17 @@ impl Learner {
             epochs: run.epochs,
             batch_size: run.batch_size,
             seed: run.seed,
-            kernels: run.kernels,
-            model: Classifier::new(&model.architecture, run.kernels, run.seed, &training_device),
+            implementation: run.implementation,
+            model: Classifier::new(
+                &model.architecture,
+                run.implementation,
+                run.seed,
+                &training_device,
+            ),
             training: training.clone(),
             class_weights: class_weights
                 .map(|weights| Tensor::from_floats(weights.as_slice(), &training_device)),
-            optimizer: run.kernels.adamw(weight_decay, average_decay),
+            optimizer: run.implementation.adamw(weight_decay, average_decay),
             device: device.clone(),
             position: Position::default(),
             tally: Tally::default(),

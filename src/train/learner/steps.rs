@@ -1,12 +1,12 @@
 //! A learner's steps: one by one by Burn's operations, or several together.
 
-use anyhow::Result;
 use burn::optim::GradientsParams;
 use burn_wgpu::CubeBackend;
 
 use super::Learner;
+use crate::Result;
 use crate::device::{self, recorder};
-use crate::model::{Classifier, Kernels};
+use crate::model::{Classifier, Implementation};
 use crate::ops::adamw::Buffers;
 use crate::ops::dropout::Dropout;
 use crate::train::step_queue::StepQueue;
@@ -55,7 +55,7 @@ impl Learner {
     /// Whether the step on such a batch can wait to be submitted with others.
     fn can_queue(&mut self, batches: &Batches, images: usize) -> bool {
         let is_whole = images == self.batch_size && !batches.is_streamed();
-        if !is_whole || self.kernels != Kernels::Fused {
+        if !is_whole || self.implementation != Implementation::Fused {
             return false;
         }
         if !self.has_tried_queue {
@@ -130,7 +130,8 @@ impl Learner {
         let targets = batch.targets.clone().autodiff();
         let weights = self.class_weights.clone();
         let head = self.model.head();
-        let (loss, sums) = (self.kernels).linear_cross_entropy(head, features, targets, weights);
+        let (loss, sums) =
+            (self.implementation).linear_cross_entropy(head, features, targets, weights);
         tally.add(sums.inner(), batch.len());
         let gradients = GradientsParams::from_grads(loss.backward(), &self.model);
         // The optimizer works in place on a model that nobody else holds.

@@ -21,7 +21,7 @@ use super::convolution::{Filters, Images, write_masked};
 use super::layout::{self, pad_planes, transpose_weights, write_outputs};
 use crate::ops::conv_relu_pool::BlockShape;
 use crate::ops::scratch::{self, LINE, cut, padded};
-use crate::ops::simd::{Isa, Kernel, Vector};
+use crate::ops::simd::{Isa, Vector, WithSimd};
 use blocks::Blocks;
 use rayon::prelude::*;
 
@@ -112,7 +112,7 @@ struct TransposeWeights<'a> {
     weights: &'a mut [f32],
 }
 
-impl Kernel for TransposeWeights<'_> {
+impl WithSimd for TransposeWeights<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let Plan {
@@ -138,7 +138,7 @@ struct Chunk<'a> {
     buffer: &'a mut [f32],
 }
 
-impl Kernel for Chunk<'_> {
+impl WithSimd for Chunk<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let Self {

@@ -20,7 +20,7 @@ use super::INACTIVE;
 use super::layout::{self, filled_up, gather_image, scatter_columns};
 use crate::ops::conv_relu_pool::BlockShape;
 use crate::ops::scratch::{self, LINE, cut, padded};
-use crate::ops::simd::{Isa, Kernel, Vector};
+use crate::ops::simd::{Isa, Vector, WithSimd};
 use lists::{Lists, list_channels};
 use rayon::prelude::*;
 
@@ -158,7 +158,7 @@ struct Chunk<'a> {
     buffer: &'a mut [f32],
 }
 
-impl Kernel for Chunk<'_> {
+impl WithSimd for Chunk<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let Self {

@@ -19,7 +19,7 @@ use super::INACTIVE;
 use super::active_list::ActiveList;
 use crate::ops::conv_relu_pool::BlockShape;
 use crate::ops::scratch::{self, LINE, cut, padded};
-use crate::ops::simd::{Isa, Kernel, Vector};
+use crate::ops::simd::{Isa, Vector, WithSimd};
 use patches::Patches;
 use rayon::prelude::*;
 
@@ -107,7 +107,7 @@ struct Chunk<'a> {
     buffer: &'a mut [f32],
 }
 
-impl Kernel for Chunk<'_> {
+impl WithSimd for Chunk<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let Self {

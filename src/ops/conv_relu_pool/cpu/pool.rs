@@ -16,34 +16,34 @@ unsafe fn relu<V: Vector>(x: V) -> V {
     }
 }
 
-/// Where the outputs of a block without a pool go: the first one's place, and from it to the ones beside and below.
+/// Where the four outputs of a block without a pool go.
 #[derive(Clone, Copy)]
-pub struct Places {
+pub struct Destination {
     pub first: *mut f32,
-    pub right: usize,
-    pub below: usize,
+    pub column_stride: usize,
+    pub row_stride: usize,
 }
 
-impl Places {
+impl Destination {
     /// From the first output to the one at a position of the block, row-major.
     #[inline(always)]
     pub fn offset(&self, position: usize) -> usize {
-        position / 2 * self.below + position % 2 * self.right
+        position / 2 * self.row_stride + position % 2 * self.column_stride
     }
 }
 
 /// Writes the four outputs of a vector of blocks without a pool, through the ReLU if there is one.
 ///
 /// # Safety
-/// As for [`Vector`], at all four places.
+/// As for [`Vector`], at all four destinations.
 #[inline(always)]
-pub unsafe fn store_block<V: Vector>(block: [V; 4], has_relu: bool, places: Places) {
+pub unsafe fn store_block<V: Vector>(block: [V; 4], has_relu: bool, to: Destination) {
     for position in 0..4 {
         let sum = block[position];
-        // SAFETY: the caller promises the instruction set and the places.
+        // SAFETY: the caller promises the instruction set and the destinations.
         unsafe {
             let value = if has_relu { relu(sum) } else { sum };
-            value.store(places.first.add(places.offset(position)));
+            value.store(to.first.add(to.offset(position)));
         }
     }
 }

@@ -36,7 +36,7 @@ use super::convolution::{Filters, Images, write_masked};
 use super::layout::{self, filled_up, scatter_columns, write_outputs};
 use crate::ops::conv_relu_pool::BlockShape;
 use crate::ops::scratch::{self, LINE, cut, padded};
-use crate::ops::simd::{Isa, Kernel, Vector};
+use crate::ops::simd::{Isa, Vector, WithSimd};
 use rayon::prelude::*;
 use tiles::Tiles;
 use weights::TransformWeights;
@@ -206,7 +206,7 @@ struct Chunk<'a> {
     buffer: &'a mut [f32],
 }
 
-impl Kernel for Chunk<'_> {
+impl WithSimd for Chunk<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let Self {

@@ -1,7 +1,7 @@
 //! Operands brought into the form that the product reads fastest.
 
 use crate::ops::scratch::LINE;
-use crate::ops::simd::{Kernel, Vector};
+use crate::ops::simd::{Vector, WithSimd};
 
 /// Copies the gradient of a layer's output, as it is before the ReLU, into rows of `stride`
 /// elements, the rest of which are zero, and adds up the rows.
@@ -18,7 +18,7 @@ pub struct GradBeforeRelu<'a> {
     pub sum: Option<&'a mut [f32]>,
 }
 
-impl Kernel for GradBeforeRelu<'_> {
+impl WithSimd for GradBeforeRelu<'_> {
     // Plain loops: the compiler finds the vectors.
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
@@ -60,7 +60,7 @@ pub struct Transpose<'a> {
     pub transposed: &'a mut [f32],
 }
 
-impl Kernel for Transpose<'_> {
+impl WithSimd for Transpose<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let Self {

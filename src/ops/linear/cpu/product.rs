@@ -5,7 +5,7 @@
 
 use super::parts;
 use crate::ops::scratch::LINE;
-use crate::ops::simd::{Isa, Kernel, Vector};
+use crate::ops::simd::{Isa, Vector, WithSimd};
 
 /// Rows of a tile that is several vectors wide; with [`Vector::ACCUMULATORS`] / 6 vectors it fills
 /// the registers.
@@ -196,7 +196,7 @@ impl Product {
     }
 }
 
-impl Kernel for Product {
+impl WithSimd for Product {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         // SAFETY: the caller promises the instruction set; `run_in_parts` and `part_of_columns`, by

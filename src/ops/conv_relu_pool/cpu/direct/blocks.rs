@@ -2,7 +2,7 @@
 
 use super::Plan;
 use crate::ops::conv_relu_pool::cpu::pool::{
-    Places, relu_max_pool, relu_max_pool_scalar, store_block,
+    Destination, relu_max_pool, relu_max_pool_scalar, store_block,
 };
 use crate::ops::scratch::LINE;
 use crate::ops::simd::Vector;
@@ -55,12 +55,12 @@ impl Blocks<'_> {
                             match shape.pool {
                                 1 => {
                                     let first = self.values.as_mut_ptr().add(at + v * V::LANES);
-                                    let places = Places {
+                                    let to = Destination {
                                         first,
-                                        right: out_channels,
-                                        below: below / 2,
+                                        column_stride: out_channels,
+                                        row_stride: below / 2,
                                     };
-                                    store_block(block, self.plan.relu, places);
+                                    store_block(block, self.plan.relu, to);
                                 }
                                 _ => self.pool(block, at + v * V::LANES),
                             }

@@ -26,7 +26,7 @@ use crate::ops::conv_relu_pool::cpu::grad_weight::patches::Patches;
 use crate::ops::conv_relu_pool::cpu::layout::{self, filled_up, scatter_columns};
 use crate::ops::conv_relu_pool::{BlockShape, INACTIVE};
 use crate::ops::scratch::{self, LINE, cut, padded};
-use crate::ops::simd::{Isa, Kernel, Vector};
+use crate::ops::simd::{Isa, Vector, WithSimd};
 use products::Products;
 use rayon::prelude::*;
 
@@ -257,7 +257,7 @@ struct Unit<'a> {
     buffer: &'a mut [f32],
 }
 
-impl Kernel for Unit<'_> {
+impl WithSimd for Unit<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let Self {

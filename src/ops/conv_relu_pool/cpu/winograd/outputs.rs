@@ -3,7 +3,7 @@
 use super::tiles::{Position, Tiles};
 use super::transforms;
 use crate::ops::conv_relu_pool::cpu::pool::{
-    Places, relu_max_pool, relu_max_pool_scalar, store_block,
+    Destination, relu_max_pool, relu_max_pool_scalar, store_block,
 };
 use crate::ops::simd::Vector;
 use std::ops::Range;
@@ -31,7 +31,7 @@ impl Tiles<'_> {
         channel: usize,
     ) {
         // SAFETY: the caller promises the instruction set, a position in an image, whose blocks
-        // have their places, and vectors that end with the block and `out_channels`.
+        // have their destinations, and vectors that end with the block and `out_channels`.
         unsafe {
             let zero = V::splat(0.0);
             let products = self.tiles_out.as_ptr().add(products);
@@ -61,7 +61,7 @@ impl Tiles<'_> {
                     let block = position.block(row, column);
                     let at = self.place(block, channel);
                     match self.plan.shape.pool {
-                        1 => store_block(sums, self.plan.relu, self.places(at)),
+                        1 => store_block(sums, self.plan.relu, self.destination(at)),
                         _ => self.pool(sums, at),
                     }
                     if !V::all_finite(sums) {
@@ -74,12 +74,12 @@ impl Tiles<'_> {
 
     /// Where the outputs of a block without a pool go that begins at `at`.
     #[inline(always)]
-    fn places(&mut self, at: usize) -> Places {
+    fn destination(&mut self, at: usize) -> Destination {
         let [_, below] = self.plan.block_steps;
-        Places {
+        Destination {
             first: self.values[at..].as_mut_ptr(),
-            right: self.plan.out_channels,
-            below: below / 2,
+            column_stride: self.plan.out_channels,
+            row_stride: below / 2,
         }
     }
 
@@ -104,10 +104,10 @@ impl Tiles<'_> {
             let sums = self.sums_directly(block, filter, self.bias[channel]);
             let at = self.place(block, channel);
             if self.plan.shape.pool == 1 {
-                let places = self.places(at);
+                let to = self.destination(at);
                 for (position, sum) in sums.into_iter().enumerate() {
                     let inactive = self.plan.relu && sum <= 0.0;
-                    self.values[at + places.offset(position)] = if inactive { 0.0 } else { sum };
+                    self.values[at + to.offset(position)] = if inactive { 0.0 } else { sum };
                 }
             } else {
                 let (value, index) = relu_max_pool_scalar(sums);

@@ -4,7 +4,7 @@ use super::transforms::{Weights, nested};
 use super::{KINDS, Plan};
 use crate::ops::conv_relu_pool::cpu::layout::{self, transpose_weights};
 use crate::ops::scratch::{LINE, cut};
-use crate::ops::simd::{Kernel, Vector};
+use crate::ops::simd::{Vector, WithSimd};
 
 /// Transforms the weights of one block of output channels for every kind of tile that occurs, to
 /// `[kind][element][Cin][channel of the block]`.
@@ -26,7 +26,7 @@ impl TransformWeights<'_> {
     }
 }
 
-impl Kernel for TransformWeights<'_> {
+impl WithSimd for TransformWeights<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let Self {

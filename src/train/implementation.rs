@@ -2,12 +2,12 @@
 
 use burn::Tensor;
 
-use crate::model::{Kernels, LinearRelu};
+use crate::model::{Implementation, LinearRelu};
 use crate::ops::adamw::AdamW;
 use crate::ops::cross_entropy::{cross_entropy, reference};
 use crate::ops::linear_cross_entropy::linear_cross_entropy;
 
-impl Kernels {
+impl Implementation {
     /// Mean loss, and the sums for the metrics: see [`cross_entropy`].
     pub fn cross_entropy(
         self,
