@@ -44,6 +44,8 @@
 //! implemented. A crate that turns it on does not compile, and is told so.
 
 #![recursion_limit = "256"]
+// burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
+#![allow(deprecated)]
 
 // What unit tests share with those in `tests`.
 #[cfg(test)]

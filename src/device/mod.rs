@@ -148,12 +148,8 @@ pub fn select_as(
 
 fn cpu(reason: &str) -> Selected {
     let threads = rayon::current_num_threads();
-    // burn-ndarray is deprecated upstream and ends with Burn 0.22; this is the one
-    // place that names it as a device.
-    #[allow(deprecated)]
-    let device = Device::ndarray();
     Selected {
-        device,
+        device: Device::ndarray(),
         backend: Backend::Cpu,
         name: format!("{}, {}", cpu_name(), count(threads, "thread")),
         reason: reason.to_string(),

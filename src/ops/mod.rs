@@ -17,9 +17,6 @@
 //! `linear_cross_entropy` is defined by the two that it joins, which the CPU takes, too.
 //! What several share lies beside them.
 
-// burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
-#![allow(deprecated)]
-
 pub mod adamw;
 pub mod channel_norm;
 pub mod conv_relu_pool;

@@ -1,8 +1,6 @@
-//! Pictures of any common format, made into images of a dataset.
+//! Pictures of any common format: decoded, turned upright, hashed and resampled.
 //!
 //! - [`load`], [`decode`]: a picture's file into a [`Picture`], within bounds of memory and time.
-//! - [`Picture::to_image`]: a picture into the shape that a model takes, by one of three rules
-//!   ([`Resize`](crate::dataset::Resize)).
 //! - [`Picture::content_hash`]: what tells whether two files show the same pixels.
 //!
 //! `image` decodes BMP, GIF, TIFF and WebP, `png` PNG, and `zune-jpeg` JPEG.
@@ -15,7 +13,6 @@ mod orientation;
 mod others;
 mod png;
 pub(crate) mod resample;
-mod resize;
 
 use std::borrow::Cow;
 
@@ -28,7 +25,6 @@ use kind::{HEAD, Kind, kind};
 pub use decoded::MAX_PIXELS;
 pub use files::{MAX_FILE_BYTES, begins_like_picture, is_called_picture, load, read};
 pub use kind::Format;
-pub use resize::grey_of;
 
 /// A picture: upright, opaque, eight bits per channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,7 +125,7 @@ impl Picture {
 }
 
 /// The luma of BT.601, which is also that of JPEG's YCbCr; exact where all three are the same.
-fn luma(rgb: [u8; 3]) -> u8 {
+pub(crate) fn luma(rgb: [u8; 3]) -> u8 {
     let [red, green, blue] = rgb.map(u32::from);
     ((299 * red + 587 * green + 114 * blue + 500) / 1000) as u8
 }

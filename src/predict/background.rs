@@ -4,7 +4,7 @@
 //! by, as Fashion-MNIST's are, touch it in a few places and leave the corners free. A pattern, or a
 //! wall and a floor, does not.
 
-use super::fit::Plane;
+use super::plane::Plane;
 
 /// Terms of a surface of the second order: 1, x, y, x², xy, y².
 const TERMS: usize = 6;

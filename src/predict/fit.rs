@@ -22,11 +22,11 @@
 //! Of several ways to scale (averaging, linear, cubic, Lanczos, leaving pixels out, each with and
 //! without sharpening) this one brings test images that were scaled up closest to themselves.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use super::background::{Background, Sample, plainness};
 use super::frame;
+use super::plane::{Area, Luma, Plane};
 use crate::dataset::{PIXELS, SIDE};
 use crate::picture::{Picture, resample::resample};
 
@@ -56,25 +56,6 @@ pub struct Fitted {
     /// Whether the object lies on a plain background. If not, `image` may show something else.
     pub is_sure: bool,
 }
-
-/// A picture in grey.
-pub(super) struct Luma<'a> {
-    pub width: usize,
-    pub height: usize,
-    /// `height × width` bytes, row by row.
-    pub values: Cow<'a, [u8]>,
-}
-
-/// Rows of values.
-pub(super) struct Plane {
-    pub width: usize,
-    pub height: usize,
-    /// `height × width` values, row by row.
-    pub values: Vec<f64>,
-}
-
-/// Columns and rows.
-pub(super) type Area = (Range<usize>, Range<usize>);
 
 impl Picture {
     /// The [image](Fitted::image) that the models are asked about.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::fit::{Area, Luma};
+use super::plane::{Area, Luma};
 
 /// A frame takes at most this share of a picture at each side.
 const THICKEST: f64 = 0.2;

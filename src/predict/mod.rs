@@ -14,6 +14,7 @@ mod files;
 mod fit;
 mod frame;
 pub mod output;
+mod plane;
 mod prepare;
 mod show;
 

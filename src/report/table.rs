@@ -3,11 +3,15 @@
 use std::borrow::Cow;
 
 use crate::model::ModelKind;
-use crate::report::evaluation::tables::{MATRIX_CLASSES, always};
+use crate::report::evaluation::LargestClass;
 use crate::report::summary::{ModelRuns, RunsSummary, Summary, TestClass};
 use crate::util::columns::{fit, width_of};
 use crate::util::statistics::MeanStd;
 use crate::util::text::{self, push_line};
+
+/// More classes than these make a confusion matrix that nobody reads: its most frequent mistakes stand
+/// in its place.
+pub const MATRIX_CLASSES: usize = 20;
 
 const WIDTH: usize = 80;
 /// Columns before the models', if no label is longer.
@@ -346,4 +350,11 @@ fn duration(value: MeanStd) -> String {
             .map_or(String::new(), |std| format!(" ± {std:.0} s"));
         format!("{minutes} min {seconds:02} s{std}")
     }
+}
+
+/// `always saying “dress”, the largest class, is right on 26.00 %`, as a line.
+pub fn always(class: &LargestClass) -> String {
+    let name = text::one_line(&class.name, 28);
+    let share = text::percent(class.share);
+    format!("always saying “{name}”, the largest class, is right on {share} %\n")
 }

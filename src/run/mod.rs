@@ -16,6 +16,7 @@ mod progress_callback;
 mod report;
 mod run_files;
 mod save_callback;
+mod seed_folders;
 mod several_runs;
 pub mod split_file;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, anyhow, ensure};
 
-use super::several_runs::{seed_path, seeds_in};
+use super::seed_folders::{seed_path, seeds_in};
 use super::{CheckpointKind, Config, RunFiles, RunFolder};
 use crate::device::{self, BackendChoice};
 use crate::report::html::{Filters, RunData, write_report};

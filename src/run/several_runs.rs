@@ -1,9 +1,7 @@
 //! Several runs that differ in their seeds, each in a folder of its own.
 
-use std::fs;
 use std::mem;
-use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Result, bail, ensure};
@@ -13,6 +11,7 @@ use super::interrupt::Interrupted;
 use super::one_run::{Shared, Siblings, draw, one_run};
 use super::progress_callback::ProgressCallback;
 use super::report::write_run_report;
+use super::seed_folders::{seed_path, seeds_in};
 use super::{Config, RunFolder};
 use crate::Error;
 use crate::report::summary::{RunsSummary, Summary};
@@ -149,24 +148,6 @@ fn with_seed(config: &Config, seed: u64) -> Settings {
         seed,
         ..config.settings.clone()
     }
-}
-
-/// Where one of several runs is.
-pub(super) fn seed_path(folder: &Path, seed: u64) -> PathBuf {
-    folder.join(format!("seed-{seed}"))
-}
-
-/// Those of the seeds that have something in a folder of several runs, which may be far fewer than a damaged
-/// configuration says.
-pub(super) fn seeds_in(folder: &Path, seeds: &RangeInclusive<u64>) -> Vec<u64> {
-    let names = fs::read_dir(folder).into_iter().flatten().flatten();
-    let names = names.map(|entry| entry.file_name());
-    let found = names.filter_map(|name| name.to_str()?.strip_prefix("seed-")?.parse().ok());
-    let mut found: Vec<u64> = found.filter(|seed| seeds.contains(seed)).collect();
-    found.sort_unstable();
-    // `seed-07` is no other seed.
-    found.dedup();
-    found
 }
 
 /// The folder of one of several runs, new or with what there is of it, and what `config.json` in it is

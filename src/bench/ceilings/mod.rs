@@ -1,8 +1,5 @@
 //! What the device can do at most: multiply-adds and traffic to memory per second, measured.
 
-// burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
-#![allow(deprecated)]
-
 pub(crate) mod gpu;
 mod ndarray;
 

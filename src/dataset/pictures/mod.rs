@@ -2,12 +2,14 @@
 //!
 //! - [`read`]: the way from the folder to the [`Dataset`].
 //! - `decode`, [`cache`]: a picture's file into an image, once; the second time the image is there.
+//! - `resize`: a picture of any size into an image of the dataset's.
 //! - `split`: the images of a part.
 //! - `inventory`: what is told of it all.
 
 pub mod cache;
 mod decode;
 mod inventory;
+mod resize;
 mod split;
 
 use std::collections::BTreeMap;

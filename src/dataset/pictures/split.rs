@@ -4,8 +4,8 @@ use anyhow::Result;
 
 use super::Pictures;
 use super::cache::ImageFile;
+use crate::dataset::pictures::resize::grey_of;
 use crate::dataset::{Images, Spec, Split};
-use crate::picture::grey_of;
 
 /// Bytes of a part's images that memory is to hold.
 pub const MAX_IN_MEMORY: usize = 1 << 30;

@@ -2,8 +2,10 @@
 
 use console::measure_text_width;
 
-use super::{Comparison, Evaluation, LargestClass, ModelEvaluation, Scores};
-use crate::report::table::{Better, Measure, Row, percent, rows, side_by_side};
+use super::{Comparison, Evaluation, ModelEvaluation, Scores};
+use crate::report::table::{
+    Better, MATRIX_CLASSES, Measure, Row, always, percent, rows, side_by_side,
+};
 use crate::util::columns::{fit, fit_apart, width_of};
 use crate::util::text;
 
@@ -16,10 +18,7 @@ const MODEL_WIDTH: usize = 26;
 /// Columns of a class in the list of mistakes.
 const LONG_NAME_WIDTH: usize = 26;
 
-/// More classes than these make a confusion matrix that nobody reads: its most frequent mistakes stand
-/// in its place.
-pub const MATRIX_CLASSES: usize = 20;
-/// How many of them.
+/// Most frequent mistakes that are told.
 pub const MISTAKES: usize = 20;
 
 /// What models are compared by on the test set.
@@ -112,13 +111,6 @@ pub fn tables(evaluation: &Evaluation) -> String {
             }),
     );
     parts.join("\n")
-}
-
-/// `always saying “dress”, the largest class, is right on 26.00 %`, as a line.
-pub fn always(class: &LargestClass) -> String {
-    let name = text::one_line(&class.name, 28);
-    let share = text::percent(class.share);
-    format!("always saying “{name}”, the largest class, is right on {share} %\n")
 }
 
 /// The classes' names in equal columns, with a gap behind them, where the rest of the line takes `others`.

@@ -7,9 +7,10 @@ use png::Compression;
 use super::RunData;
 use super::cases::{RIGHT, cell_list};
 use crate::dataset::ImageShape;
-use crate::report::evaluation::tables::{MATRIX_CLASSES, MISTAKES};
+use crate::report::evaluation::tables::MISTAKES;
 use crate::report::evaluation::{Confusion, Evaluation, ModelEvaluation};
 use crate::report::pixels::Pixels;
+use crate::report::table::MATRIX_CLASSES;
 use crate::util::markup;
 use crate::util::text;
 

@@ -3,10 +3,10 @@
 use std::slice;
 
 use super::RunData;
-use crate::report::evaluation::tables::{MATRIX_CLASSES, mean_of, measures, score_cells};
+use crate::report::evaluation::tables::{mean_of, measures, score_cells};
 use crate::report::evaluation::{Evaluation, ModelEvaluation, Scores};
 use crate::report::summary::RunsSummary;
-use crate::report::table::{Row, models, summary as summary_rows};
+use crate::report::table::{MATRIX_CLASSES, Row, models, summary as summary_rows};
 use crate::util::markup;
 use crate::util::text;
 

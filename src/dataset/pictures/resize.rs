@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::resample::resample;
-use super::{Picture, luma};
 use crate::dataset::{ImageShape, Resize};
+use crate::picture::resample::resample;
+use crate::picture::{Picture, luma};
 
 /// Which part of a picture is shown where in an image.
 #[derive(Debug, PartialEq)]
