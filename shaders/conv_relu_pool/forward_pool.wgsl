@@ -1,7 +1,7 @@
 // What forward.wgsl does with a block of sums where there is a pool: the block is a window. The
 // convolution's full-size output is never written. Needs forward.wgsl.
 
-fn store(window: Position, sums: array<vec4<f32>, 4>) {
+fn store(window: Position, sums: mat4x4<f32>) {
     // Only a variable takes an index that is not constant.
     var values = sums;
     // The first NaN wins, else the first maximum.

@@ -27,7 +27,7 @@ fn start(channel: u32) -> vec4<f32> {
     return vec4<f32>(0.0);
 }
 
-fn store(block: Position, sums: array<vec4<f32>, 4>) {
+fn store(block: Position, sums: mat4x4<f32>) {
     // Only a variable takes an index that is not constant.
     var values = sums;
     for (var c = 0u; c < 4u; c++) {

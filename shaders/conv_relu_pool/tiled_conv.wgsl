@@ -57,7 +57,7 @@ fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let tile_position = Position(
+    let tile_position = position_at(
         workgroup.z,
         workgroup.y * GROUPS * 4u,
         workgroup.x / TILES_ACROSS * TILE_HEIGHT * RUN,
@@ -70,7 +70,7 @@ fn main(
 
     // Every index of this array is known once the loops over it are unrolled, so that compilers
     // keep it in registers.
-    var sums: array<array<vec4<f32>, 4>, RUN>;
+    var sums: array<mat4x4<f32>, RUN>;
     let first_sums = start(channel);
     for (var block = 0u; block < RUN; block++) {
         for (var position = 0u; position < 4u; position++) {
@@ -128,6 +128,6 @@ fn main(
     for (var block = 0u; block < RUN; block++) {
         let row = tile_position.row + run_row + block;
         let column = tile_position.column + run_column;
-        store(Position(tile_position.image, channel, row, column), sums[block]);
+        store(position_at(tile_position.image, channel, row, column), sums[block]);
     }
 }

@@ -11,6 +11,10 @@ struct Position {
     column: u32,
 }
 
+fn position_at(image: u32, channel: u32, row: u32, column: u32) -> Position {
+    return Position(image, channel, row, column);
+}
+
 fn load_weight(out_channel: u32, in_channel: u32, tap: u32) -> f32 {
     if (out_channel >= OUT_CHANNELS || in_channel >= IN_CHANNELS) {
         return 0.0;

@@ -45,6 +45,11 @@ struct Tile {
     local: u32,
 }
 
+// Sums of products: for each of four a, of four b.
+struct Products {
+    of_a: array<mat4x4<f32>, 4>,
+}
+
 // Rows of a, [DEPTH_BLOCK][4][A_TILE], and of b, [DEPTH_BLOCK][4][4][B_QUADS]; at the end, what
 // invocations of different rows exchange, [16][QUADS].
 var<workgroup> memory: array<vec4<f32>, {{ memory }}>;
@@ -72,7 +77,7 @@ fn stage(first: u32, pitch: u32, values: mat4x4<f32>) {
 
 // Shows `mine`, which an invocation knows for each of its four a, for four b, of its own row of the
 // products, to the invocations of the other rows.
-fn exchange(tile: Tile, mine: array<vec4<f32>, 4>) {
+fn exchange(tile: Tile, mine: mat4x4<f32>) {
     // Only a variable takes an index that is not constant.
     var values = mine;
     workgroupBarrier();
@@ -94,21 +99,20 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     let number = workgroup.y * workgroups.x + workgroup.x;
-    let tile = Tile(
-        number % A_TILES * A_TILE,
-        number / A_TILES * B_TILE,
-        local % A_QUADS,
-        local / A_QUADS % B_QUADS,
-        local / QUADS,
-        workgroup.z,
-        local,
-    );
+    var tile = Tile();
+    tile.first_a = number % A_TILES * A_TILE;
+    tile.first_b = number / A_TILES * B_TILE;
+    tile.a = local % A_QUADS;
+    tile.b = local / A_QUADS % B_QUADS;
+    tile.row = local / QUADS;
+    tile.split = workgroup.z;
+    tile.local = local;
     // Every index of this array is known once the loops over it are unrolled, so that compilers
     // keep it in registers.
-    var sums: array<array<vec4<f32>, 4>, 4>;
+    var sums: Products;
     for (var i = 0u; i < 4u; i++) {
         for (var j = 0u; j < 4u; j++) {
-            sums[i][j] = vec4<f32>(0.0);
+            sums.of_a[i][j] = vec4<f32>(0.0);
         }
     }
     var bias = 0.0;
@@ -137,14 +141,14 @@ fn main(
         let staged = min(DEPTH_BLOCK, range.y - first);
         for (var depth = 0u; depth < staged; depth++) {
             let row = depth * 4u + tile.row;
-            var b: array<vec4<f32>, 4>;
+            var b: mat4x4<f32>;
             for (var j = 0u; j < 4u; j++) {
                 b[j] = memory[4u * A_STAGED + row * B_TILE + j * B_QUADS + tile.b];
             }
             for (var i = 0u; i < 4u; i++) {
                 let a = memory[row * A_TILE + i * A_QUADS + tile.a];
                 for (var j = 0u; j < 4u; j++) {
-                    sums[i][j] = fma(a, b[j], sums[i][j]);
+                    sums.of_a[i][j] = fma(a, b[j], sums.of_a[i][j]);
                 }
             }
         }

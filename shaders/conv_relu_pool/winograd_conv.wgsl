@@ -17,9 +17,8 @@
 const BLOCKS: u32 = BLOCKS_DOWN * BLOCKS_ACROSS;
 
 fn position_of(block: u32, channel: u32) -> Position {
-    return Position(
-        block / BLOCKS, channel, block / BLOCKS_ACROSS % BLOCKS_DOWN, block % BLOCKS_ACROSS,
-    );
+    let row = block / BLOCKS_ACROSS % BLOCKS_DOWN;
+    return position_at(block / BLOCKS, channel, row, block % BLOCKS_ACROSS);
 }
 
 fn depths(split: u32) -> vec2<u32> {
@@ -69,15 +68,15 @@ fn side_of(row: vec4<f32>, is_right: bool) -> f32 {
     return row.x + row.y + row.z;
 }
 
-fn finish(tile: Tile, all_sums: array<array<vec4<f32>, 4>, 4>, bias: f32) {
+fn finish(tile: Tile, all_sums: Products, bias: f32) {
     // Only a variable takes an index that is not constant.
-    var sums = all_sums;
+    var sums = all_sums.of_a;
     let channel = tile.first_b + 4u * tile.b;
     let first = start(channel);
-    var outputs: array<vec4<f32>, 4>;
+    var outputs: mat4x4<f32>;
     for (var side = 0u; side < 2u; side++) {
         let is_right = side == 1u;
-        var mine: array<vec4<f32>, 4>;
+        var mine: mat4x4<f32>;
         for (var i = 0u; i < 4u; i++) {
             mine[i] = vec4<f32>(
                 side_of(sums[i][0], is_right), side_of(sums[i][1], is_right),

@@ -51,13 +51,13 @@ fn column_of(row: vec4<f32>, column: u32) -> f32 {
     return row.y + row.z - row.w;
 }
 
-fn finish(tile: Tile, all_sums: array<array<vec4<f32>, 4>, 4>, bias: f32) {
+fn finish(tile: Tile, all_sums: Products, bias: f32) {
     // Only a variable takes an index that is not constant.
-    var sums = all_sums;
+    var sums = all_sums.of_a;
     let in_channel = tile.first_a + tile.row * A_QUADS + tile.a;
     let split_start = tile.split * (WEIGHTS + OUT_CHANNELS);
     for (var column = 0u; column < 3u; column++) {
-        var mine: array<vec4<f32>, 4>;
+        var mine: mat4x4<f32>;
         for (var i = 0u; i < 4u; i++) {
             mine[i] = vec4<f32>(
                 column_of(sums[i][0], column), column_of(sums[i][1], column),

@@ -47,7 +47,10 @@ const CLASSES: u32 = {{ classes }};
 const INVOCATIONS: u32 = {{ invocations }};
 
 const PIXELS: u32 = HEIGHT * WIDTH;
-const SIZE = vec2<u32>(WIDTH, HEIGHT);
+// Columns and rows of an image.
+fn image_size() -> vec2<u32> {
+    return vec2<u32>(WIDTH, HEIGHT);
+}
 // A row is made in groups of four pixels, of which the last may stand out.
 const ROW_GROUPS: u32 = (WIDTH + 3u) / 4u;
 const GROUPS: u32 = CHANNELS * HEIGHT * ROW_GROUPS;
@@ -107,7 +110,7 @@ struct Pose {
     erased: Rectangle,
     // Of differences from a channel's mean, and of all values of each channel, in 256ths.
     contrast: i32,
-    gains: vec3<i32>,
+    gains: vec4<i32>,
 }
 
 // A factor that is uniform around 1, in 256ths.
@@ -121,7 +124,7 @@ fn pose_of(image: u32) -> Pose {
     var pose = Pose();
     if (selection.crop > 0u) {
         let random = words(image, CROP);
-        let all = 256u * SIZE;
+        let all = 256u * image_size();
         let most = all * selection.crop / 100u;
         pose.seen = all - vec2<u32>(below(random.x, most.x + 1u), below(random.y, most.y + 1u));
         let rest = all - pose.seen;
@@ -145,13 +148,13 @@ fn pose_of(image: u32) -> Pose {
         let random = words(image, COLOR);
         let most = 256u * selection.color / 100u;
         let brightness = factor_around_1(random.y, most);
-        var tints = vec3<u32>(256u);
+        var tints = vec4<u32>(256u);
         if (CHANNELS == 3u) {
             tints.x = factor_around_1(random.z, most / 2u);
             tints.z = factor_around_1(random.w, most / 2u);
         }
         pose.contrast = i32(factor_around_1(random.x, most));
-        pose.gains = vec3<i32>((brightness * tints + 128u) >> vec3<u32>(8u));
+        pose.gains = vec4<i32>((brightness * tints + 128u) >> vec4<u32>(8u));
     }
     return pose;
 }
@@ -163,8 +166,9 @@ fn recolored(bytes: vec4<u32>, pose: Pose, channel: u32) -> vec4<u32> {
     }
     let gain = pose.gains[channel];
     let offset = gain * (256 - pose.contrast) * selection.means[channel] + 32768;
-    let values = (gain * pose.contrast * vec4<i32>(bytes) + offset) >> vec4<u32>(16u);
-    return vec4<u32>(clamp(values, vec4<i32>(0), vec4<i32>(255)));
+    let values = (gain * pose.contrast * vec4<i32>(bytes) + offset) / 65536;
+    let above = select(values, vec4<i32>(255), values > vec4<i32>(255));
+    return vec4<u32>(select(above, vec4<i32>(0), values < vec4<i32>(0)));
 }
 
 // A byte of the images.
@@ -174,15 +178,15 @@ fn byte_at(index: u32) -> u32 {
 
 // Where the middle of a pixel of a cropped image lies in the whole one, in 256ths.
 fn place_in_whole(pose: Pose, pixel: vec2<u32>) -> vec2<u32> {
-    let middle = pose.seen_first + (2u * pixel + 1u) * pose.seen / (2u * SIZE);
-    return min(max(middle, vec2<u32>(128u)) - 128u, 256u * (SIZE - 1u));
+    let middle = pose.seen_first + (2u * pixel + 1u) * pose.seen / (2u * image_size());
+    return min(max(middle, vec2<u32>(128u)) - 128u, 256u * (image_size() - 1u));
 }
 
 // A pixel of a cropped channel: between four of the whole one, to the nearest.
 fn cropped_byte(plane: u32, pose: Pose, pixel: vec2<u32>) -> u32 {
     let place = place_in_whole(pose, pixel);
     let low = place >> vec2<u32>(8u);
-    let high = min(low + 1u, SIZE - 1u);
+    let high = min(low + 1u, image_size() - 1u);
     let part = place & vec2<u32>(255u);
     let rows = (plane * HEIGHT + vec2<u32>(low.y, high.y)) * WIDTH;
     let left = vec2<u32>(byte_at(rows.x + low.x), byte_at(rows.y + low.x));
@@ -201,10 +205,11 @@ fn four_bytes(plane: u32, pose: Pose, row: i32, column: i32) -> vec4<u32> {
     let columns = vec4<i32>(column) + vec4<i32>(0, 1, 2, 3);
     let is_inside = (columns >= vec4<i32>(0)) & (columns < vec4<i32>(i32(WIDTH)));
     if (selection.crop > 0u) {
-        let xs = vec4<u32>(clamp(columns, vec4<i32>(0), vec4<i32>(i32(WIDTH) - 1)));
         var bytes: vec4<u32>;
         for (var i = 0u; i < 4u; i++) {
-            bytes[i] = cropped_byte(plane, pose, vec2<u32>(xs[i], u32(row)));
+            if (is_inside[i]) {
+                bytes[i] = cropped_byte(plane, pose, vec2<u32>(u32(column + i32(i)), u32(row)));
+            }
         }
         return select(vec4<u32>(), recolored(bytes, pose, plane % CHANNELS), is_inside);
     }
@@ -265,11 +270,13 @@ fn mix_of(image: u32) -> Mix {
     mix.distance = 1u + below(random.y, selection.len - 1u);
     if (kind < selection.cutmix) {
         // The greater of two uniform sides: their product's share of the image is uniform.
-        let size = vec2<u32>(1u) + max(below_size(random.zz), below_size(random.ww));
-        let center = below_size(words(image, CUT).xy);
+        let sides = below_size(vec2<u32>(random.z, random.z));
+        let size = vec2<u32>(1u) + max(sides, below_size(vec2<u32>(random.w, random.w)));
+        let place = words(image, CUT);
+        let center = below_size(vec2<u32>(place.x, place.y));
         let before = size / 2u;
         mix.cut.low = max(center, before) - before;
-        mix.cut.high = min(center + size - before, SIZE);
+        mix.cut.high = min(center + size - before, image_size());
         let cut = mix.cut.high - mix.cut.low;
         mix.parts -= cut.x * cut.y;
     } else if (kind < selection.cutmix + selection.mixup) {

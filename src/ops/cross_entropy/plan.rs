@@ -14,15 +14,15 @@ pub fn step(batch: usize, classes: usize, is_weighted: bool) -> Launch {
         template: match is_weighted {
             false => template!(
                 "cross_entropy/equal_weights",
-                "cross_entropy/step",
                 "cross_entropy/totals",
-                "reduce/tree_sum"
+                "reduce/tree_sum",
+                "cross_entropy/step"
             ),
             true => template!(
                 "cross_entropy/class_weights",
-                "cross_entropy/step",
                 "cross_entropy/totals",
-                "reduce/tree_sum"
+                "reduce/tree_sum",
+                "cross_entropy/step"
             ),
         },
         values: vec![

@@ -18,7 +18,7 @@ pub fn gather<Q: Queue>(
     let batch_images = queue.empty(&images_dims(spec.shape, batch), DType::F32);
     let batch_targets = queue.empty(&[batch, spec.classes], DType::F32);
     queue.launch(
-        plan::batch(spec, batch),
+        plan::batch(spec, batch, queue.class()),
         &[
             images,
             labels,

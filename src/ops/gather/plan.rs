@@ -6,19 +6,27 @@
 use super::Selection;
 use super::random::{COLOR, CROP, CUT, ERASE, MIX, POSE};
 use crate::dataset::{ImageShape, MAX_CHANNELS, Spec};
+use crate::device::AdapterClass;
 use crate::ops::wgsl::{Launch, grid, template};
 
-const INVOCATIONS: usize = 64;
+/// Invocations of an image on software adapters, where each costs something by itself, and on others, where a
+/// batch is too few workgroups to hide what they wait for.
+const INVOCATIONS: [usize; 2] = [64, 256];
 /// Words of the shader's `Selection`.
 pub const PARAMETERS: usize = 14 + 3 * MAX_CHANNELS;
 
 /// A batch of so many images. One pipeline serves all of a dataset: what differs is in [`parameters`].
-pub fn batch(spec: &Spec, len: usize) -> Launch {
+pub fn batch(spec: &Spec, len: usize, class: AdapterClass) -> Launch {
     let ImageShape {
         channels,
         height,
         width,
     } = spec.shape;
+    let [software, other] = INVOCATIONS;
+    let invocations = match class {
+        AdapterClass::Software => software,
+        AdapterClass::Integrated | AdapterClass::Discrete => other,
+    };
     Launch {
         name: "gather/batch",
         template: template!("random/pcg4d", "gather/batch"),
@@ -33,7 +41,7 @@ pub fn batch(spec: &Spec, len: usize) -> Launch {
             ("cut", CUT as usize),
             ("color", COLOR as usize),
             ("crop", CROP as usize),
-            ("invocations", INVOCATIONS),
+            ("invocations", invocations),
         ],
         grid: grid([len, 1, 1]),
     }

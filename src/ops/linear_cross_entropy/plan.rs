@@ -91,9 +91,9 @@ pub fn plan(
         sums: Launch {
             name: "linear_cross_entropy/sums",
             template: template!(
-                "linear_cross_entropy/sums",
                 "cross_entropy/totals",
-                "reduce/tree_sum"
+                "reduce/tree_sum",
+                "linear_cross_entropy/sums"
             ),
             values: totals,
             grid: grid([blocks + 1, 1, 1]),
