@@ -12,14 +12,13 @@
 // never wait for each other. Measured under software Vulkan (32 -> 64 channels, 14x14, batch 128):
 // 49 ms, against 124 for adding, per window, the weights loaded from where the winner points.
 
-// The rows of blocks that reach the tile: its own and one on each side.
-const REACHING_ROWS: u32 = TILE_HEIGHT * RUN + 2;
-
 fn stage_tile(position: Position, first_channel: u32, local: u32) {
-    for (var i = local; i < CHANNEL_BLOCK * REACHING_ROWS * TILE_PAIRS; i += INVOCATIONS) {
+    // The rows of blocks that reach the tile: its own and one on each side.
+    let reaching_rows = TILE_HEIGHT * RUN + 2u;
+    for (var i = local; i < CHANNEL_BLOCK * reaching_rows * TILE_PAIRS; i += INVOCATIONS) {
         let pair = i % TILE_PAIRS;
-        let reaching_row = i / TILE_PAIRS % REACHING_ROWS;
-        let channel = i / (TILE_PAIRS * REACHING_ROWS);
+        let reaching_row = i / TILE_PAIRS % reaching_rows;
+        let channel = i / (TILE_PAIRS * reaching_rows);
         let block_row = i32(position.row + reaching_row) - 1;
         let column = i32(2u * (position.column + pair)) - i32(PADDING);
         let left = load_grad(position.image, first_channel + channel, block_row, column);

@@ -82,7 +82,7 @@ pub struct ModelReport {
     /// Median time per step where the same kernels are launched one by one, by Burn's operations, instead of
     /// several steps together; none where they always are.
     pub one_by_one_ms: Option<f64>,
-    /// Of a median step, the share in which no kernel runs on the GPU, 0 to 1; none where the GPU has no clock.
+    /// Share of a median step in which no kernel runs on the GPU, 0 to 1; none where the GPU has no timestamps.
     /// The kernels are timed one by one: where they overlap otherwise, there is less idle time than this says.
     pub idle_share: Option<f64>,
     /// Kernels launched on the GPU, Burn's own included.
@@ -118,7 +118,7 @@ pub struct KernelReport {
     pub calls_per_step: f64,
     /// Time of all its calls.
     pub ms_per_step: f64,
-    /// Of the time of all kernels, 0 to 1.
+    /// Share of the time of all kernels, 0 to 1.
     pub share: f64,
 }
 

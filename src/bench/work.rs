@@ -1,4 +1,4 @@
-//! What a training step has to compute and to move at least.
+//! The least that a training step has to compute and to move.
 
 use crate::model::Architecture;
 

@@ -50,7 +50,7 @@ pub fn assemble(
     let shares = Shares::wanted(&name, &given, train.len(), &asked)?;
     let is_complete = shares.are_none();
     let mut warnings = Vec::new();
-    // Of Fashion-MNIST nothing is to be found out, nor made.
+    // Fashion-MNIST's parts and classes are known.
     if with_validation {
         let splits = [Some(&train), validation.as_ref(), test.as_ref()];
         let contents = splits.map(|split| split.map(contents).unwrap_or_default());

@@ -1,4 +1,4 @@
-//! Which part each picture is for, where nobody has decided that.
+//! Assigns pictures to parts (train, validation, test) where the dataset does not say.
 //!
 //! A picture's place is a number from 0 to 1, a hash of the seed and of what the picture is: of its
 //! pixels, or of the group that it belongs to. What lies below the share of the test part is for that,
@@ -113,7 +113,7 @@ pub fn assign(items: &[Item<'_>], seed: u64, shares: Shares) -> Vec<Part> {
 
 /// Items that stay together.
 struct Unit {
-    /// Whether it is of no group.
+    /// Whether the unit belongs to no group.
     is_single: bool,
     place: f64,
     labels: BTreeSet<u16>,

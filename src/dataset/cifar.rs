@@ -23,7 +23,7 @@ const SHAPE: ImageShape = ImageShape {
 };
 const VALUES: usize = 3 * 32 * 32;
 
-/// Which of the two forms files have.
+/// The two file formats: CIFAR-10 and CIFAR-100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// `data_batch_1.bin` and so on, `test_batch.bin`, `batches.meta.txt`.

@@ -138,7 +138,7 @@ fn is_loopback(url: &str) -> bool {
         .is_ok_and(|url| url.scheme_str() == Some("http") && url.host() == Some("127.0.0.1"))
 }
 
-/// What went wrong with TLS, if that did.
+/// The TLS error behind an error, if there is one.
 fn tls_error(error: &Error) -> Option<&rustls::Error> {
     let error = error.downcast_ref::<io::Error>()?;
     error.get_ref()?.downcast_ref()

@@ -1,4 +1,4 @@
-//! What a dataset holds, whatever its name and its folder, packed or not.
+//! A digest of a dataset's contents, independent of its name, its folder and its compression.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -17,14 +17,14 @@ const SHORT: usize = 8;
 /// with, if the dataset has such a part; the same to test with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetDigest {
-    /// Of all files.
+    /// Digest of all parts.
     pub all: String,
-    /// Of the two to test with.
+    /// Digest of the test images and labels.
     pub test: String,
 }
 
 impl DatasetDigest {
-    /// Of a dataset with these [sums](super::Split::sums) of its parts.
+    /// The digest of a dataset whose parts have these [sums](super::Split::sums).
     pub fn new(train: &[String; 2], validation: Option<&[String; 2]>, test: &[String; 2]) -> Self {
         Self {
             all: of([Some(train), validation, Some(test)]
@@ -35,12 +35,12 @@ impl DatasetDigest {
         }
     }
 
-    /// What [`test`](Self::test) is with these [sums](super::Split::sums) of the test images.
+    /// The value of [`test`](Self::test) for test images with these [sums](super::Split::sums).
     pub fn of_test(test: &[String; 2]) -> String {
         of(test)
     }
 
-    /// What another dataset does not have the same, in words.
+    /// How another dataset differs, in words.
     pub fn difference(&self, other: &Self) -> &'static str {
         match self.test == other.test {
             true => {

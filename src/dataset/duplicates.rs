@@ -16,7 +16,7 @@ pub struct Item {
     pub part: Part,
 }
 
-/// What is there more than once, by the numbers of the images.
+/// Images that occur more than once, by index.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Duplicates {
     /// Images to train on, each with one of another part that is the same.

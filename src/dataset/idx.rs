@@ -26,11 +26,11 @@ use crate::{Error, Result};
 /// The most images or labels a file may declare: far more than any dataset of this format has.
 pub const MAX_ITEMS: usize = 1_000_000;
 
-/// Of images with rows and columns, or with channels before them.
+/// Magic numbers of images: rows and columns, or channels, rows and columns.
 const GREY_MAGIC: u32 = 0x0803;
 const CHANNELS_MAGIC: u32 = 0x0804;
 const LABELS_MAGIC: u32 = 0x0801;
-/// Of labels of two bytes each.
+/// Magic number of labels of two bytes each.
 const WIDE_LABELS_MAGIC: u32 = 0x0b01;
 /// Size of the first allocation; each further one doubles it, up to the declared size.
 const FIRST_CHUNK: usize = 1 << 20;

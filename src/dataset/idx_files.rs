@@ -24,7 +24,7 @@ use crate::util::text::{count, is_unprintable};
 /// The files of a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdxSet {
-    /// What stands in front of all names, in lower case with hyphens: `emnist-letters`; often nothing.
+    /// The prefix of all names, in lower case with hyphens: `emnist-letters`; often nothing.
     pub prefix: String,
     /// Images to train on, and their labels.
     pub train: [PathBuf; 2],

@@ -14,7 +14,7 @@ pub enum Images {
     Packed(Vec<u8>),
     /// Images among the bytes of something else, which are not copied.
     Scattered {
-        /// What has them.
+        /// The mapped file that holds them.
         bytes: SharedBytes,
         /// Where in it each image begins.
         starts: Vec<usize>,

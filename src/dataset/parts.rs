@@ -10,7 +10,7 @@ pub const MAX_CLASSES: usize = 1000;
 /// The longest side of an image that a file may declare, in pixels.
 pub const MAX_SIDE: usize = 4096;
 
-/// What images of a dataset are for.
+/// The part of a dataset that an image belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Part {
     /// To train on.
@@ -35,14 +35,14 @@ impl Part {
     }
 }
 
-/// Something of each part that a dataset has: images to train on in any case.
+/// One value for each part of a dataset. The training part is always there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parts<T> {
-    /// Of [`Part::Train`].
+    /// For [`Part::Train`].
     pub train: T,
-    /// Of [`Part::Validation`].
+    /// For [`Part::Validation`], if the dataset has it.
     pub validation: Option<T>,
-    /// Of [`Part::Test`].
+    /// For [`Part::Test`], if the dataset has it.
     pub test: Option<T>,
 }
 
@@ -55,7 +55,7 @@ pub struct Labelled {
     pub labels: Vec<u16>,
 }
 
-/// A dataset as the files hold it that store images as arrays.
+/// A dataset as read from files that store images as arrays (IDX, NPZ, CIFAR).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrays {
     /// The size of each image.
@@ -111,12 +111,11 @@ pub(super) fn numbered_classes(train: &[u16]) -> Vec<String> {
     (0..classes).map(|class| format!("class {class}")).collect()
 }
 
-/// Makes sure that each of these labels, which are from `source`, is that of one of so many classes,
-/// which `classes_of` has.
+/// Makes sure that each label of `source` is below `classes`, the number of classes that `classes_of` has.
 ///
 /// # Errors
 ///
-/// If one is not: its label, and how many there are of it.
+/// Names the first label that is not, and how many images have it.
 pub(super) fn check_labels(
     source: &str,
     labels: &[u16],

@@ -1,4 +1,4 @@
-//! Which dataset a folder or a file holds, decided by what is in it.
+//! Finds out which dataset a folder or a file holds, from its contents.
 
 use std::fs::{self, File};
 use std::io::Read;

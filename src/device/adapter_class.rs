@@ -1,4 +1,4 @@
-//! What kernels are chosen for.
+//! Classes of adapters, for which kernels are chosen.
 
 use std::sync::Mutex;
 

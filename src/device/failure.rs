@@ -1,4 +1,4 @@
-//! What no function returns as an error: a GPU has no memory left, or is gone; the system has no
+//! Failures that no function returns as an error: a GPU has no memory left, or is gone; the system has no
 //! memory left, or no thread.
 //!
 //! A GPU's fault is noticed on threads of Burn's and the driver's, while the rest of the program

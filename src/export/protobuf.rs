@@ -1,4 +1,4 @@
-//! As much of Protocol Buffers' wire format as writing a file takes.
+//! The part of Protocol Buffers' wire format that writing a file needs.
 
 const VARINT: u8 = 0;
 const BYTES: u8 = 2;

@@ -1,4 +1,4 @@
-//! What a model is made of.
+//! The architecture of a model: its layers and their sizes.
 
 use burn::tensor::Shape;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! What a model says of images.
+//! A model's probabilities of images.
 
 /// A matrix with a row for each image: the probability of each class, in the order of the labels.
 /// The row of a model that diverged is NaN.

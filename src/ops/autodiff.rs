@@ -42,7 +42,7 @@ where
 /// The node of the graph.
 struct CustomVjp<F>(PhantomData<fn() -> F>);
 
-/// What the node saves of the forward pass.
+/// The state that the node saves from the forward pass.
 #[derive(Clone)]
 struct Closure<F>(F);
 

@@ -227,7 +227,7 @@ pub mod launched {
     /// A launch on a device.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Launched {
-        /// Of the kernel.
+        /// The kernel's name.
         pub name: &'static str,
         /// Its text.
         pub code: String,

@@ -1,4 +1,4 @@
-//! What the decoders of all formats give, refuse and say; from that to an opaque, upright picture.
+//! The common result and errors of all decoders, and the way from it to an opaque, upright picture.
 
 use anyhow::{Error, Result, anyhow, ensure};
 

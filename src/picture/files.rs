@@ -1,4 +1,4 @@
-//! Which files are pictures, and reading them.
+//! Recognises pictures' files, and reads them.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};

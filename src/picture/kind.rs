@@ -1,4 +1,4 @@
-//! What a file is, as its first bytes tell: whatever its name ends in.
+//! The kind of a file, by its first bytes, whatever its name.
 
 use serde::{Deserialize, Serialize};
 

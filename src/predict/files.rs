@@ -1,4 +1,4 @@
-//! Which files are meant, and reading them.
+//! Finds the pictures that arguments name, and reads them.
 
 use std::fs;
 use std::io;

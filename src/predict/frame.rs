@@ -13,7 +13,7 @@ const SHADE: u8 = 16;
 /// How much most pixels change, all in one direction, where a frame ends.
 const STEP: i16 = 10;
 
-/// What lies inside of all frames; the whole picture if there is none.
+/// The area inside of all frames; the whole picture if there is none.
 ///
 /// A frame's lines are each of one shade, and after the last one there is a step nearly all along
 /// it. Light that falls off makes no step, and an object only makes one where it is.

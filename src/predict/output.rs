@@ -1,4 +1,4 @@
-//! What the models say of a picture, for people and for programs.
+//! Predictions for a picture, as text and as JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::util::text::{self, push_line};
 /// A model's name and the probabilities it gives the classes, in the order of the labels.
 pub type Prediction<'a> = (&'a str, Vec<f32>);
 
-/// What a model says that is not sure enough.
+/// The answer of a model whose probability is below the threshold.
 const UNSURE: &str = "unsure";
 /// Classes that are shown of a picture.
 const MAX_CLASSES: usize = 10;

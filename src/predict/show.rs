@@ -1,4 +1,4 @@
-//! What the models saw, as files for people who wonder.
+//! The models' input images as files, for `--show`.
 
 use std::collections::HashSet;
 use std::ffi::OsString;

@@ -1,4 +1,4 @@
-//! What a device does, as data: buffers, shaders, and the launches in their order.
+//! A device's work as data: buffers, shaders, and the launches in their order.
 //!
 //! A program is written down without a device, from the same plans that Burn's operations launch, and is
 //! carried out by whoever can run WebGPU: the page of [`web`](crate::web) does, and, on a GPU, training.

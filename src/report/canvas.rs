@@ -1,4 +1,4 @@
-//! What pictures are drawn on, and what they share: colours, font and smooth edges.
+//! The canvas of all drawn pictures, with their colours, font and smooth edges.
 //!
 //! A picture is drawn at twice its size and averaged down, which smooths lines, areas, markers and
 //! glyph positions alike: plotters itself smooths one-pixel lines only. The font comes with the

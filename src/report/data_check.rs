@@ -1,4 +1,4 @@
-//! What a dataset holds, before anything is trained on it.
+//! `fmnist data check`: the contents of a dataset, and what may be wrong with it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

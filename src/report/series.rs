@@ -1,4 +1,4 @@
-//! What a chart of learning curves shows: values over the epochs, of one run or of several.
+//! The series of a chart of learning curves: values over the epochs, of one run or of several.
 
 use std::collections::BTreeMap;
 
@@ -55,9 +55,9 @@ impl Metric {
 /// The images a curve is measured on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Those trained on.
+    /// Training images.
     Training,
-    /// Those held out.
+    /// Validation images.
     Validation,
 }
 

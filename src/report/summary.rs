@@ -14,7 +14,7 @@ use crate::util::whole_file;
 /// Bytes of `summary.json`, far more than it has.
 const FILE_LIMIT: u64 = 1 << 20;
 
-/// What was trained on what, and what came of it.
+/// The summary of a run: device, dataset, models, and the results of each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// Name of the dataset.
@@ -128,7 +128,7 @@ impl Summary {
     }
 }
 
-/// What runs came to that differ in nothing but their seed.
+/// The summary of runs that differ in nothing but their seed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RunsSummary {
     /// Name of the dataset.

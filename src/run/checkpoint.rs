@@ -47,7 +47,7 @@ pub struct Checkpoint<T = Vec<f32>> {
     pub state: State<T>,
 }
 
-/// What a checkpoint belongs to.
+/// The run and the model that a checkpoint belongs to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunIdentity {
     /// Which model of the run.

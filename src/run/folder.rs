@@ -40,7 +40,7 @@ const CHECKPOINT_LIMIT: u64 = 512 << 20;
 pub enum CheckpointKind {
     /// To go on from: the training as it was last saved.
     Last,
-    /// To use: the weights after the last epoch, without the optimizer's memory.
+    /// To use: the weights after the last epoch, without the optimizer's moments.
     Model,
     /// Likewise, after the epoch with the highest validation accuracy so far.
     Best,
@@ -300,7 +300,7 @@ impl RunFolder {
     }
 }
 
-/// What a checkpoint is that cannot be used.
+/// Why a checkpoint cannot be used.
 pub fn unusable(path: &Path) -> String {
     format!("{} cannot be used", path.display())
 }

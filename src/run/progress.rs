@@ -1,4 +1,4 @@
-//! What a person sees while the models train.
+//! Progress bars and lines while the models train.
 //!
 //! What is for people goes to stderr, so that stdout holds the final table only and a redirected
 //! `fmnist train > result.txt` still shows its progress. What is for programs goes to stdout.
@@ -189,7 +189,7 @@ pub struct ModelProgress {
     images_per_epoch: usize,
     epoch: usize,
     images_in_epoch: usize,
-    /// Of those, the ones trained on before the epoch's clock started.
+    /// Images of this epoch that were trained on before its clock started.
     images_before: usize,
     /// Since the first [`begin_epoch`](Self::begin_epoch).
     images_in_all: usize,

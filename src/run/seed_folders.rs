@@ -9,8 +9,8 @@ pub(super) fn seed_path(folder: &Path, seed: u64) -> PathBuf {
     folder.join(format!("seed-{seed}"))
 }
 
-/// Those of the seeds that have something in a folder of several runs, which may be far fewer than a damaged
-/// configuration says.
+/// Those of `seeds` that have a folder in a folder of several runs. Of a damaged configuration's `seeds` they may
+/// be very few.
 pub(super) fn seeds_in(folder: &Path, seeds: &RangeInclusive<u64>) -> Vec<u64> {
     let names = fs::read_dir(folder).into_iter().flatten().flatten();
     let names = names.map(|entry| entry.file_name());

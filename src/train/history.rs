@@ -1,4 +1,4 @@
-//! What each epoch of a run reached.
+//! The history of a run: the metrics of each epoch.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! What a training step needs besides the model, in both forms.
+//! Loss, dropout and optimizer of a training step: the project's kernels, or Burn's operations.
 
 use burn::Tensor;
 

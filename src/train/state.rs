@@ -24,7 +24,7 @@ pub struct State<T = Vec<f32>> {
     pub position: Position,
     /// The elements of each parameter, in the model's order.
     pub weights: Vec<T>,
-    /// What the optimizer remembers.
+    /// The optimizer's moments.
     pub optimizer: adamw::State<T>,
 }
 

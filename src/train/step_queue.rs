@@ -32,7 +32,7 @@ pub struct StepQueue {
     class_weights: Option<CubeTensor>,
     /// Inputs that are the masks of dropout.
     masks: Vec<String>,
-    /// Of the batches of the steps that wait: which epoch they are of, and what they are made from.
+    /// The epoch of the batches that wait, and the buffers that they are gathered from.
     epoch: Option<([u32; 2], [CubeTensor; 4])>,
     /// Where shared tensors were when they were bound last.
     bound: BTreeMap<&'static str, Bound>,

@@ -1,4 +1,4 @@
-//! What no other module owns: words, numbers and their order for people, files that are never
+//! Helpers without another home: words, numbers and their order for people, files that are never
 //! half-written, means.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

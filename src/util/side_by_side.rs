@@ -4,7 +4,7 @@ use anyhow::{Error, Result, anyhow};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
-/// What `work` makes of each of these, all at once: each has an equal share of as many threads as the current pool
+/// Applies `work` to each of these, all at once: each has an equal share of as many threads as the current pool
 /// has, and for parallel loops within it no others. One alone is done on the current pool.
 ///
 /// # Errors

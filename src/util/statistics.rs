@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What repeated runs came to.
+/// Mean and standard deviation of repeated runs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MeanStd {
     /// Their mean.
@@ -34,7 +34,7 @@ impl MeanStd {
 }
 
 impl From<f64> for MeanStd {
-    /// What a single run came to.
+    /// The value of a single run.
     fn from(value: f64) -> Self {
         Self {
             mean: value,

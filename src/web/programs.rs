@@ -17,12 +17,12 @@ pub const EVALUATION_BATCH: usize = 125;
 pub struct Programs {
     /// All shaders. A program has none of its own: its launches name these by their numbers.
     shaders: Vec<Pipeline>,
-    /// Of each model, by its name, and by what it does.
+    /// Programs by the model's name, then by what they do.
     models: BTreeMap<&'static str, BTreeMap<&'static str, Program>>,
 }
 
 impl Programs {
-    /// Those of all models.
+    /// The programs of all models of these settings.
     ///
     /// # Panics
     ///

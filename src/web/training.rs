@@ -1,4 +1,4 @@
-//! What a page trains with: how, and perhaps on which images.
+//! The training part of a page's data: the settings, and images if there are any.
 
 use anyhow::{Result, ensure};
 use serde::Serialize;

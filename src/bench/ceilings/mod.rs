@@ -1,4 +1,4 @@
-//! What the device can do at most: multiply-adds and traffic to memory per second, measured.
+//! The device's ceilings, measured: multiply-adds per second, and memory traffic in bytes per second.
 
 pub(crate) mod gpu;
 mod ndarray;

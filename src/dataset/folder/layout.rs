@@ -1,4 +1,4 @@
-//! Which folders are those of parts, and which those of classes.
+//! Tells folders of parts (train, validation, test) from folders of classes.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

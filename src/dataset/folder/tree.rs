@@ -107,7 +107,7 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Whether its pictures lie in folders in it, and none beside those.
+    /// Whether all of its pictures lie in subfolders.
     pub(super) fn is_of_folders(&self) -> bool {
         self.count > 0 && self.pictures.is_empty()
     }
@@ -123,7 +123,7 @@ impl Folder {
     }
 }
 
-/// What lies in a folder, not in folders in it, in any order.
+/// The direct entries of a folder, in any order.
 ///
 /// # Errors
 ///

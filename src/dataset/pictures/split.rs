@@ -1,4 +1,4 @@
-//! The images of a part: in memory, or, if they are many, where the cache's file is mapped.
+//! The images of a part: in memory, or mapped from the cache's file where they are too many for it.
 
 use anyhow::Result;
 
@@ -7,11 +7,11 @@ use super::cache::ImageFile;
 use crate::dataset::pictures::resize::grey_of;
 use crate::dataset::{Images, Spec, Split};
 
-/// Bytes of a part's images that memory is to hold.
+/// The most bytes that a part's images may take in memory.
 pub const MAX_IN_MEMORY: usize = 1 << 30;
 
 impl Pictures {
-    /// The images of these pictures, of which memory holds `most_in_memory` bytes.
+    /// The images of these pictures: in memory if they take at most `most_in_memory` bytes, else mapped.
     pub fn split(&self, spec: Spec, pictures: &[usize], most_in_memory: usize) -> Result<Split> {
         let file = &self.images;
         let is_grey = |&index: &usize| self.info(index).is_some_and(|info| info.is_grey);

@@ -11,9 +11,9 @@ const INVOCATIONS: usize = 256;
 
 /// Where gradients lie in their buffer.
 pub enum Gradients<'a> {
-    /// As the parameters in theirs.
+    /// Gradients in the order of the parameters.
     LaidOut,
-    /// As sums that are still to be taken, of each parameter, by their first element.
+    /// As partial sums, of each parameter those that begin at this element of the buffer.
     Sums(&'a [PartialSums<usize>]),
 }
 

@@ -116,7 +116,7 @@ enum Store {
     Reference(reference::Store),
 }
 
-/// What is remembered of each parameter, in the model's order.
+/// The moments of each parameter, in the model's order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moments<T> {
     /// Running means of the gradients.
@@ -146,7 +146,7 @@ trait Update<B: Backend> {
         gradients: Vec<FloatTensor<B>>,
     ) -> Vec<FloatTensor<B>>;
 
-    /// What is remembered, in the shapes of the parameters.
+    /// The moments, in the shapes of the parameters.
     fn moments(&self) -> Moments<FloatTensor<B>>;
 
     /// Takes up what was remembered, of parameters of the same shapes.
@@ -239,7 +239,7 @@ impl AdamW {
         }
     }
 
-    /// What the optimizer remembers, where it is: to be read before the next step, in which a GPU changes the
+    /// The optimizer's moments, where they are: to be read before the next step, in which a GPU changes the
     /// moments whoever holds them.
     pub(crate) fn state(&self) -> State<Tensor<1>> {
         let moments = match &self.store {

@@ -10,7 +10,7 @@ use crate::device::recorder;
 use crate::ops::ndarray_tensor::{floats, into_vec, tensor};
 use crate::ops::simd::Isa;
 
-/// What AdamW remembers of each parameter.
+/// AdamW's state of each parameter.
 pub struct Store(Vec<Remembered>);
 
 /// Arrays of the parameter's shape in row-major order.

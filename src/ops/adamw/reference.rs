@@ -8,7 +8,7 @@ use burn::tensor::TensorData;
 use super::{AdamStep, Moments};
 use crate::ops::weights::flattened;
 
-/// What AdamW remembers of each parameter, flattened.
+/// AdamW's state of each parameter, flattened.
 pub struct Store(Moments<Tensor<1>>);
 
 impl Store {
@@ -54,7 +54,7 @@ impl Store {
         }
     }
 
-    /// What is remembered.
+    /// The moments.
     pub fn moments(&self) -> &Moments<Tensor<1>> {
         &self.0
     }

@@ -1,6 +1,6 @@
 //! Softmax and cross-entropy on slices.
 
-/// What a batch adds to the metrics.
+/// The metrics of a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sums {
     /// Sum of the rows' losses in nats.

@@ -19,14 +19,14 @@ use crate::ops::pcg4d::pcg4d;
 /// Words of a [`Mask`] on a device.
 pub(crate) const MASK_WORDS: usize = 5;
 
-/// What a dropout mask is computed from; the mask itself is never stored.
+/// A dropout mask, as the numbers that it is computed from: it is never stored.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mask {
-    /// What the choice depends on besides the index.
+    /// The key of the hash; the index of the value is its other input.
     key: [u32; 3],
     /// An activation whose random word is below it is dropped.
     threshold: u32,
-    /// What the others are multiplied with, so that the expected value stays.
+    /// The factor of the values that are kept, `1 / (1 - p)`, so that the expected value stays.
     scale: f32,
 }
 

@@ -1,4 +1,4 @@
-//! What can be done to an image before it is shown to a network.
+//! The augmentations of an image, and how often each is applied.
 
 use serde::{Deserialize, Serialize};
 

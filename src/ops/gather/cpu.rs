@@ -14,13 +14,13 @@ use crate::ops::uninit::written;
 /// Images per unit of parallel work.
 const CHUNK: usize = 16;
 
-/// What batches are gathered from.
+/// The dataset that batches are gathered from.
 #[derive(Clone, Copy)]
 pub struct Source<'a> {
-    /// `[len, channels, height, width]`, or those of a [part](Selection::part); there may be more bytes
-    /// behind them.
+    /// `[len, channels, height, width]`: all images, or those of a [part](Selection::part). More bytes may
+    /// follow.
     pub images: &'a [u8],
-    /// What they look like.
+    /// Shape and channels of the images, and the number of classes.
     pub spec: Spec,
     /// `[len]`, below the number of classes.
     pub labels: &'a [u32],
@@ -50,7 +50,7 @@ pub fn gather(isa: Isa, source: Source, selection: &Selection) -> (Vec<f32>, Vec
         skipped: selection.part.map(|part| first - part as usize),
     };
     let (values, classes) = (shape.values(), source.spec.classes);
-    // SAFETY: the parts write all of their rows, which together are all.
+    // SAFETY: each chunk writes all of its rows, and the chunks cover all rows.
     let (images, (targets, ())) = unsafe {
         written(len * values, |images| {
             written(len * classes, |targets| {
@@ -72,18 +72,19 @@ pub fn gather(isa: Isa, source: Source, selection: &Selection) -> (Vec<f32>, Vec
     (images, targets)
 }
 
-/// Which images, and what becomes of them.
+/// The images of a batch, and how they are augmented and scaled.
 struct Batch<'a> {
     source: Source<'a>,
     key: [u32; 2],
     augment: Augment,
     scales: [Scale; MAX_CHANNELS],
     window: &'a [u32],
-    /// How many images of the part come before the window's, if only a part is there.
+    /// Where the source holds only a part of the images: the index of the window's first image in it. The
+    /// part holds images in the order of the epoch.
     skipped: Option<usize>,
 }
 
-/// The rows of a batch from the first on, as many as its slices take.
+/// Consecutive rows of a batch, from `first` on; the slices tell how many.
 struct Rows<'a> {
     batch: &'a Batch<'a>,
     first: usize,
@@ -92,7 +93,7 @@ struct Rows<'a> {
 }
 
 impl WithSimd for Rows<'_> {
-    // Plain loops: the compiler finds the vectors of each instruction set.
+    // Plain loops, which the compiler vectorises for each instruction set.
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let Self { batch, first, .. } = self;
@@ -130,7 +131,7 @@ impl<'a> Batch<'a> {
         &self.source.images[place * values..][..values]
     }
 
-    /// Writes an image as the numbers of the network.
+    /// Writes an image as the network's input: offset and scaled by channel.
     #[inline(always)]
     fn write_image(&self, image: &[u8], values: &mut [MaybeUninit<f32>]) {
         let pixels = self.source.spec.shape.pixels();
@@ -144,8 +145,8 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Writes the targets of a mixed image: its own class has `parts` of it, of as many as it has
-    /// pixels, the class of its partner the rest.
+    /// Writes the targets of a mixed image of `n` pixels: `parts / n` for its own class, the rest for its
+    /// partner's.
     #[inline(always)]
     fn write_targets(&self, images: [u32; 2], parts: usize, targets: &mut [MaybeUninit<f32>]) {
         let rest = self.source.spec.shape.pixels() - parts;
@@ -161,9 +162,9 @@ impl<'a> Batch<'a> {
 /// Augments one image after the other.
 struct Painter<'a> {
     batch: &'a Batch<'a>,
-    /// The image.
+    /// The augmented image.
     picture: Vec<u8>,
-    /// What is mixed into it.
+    /// The augmented partner, which is mixed into it.
     other: Vec<u8>,
     cropped: Cropped,
 }
@@ -180,8 +181,8 @@ impl<'a> Painter<'a> {
         }
     }
 
-    /// Makes the picture of a row; returns the image that was mixed into it, and how many parts, of as many as there
-    /// are pixels, are still its own.
+    /// Makes the picture of a row. Returns the index of the image that was mixed into it, and the number of parts
+    /// that are still its own, of as many as there are pixels.
     #[inline(always)]
     fn augmented(&mut self, row: usize) -> (u32, usize) {
         let Batch {

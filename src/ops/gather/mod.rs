@@ -35,9 +35,9 @@ pub struct Selection {
     pub len: u32,
     /// What random choices depend on, besides the image: see [`epoch_key`].
     pub key: [u32; 2],
-    /// What is chosen.
+    /// The augmentations.
     pub augment: Augment,
-    /// What becomes of the bytes.
+    /// How bytes become the network's input.
     pub normalization: Normalization,
     /// The first position of the order whose image is there, if only a part of the images is: they lie in
     /// the order of the positions then. Without, all images lie in their own order.

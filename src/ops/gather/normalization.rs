@@ -1,10 +1,10 @@
-//! What number a network sees for a pixel.
+//! The network's input for a pixel's byte.
 
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Channel;
 
-/// What becomes of the bytes.
+/// How bytes become the network's input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Normalization {
@@ -42,7 +42,7 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// What a step from byte to byte is worth.
+    /// The difference between the inputs of two consecutive bytes.
     pub fn factor(self) -> f32 {
         1.0 / f32::from(self.divisor)
     }

@@ -1,4 +1,4 @@
-//! What augmentation makes of the bytes of an image, on the CPU.
+//! Augmentation of an image's bytes, on the CPU.
 
 use super::Augment;
 use super::random::{ImageRng, Mix, Pose, Span};

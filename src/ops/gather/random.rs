@@ -10,7 +10,7 @@ use super::Augment;
 use crate::dataset::{ImageShape, MAX_CHANNELS, Spec};
 use crate::ops::pcg4d::pcg4d;
 
-// What the words of a hash are for.
+// The purposes of a hash's words.
 pub const POSE: u32 = 0;
 pub const ERASE: u32 = 1;
 pub const MIX: u32 = 2;
@@ -18,14 +18,14 @@ pub const CUT: u32 = 3;
 pub const COLOR: u32 = 4;
 pub const CROP: u32 = 5;
 
-/// A number below `n`, which is at most 2^16 + 1, from the upper half of a random word: each with the
-/// same probability but for `n` in 2^16.
+/// A number below `n` from the upper half of a random word, with `n` at most 2^16 + 1. The probabilities
+/// of two numbers differ by at most 2^-16.
 #[inline(always)]
 fn below(word: u32, n: u32) -> u32 {
     (word >> 16).wrapping_mul(n) >> 16
 }
 
-/// What all random choices of an epoch depend on.
+/// The key of an epoch's random choices.
 pub fn epoch_key(seed: u64, epoch: usize) -> [u32; 2] {
     let [x, y, _, _] = pcg4d([seed as u32, (seed >> 32) as u32, epoch as u32, 0]);
     [x, y]
@@ -36,12 +36,12 @@ pub fn epoch_key(seed: u64, epoch: usize) -> [u32; 2] {
 pub struct Rectangle {
     /// First column and row.
     low: [usize; 2],
-    /// Those after the last.
+    /// The column and row behind the last.
     high: [usize; 2],
 }
 
 impl Rectangle {
-    /// Which of a channel's values, in rows of `width`, lie in it, row by row.
+    /// The indices of its pixels in a channel with rows of `width`, row by row.
     #[inline(always)]
     pub fn rows(self, width: usize) -> impl Iterator<Item = Range<usize>> {
         let Self { low, high } = self;
@@ -54,14 +54,14 @@ impl Rectangle {
     }
 }
 
-/// How an image is changed by itself.
+/// How an image is augmented by itself, before it is mixed with another.
 pub struct Pose {
-    /// What is seen of the image's columns and rows, if not all.
+    /// The columns and rows that a crop leaves, if there is one.
     pub crop: Option<[Span; 2]>,
     pub flip: bool,
     /// Pixels that it moves to the right and down.
     pub shift: [i32; 2],
-    /// What becomes of each channel's bytes.
+    /// How the bytes of each channel change.
     pub color: Option<[Line; MAX_CHANNELS]>,
     pub erased: Option<Rectangle>,
 }
@@ -77,8 +77,8 @@ pub struct Span {
 }
 
 impl Span {
-    /// Where the middle of pixel number `index` of the enlarged side lies: between which two pixels, and how
-    /// far behind the first, in 256ths.
+    /// Where the centre of pixel `index` of the enlarged side lies in the image: the two pixels around it, and its
+    /// distance from the first in 256ths.
     #[inline(always)]
     pub fn at(self, index: usize) -> (usize, usize, u32) {
         let Self { start, len, side } = self;
@@ -90,7 +90,7 @@ impl Span {
     }
 }
 
-/// What becomes of a byte: `factor * byte + offset`, in 65536ths, rounded down to a byte.
+/// A linear map of bytes: `factor * byte + offset`, in 65536ths, rounded down and clamped to a byte.
 #[derive(Clone, Copy)]
 pub struct Line {
     factor: i32,
@@ -98,7 +98,7 @@ pub struct Line {
 }
 
 impl Line {
-    /// Differences from `mean` times `contrast`, then all times `gain`, both in 256ths; to the nearest.
+    /// Scales differences from `mean` by `contrast`, then everything by `gain`, both in 256ths; rounds to nearest.
     #[inline(always)]
     fn new(mean: u8, contrast: u32, gain: u32) -> Self {
         // At most 512 and 768: no number here or in `at` reaches 2^27.
@@ -121,7 +121,7 @@ pub enum Mix {
     No,
     /// The other image shows in the rectangle.
     Cut(Rectangle),
-    /// Pixels are weighted: of as many parts as an image has pixels, so many are the image's own.
+    /// Pixels are weighted: of `n` parts for images of `n` pixels, so many are the image's own.
     Blend(u32),
 }
 
@@ -129,7 +129,7 @@ pub enum Mix {
 #[derive(Clone, Copy)]
 pub struct ImageRng {
     pub key: [u32; 2],
-    /// What it looks like.
+    /// Shape and channels of the images.
     pub spec: Spec,
     /// Index in the dataset.
     pub image: u32,
@@ -218,8 +218,8 @@ impl ImageRng {
         }
     }
 
-    /// The image that it is mixed with is so many rows further on in the batch of `batch`, where
-    /// the first row follows the last: any but itself, if there is another.
+    /// Rows from the image to the one that is mixed into it, in a batch of `batch` that wraps around: never itself,
+    /// unless it is alone.
     #[inline(always)]
     pub fn distance(self, batch: usize) -> usize {
         let [_, distance, _, _] = self.words(MIX);

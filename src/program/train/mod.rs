@@ -12,7 +12,7 @@ use crate::ops::linear::LinearShape;
 use crate::ops::partial_sums::PartialSums;
 use crate::ops::wgsl::Queue;
 
-/// What belongs to a training step besides what its architecture says.
+/// The settings of a training step, besides the architecture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Parts {
     /// Activations are dropped.

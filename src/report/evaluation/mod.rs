@@ -53,9 +53,9 @@ pub struct ModelEvaluation {
     pub macro_average: Scores,
     /// By label.
     pub classes: Vec<ClassScores>,
-    /// What was taken for what.
+    /// The confusion matrix.
     pub confusion: Confusion,
-    /// Whether its probabilities can be believed.
+    /// Calibration: how well its probabilities match its accuracy.
     pub calibration: Calibration,
 }
 

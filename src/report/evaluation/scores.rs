@@ -18,9 +18,9 @@ pub struct Confusion {
 /// of a class that the model never predicts, is 0, as in scikit-learn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
-    /// Of the images taken for the class, the fraction that belongs to it.
+    /// Precision: the fraction of the images predicted as the class that belong to it.
     pub precision: f64,
-    /// Of the images of the class, the fraction taken for it.
+    /// Recall: the fraction of the class's images that are predicted as it.
     pub recall: f64,
     /// Harmonic mean of precision and recall.
     pub f1: f64,

@@ -8,7 +8,7 @@ use crate::report::evaluation::{ModelEvaluation, tables::p_value};
 use crate::util::markup;
 use crate::util::text;
 
-/// What was trained on what.
+/// A run's dataset and models.
 pub fn title(run: &RunData) -> String {
     let models: Vec<&str> = run
         .evaluation

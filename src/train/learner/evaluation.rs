@@ -1,4 +1,4 @@
-//! What a learner's model says of images it has not seen.
+//! Evaluates a learner's model on images that it was not trained on.
 
 use std::time::Instant;
 

@@ -37,7 +37,7 @@ pub struct Learner {
     training: DeviceSplit,
     device: Device,
     position: Position,
-    /// Of the epoch so far.
+    /// Metrics of the epoch so far.
     tally: Tally,
     /// The [`model`](Self::model) until the next step: it is evaluated, and then saved.
     folded: Option<Classifier>,

@@ -1,4 +1,4 @@
-// What a training leaves, as files.
+// The results of a training as files: weights and history.
 
 import { sizesOf } from './random.js';
 

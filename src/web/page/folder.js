@@ -8,7 +8,7 @@ const PARTS = { train: /^train(ing)?$/i, validation: /^(val|valid|validation|dev
 const IGNORED = /^(\.|thumbs\.db$|desktop\.ini$|__macosx$)/i;
 // Names of files that are left out, in full.
 const NAMED = 5;
-// What pictures may take when they are prepared.
+// The most bytes that prepared pictures may take.
 const MOST_PIXEL_BYTES = 2 ** 30;
 
 /** Images of pictures in the classes that the page knows, and in which part each is. @returns {Promise<Dataset>} */

@@ -2,7 +2,7 @@
 
 import { givesWay } from './give_way.js';
 
-// What a file may take when it is unpacked.
+// The most bytes that a file may unpack to.
 const MOST_BYTES = 2 ** 30;
 const NAME = /^(?:([^.].*)-)?(train|val|valid|validation|t10k|test)-(images|labels)[-.]idx\d-ubyte(\.gz)?$/;
 

@@ -1,4 +1,4 @@
-//! ReLU, and max pool of windows, with the rule for ties and NaN.
+//! ReLU and 2×2 max pooling, with the rules for ties and NaN.
 
 use super::INACTIVE;
 use crate::ops::simd::Vector;
@@ -25,7 +25,7 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// From the first output to the one at a position of the block, row-major.
+    /// Offset of the output at a position of the block, row-major.
     #[inline(always)]
     pub fn offset(&self, position: usize) -> usize {
         position / 2 * self.row_stride + position % 2 * self.column_stride

@@ -5,7 +5,7 @@
 //! `[inputs, outputs]`, `bias` `[outputs]`, `output` `[batch, outputs]`. A layer that ends in a ReLU
 //! stops the gradient where its output is zero; a NaN lets it through.
 //!
-//! What a kernel is given to write may be uninitialised; it writes all of it.
+//! A kernel's output may be uninitialised memory: it writes all of it.
 //!
 //! Each element is summed in a fixed order by one thread: results are the same bits for any number
 //! of threads.
