@@ -46,6 +46,8 @@
 #![recursion_limit = "256"]
 // burn-ndarray is deprecated: it ends with Burn 0.22, which this project stays on.
 #![allow(deprecated)]
+// Without the program its modules are named all the same.
+#![cfg_attr(not(feature = "cli"), allow(rustdoc::broken_intra_doc_links))]
 
 // What unit tests share with those in `tests`.
 #[cfg(test)]

@@ -50,7 +50,7 @@ impl Picture {
     /// row by row.
     ///
     /// Each pixel is the mean over its share of the picture; enlarging interpolates linearly. A grey
-    /// picture fills all channels with the same; a coloured one becomes [grey](grey_of) at the end.
+    /// picture fills all channels with the same; a coloured one becomes grey (its [luma](Self::luma)) at the end.
     pub fn to_image(&self, shape: ImageShape, resize: Resize) -> Vec<u8> {
         let placement = resize.place([self.width, self.height], [shape.width, shape.height]);
         let plane = shape.pixels();
