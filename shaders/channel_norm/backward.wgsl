@@ -2,7 +2,7 @@
 //
 //   grad_values = factor * (grad_normalised - normalised * mean(normalised * grad_normalised))
 //
-// Needs channel.wgsl.
+// Needs channel.wgsl and reduce/tree_sum.wgsl.
 //
 //   dispatch.x  channels
 //

@@ -1,5 +1,4 @@
-// What both kernels share: a workgroup takes a channel, and adds up over it. Needs
-// reduce/tree_sum.wgsl.
+// What all kernels share: the values of a channel, and what they are multiplied with.
 
 const BATCH: u32 = {{ batch }};
 const CHANNELS: u32 = {{ channels }};
@@ -11,6 +10,11 @@ const INVOCATIONS: u32 = {{ invocations }};
 const COUNT: u32 = BATCH * PLANE;
 
 alias Summand = f32;
+
+// 1 / sqrt(mean square + epsilon), with epsilon by its bits, so that it is the same number everywhere.
+fn factor_of(mean_square: f32) -> f32 {
+    return 1.0 / sqrt(mean_square + bitcast<f32>({{ epsilon_bits }}u));
+}
 
 // Where the values of a channel lie.
 fn index_of(channel: u32, i: u32) -> u32 {

@@ -1,6 +1,6 @@
 // Divides each channel by its root mean square over the batch.
 //
-// Needs channel.wgsl.
+// Needs channel.wgsl and reduce/tree_sum.wgsl.
 //
 //   dispatch.x  channels
 //
@@ -25,9 +25,7 @@ fn main(
         squares += value * value;
     }
     let mean = sum_of_all(local, squares) / f32(COUNT);
-    // Its bits, so that it is the same number everywhere.
-    let epsilon = bitcast<f32>({{ epsilon_bits }}u);
-    let factor = 1.0 / sqrt(mean + epsilon);
+    let factor = factor_of(mean);
     for (var i = local; i < COUNT; i += INVOCATIONS) {
         let at = index_of(channel, i);
         normalised[at] = values[at] * factor;

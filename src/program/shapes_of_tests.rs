@@ -115,11 +115,13 @@ fn entry_points(folder: &Path) -> Vec<(String, String)> {
     found
 }
 
-fn norm(dims: [usize; 4]) -> Program {
-    program(AdapterClass::Software, |writer| {
-        let input = writer.buffer(String::new(), &dims, None);
-        let (output, factors) = channel_norm::gpu::forward(writer, dims, &input);
-        channel_norm::gpu::backward(writer, dims, [&output, &factors, &input]);
+fn norm(dims: [usize; 4]) -> [Program; 2] {
+    [AdapterClass::Software, AdapterClass::Discrete].map(|class| {
+        program(class, |writer| {
+            let input = writer.buffer(String::new(), &dims, None);
+            let (output, factors) = channel_norm::gpu::forward(writer, dims, &input);
+            channel_norm::gpu::backward(writer, dims, [&output, &factors, &input]);
+        })
     })
 }
 
@@ -200,7 +202,7 @@ fn shaders_keep_to_the_limits_that_every_device_has() {
         });
     let programs = of_classes
         .chain(adamw)
-        .chain(shapes::NORMS.map(norm))
+        .chain(shapes::NORMS.into_iter().flat_map(norm))
         .chain(images.into_iter().flatten())
         .chain(
             [1, 37, 128]

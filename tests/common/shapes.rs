@@ -55,8 +55,9 @@ pub const LAYERS: [[usize; 3]; 9] = [
 ];
 
 /// `[batch, channels, height, width]` of what is normalised.
-pub const NORMS: [[usize; 4]; 5] = [
+pub const NORMS: [[usize; 4]; 6] = [
     [128, 32, 14, 14],
+    [9, 5, 17, 23],
     [24, 64, 7, 7],
     [1, 1, 1, 1],
     [3, 5, 2, 9],

@@ -2,9 +2,7 @@
 //! that folding it into the weights changes nothing.
 
 use crate::common::shapes::NORMS;
-use crate::common::{
-    cpu, fashion_mnist, first, learner, plain, relative_error, stages, values, wgpu,
-};
+use crate::common::{cpu, fashion_mnist, first, learner, plain, relative_error, stages, values};
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 use fmnist::dataset::{ImageShape, Spec, Split};
@@ -16,7 +14,7 @@ use fmnist::train::{DeviceSplit, ModelSettings, Settings};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-on_each_device!(
+on_each_class!(
     does_what_its_formula_says,
     gradients_agree_with_finite_differences,
     agrees_with_burns_own,

@@ -4,7 +4,8 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{DType, TensorMetadata};
 use burn_wgpu::{CubeBackend, into_contiguous};
 
-use super::{ChannelNormKernels, plan};
+use super::ChannelNormKernels;
+use super::plan::{self, Plan, Sums};
 use crate::ops::wgsl::{DeviceOf, Queue};
 
 /// The output and the factors that it was made with.
@@ -15,7 +16,15 @@ pub fn forward<Q: Queue>(
 ) -> (Q::Tensor, Q::Tensor) {
     let output = queue.empty(&dims, DType::F32);
     let factors = queue.empty(&dims[1..2], DType::F32);
-    queue.launch(plan::forward(dims), &[input, &output, &factors]);
+    let Plan { sums, result } = plan::forward(dims, queue.class());
+    match sums {
+        None => queue.launch(result, &[input, &output, &factors]),
+        Some(Sums { launch, len }) => {
+            let sums = queue.empty(&[len], DType::F32);
+            queue.launch(launch, &[&sums, input]);
+            queue.launch(result, &[&sums, input, &output, &factors]);
+        }
+    }
     (output, factors)
 }
 
@@ -27,7 +36,15 @@ pub fn backward<Q: Queue>(
 ) -> Q::Tensor {
     let grad_input = queue.empty(&dims, DType::F32);
     let tensors = [output, factors, grad_output, &grad_input];
-    queue.launch(plan::backward(dims), &tensors);
+    let Plan { sums, result } = plan::backward(dims, queue.class());
+    match sums {
+        None => queue.launch(result, &tensors),
+        Some(Sums { launch, len }) => {
+            let sums = queue.empty(&[len], DType::F32);
+            queue.launch(launch, &[&sums, output, grad_output]);
+            queue.launch(result, &[&sums, output, factors, grad_output, &grad_input]);
+        }
+    }
     grad_input
 }
 
